@@ -1,0 +1,6 @@
+"""WordPress sites of clients, reached with an application password over the REST API (SOURCES.md)."""
+
+from apps.channels.platforms.wordpress.client import check_connection
+from apps.channels.platforms.wordpress.publish import find_existing, publish
+
+__all__ = ["check_connection", "find_existing", "publish"]

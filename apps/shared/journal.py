@@ -1,0 +1,124 @@
+"""What happened, written in the same transaction as the change itself; all that follows from it starts here.
+
+`record` inserts one entry per move or edit, runs the code's TOGETHER reactions at once, and leaves one pending delivery
+per AFTER consumer. On commit a bell is rung; a sweep rings again; a delivery is deleted when its consumer is done. So
+no event is lost, and a consumer must bear being rung twice. Which reactions there are stands in `config/reactions.py`.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db import models, transaction
+
+from .actors import Actor
+from .models import JournalDelivery, JournalEntry
+from .redaction import redact
+
+
+@dataclass
+class Reactions:
+    """Filled once at start-up by `config`. `bell` sends a named ring to the workers; it must never raise."""
+
+    together: dict[str, list[Callable]] = field(default_factory=dict)
+    after: dict[str, list[str]] = field(default_factory=dict)
+    always: list[str] = field(default_factory=list)
+    rings: dict[str, str] = field(default_factory=dict)
+    bell: Callable[[str], None] = lambda name: None
+
+
+reactions = Reactions()
+
+DELIVERIES = "deliveries"  # the bell of pending deliveries
+
+
+def record(
+    code: str,
+    subject: models.Model,
+    *,
+    by: Actor,
+    at: datetime,
+    before: dict[str, Any] | None = None,
+    after: dict[str, Any] | None = None,
+) -> JournalEntry:
+    """Write that `code` (noun.past_participle) happened to `subject`; call it inside the operation's transaction."""
+    entry = _insert(
+        code,
+        by=by,
+        at=at,
+        tenant_id=tenant_of(subject),
+        subject_type=subject._meta.db_table,
+        subject_id=subject.pk,
+        subject_ref=subject.ref_id,
+        before=redact(before or {}),
+        after=redact(after or {}),
+    )
+    for reaction in reactions.together.get(code, ()):
+        reaction(subject, by=by, at=at)
+    return entry
+
+
+def record_batch(
+    code: str, model: type[models.Model], *, tenant_id, by: Actor, at: datetime, count: int, refs_sha256: str
+) -> JournalEntry:
+    """One entry for a whole bulk write of one tenant: how many rows, and the SHA-256 of their sorted ref_ids."""
+    return _insert(
+        code,
+        by=by,
+        at=at,
+        tenant_id=tenant_id,
+        subject_type=model._meta.db_table,
+        row_count=count,
+        rows_sha256=refs_sha256,
+    )
+
+
+def tenant_of(subject: models.Model):
+    """The tenant an entry about this row belongs to: a tenant's own row is its own."""
+    if subject._meta.label == "tenants.Tenant":
+        return subject.pk
+    return getattr(subject, "tenant_id", None)
+
+
+def ring_on_commit(name: str) -> None:
+    """Ring this bell once when the transaction commits, however often it was asked for."""
+    connection = transaction.get_connection()
+    already = {getattr(waiting[1], "bell_name", None) for waiting in connection.run_on_commit}
+    if name in already and connection.in_atomic_block:
+        return
+
+    def send():
+        reactions.bell(name)
+
+    send.bell_name = name  # type: ignore[attr-defined]
+    transaction.on_commit(send, robust=True)
+
+
+def _insert(code: str, *, by: Actor, at: datetime, tenant_id, **values) -> JournalEntry:
+    if not transaction.get_connection().in_atomic_block:
+        raise RuntimeError(f"{code}: a journal entry belongs into the transaction of what it tells.")
+    entry = JournalEntry.objects.create(
+        code=code,
+        tenant_id=tenant_id,
+        created_by=by.user,
+        created_on=at,
+        actor_type=by.kind,
+        actor_ref=by.ref,
+        request_id=by.request_id,
+        run_ref=by.run_ref,
+        ip=by.ip,
+        **values,
+    )
+    consumers: Iterable[str] = [*reactions.always, *reactions.after.get(code, ())]
+    JournalDelivery.objects.bulk_create(
+        JournalDelivery(
+            tenant_id=tenant_id, journal_entry=entry, consumer=consumer, created_by=by.user, created_on=at, next_on=at
+        )
+        for consumer in consumers
+    )
+    if consumers:
+        ring_on_commit(DELIVERIES)
+    if code in reactions.rings:
+        ring_on_commit(reactions.rings[code])
+    return entry

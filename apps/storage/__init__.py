@@ -1,0 +1,40 @@
+"""The split-content layer: the only place that knows MongoDB and S3.
+
+PostgreSQL keeps a pointer, MongoDB the metadata, S3 the bytes. Four verbs: `write` (S3 object first, then the document;
+returns the ObjectId the row keeps), `read` (batched, always by version, digest checked), `url` (pre-signed, 900 s) and
+`sweep` (what a failed transaction left behind). Two failures: BodyMissing and StorageUnavailable. The tenant comes from
+the scope, never from an argument.
+"""
+
+from . import audit, contracts
+from .documents import (
+    ActivityOutput,
+    ActivityStream,
+    EventLog,
+    OnboardingResearch,
+    Skill,
+    StrategyContent,
+    ToolCallLog,
+)
+from .errors import BodyMissing, StorageUnavailable
+from .verbs import Body, find, read, read_one, url, write
+
+__all__ = [
+    "ActivityOutput",
+    "ActivityStream",
+    "Body",
+    "BodyMissing",
+    "EventLog",
+    "OnboardingResearch",
+    "Skill",
+    "StorageUnavailable",
+    "StrategyContent",
+    "ToolCallLog",
+    "audit",
+    "contracts",
+    "find",
+    "read",
+    "read_one",
+    "url",
+    "write",
+]

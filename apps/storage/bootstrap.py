@@ -1,0 +1,77 @@
+"""What the stores need before the product can use them; every step may run again and changes nothing then."""
+
+from urllib.parse import unquote, urlsplit
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from django.conf import settings
+from pymongo import MongoClient
+
+from .documents import COLLECTIONS, AuditLog, validator
+
+READ_WRITE = ["find", "insert", "update", "remove", "listIndexes", "collStats"]
+
+
+def mongodb() -> list[str]:
+    """Collections, validators, indexes, TTLs, and the three users of the product; needs MONGO_ADMIN_URL.
+
+    Roles name collections in any database (`db: ""`), so that test databases obey the same rules.
+    """
+    done = []
+    with MongoClient(settings.MONGO_ADMIN_URL, serverSelectionTimeoutMS=5_000) as client:
+        _roles_and_users(client)
+        database = client[urlsplit(settings.MONGO_URL).path.lstrip("/")]
+        existing = set(database.list_collection_names())
+        for model in COLLECTIONS:
+            if model.collection not in existing:
+                database.create_collection(model.collection, validator=validator(model))
+                done.append(model.collection)
+            else:
+                database.command("collMod", model.collection, validator=validator(model))
+            database[model.collection].create_indexes(model.all_indexes())
+    return done
+
+
+def _roles_and_users(client: MongoClient) -> None:
+    def on(collection: str, actions: list[str]) -> dict:
+        return {"resource": {"db": "", "collection": collection}, "actions": actions}
+
+    audit = AuditLog.collection
+    wanted = {
+        settings.MONGO_URL: [on(m.collection, READ_WRITE) for m in COLLECTIONS if m.collection != audit],
+        settings.MONGO_AUDIT_URL: [on(audit, ["insert"])],
+        settings.MONGO_AUDIT_READ_URL: [on(audit, ["find"])],
+    }
+    admin = client.admin
+    for url, privileges in wanted.items():
+        parts = urlsplit(url)
+        user, password = unquote(parts.username or ""), unquote(parts.password or "")
+        role = f"leadmetrics_{user}"
+        verb = "updateRole" if admin.command("rolesInfo", role)["roles"] else "createRole"
+        admin.command(verb, role, privileges=privileges, roles=[])
+        verb = "updateUser" if admin.command("usersInfo", user)["users"] else "createUser"
+        admin.command(verb, user, pwd=password, roles=[{"role": role, "db": "admin"}])
+
+
+def s3() -> list[str]:
+    """Both buckets, versioning, and Object Lock on the contracts; needs the admin identity."""
+    client = boto3.client(
+        "s3",
+        endpoint_url=settings.S3_ENDPOINT,
+        region_name=settings.S3_REGION,
+        aws_access_key_id=settings.S3_ADMIN_ACCESS_KEY,
+        aws_secret_access_key=settings.S3_ADMIN_SECRET_KEY,
+        config=Config(signature_version="s3v4", s3={"addressing_style": "path"}),
+    )
+    made = []
+    for bucket, locked in ((settings.S3_BUCKET, False), (settings.S3_CONTRACTS_BUCKET, True)):
+        try:
+            client.head_bucket(Bucket=bucket)
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
+                raise
+            client.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=locked)  # a lock can only be had at creation
+            made.append(bucket)
+        client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    return made

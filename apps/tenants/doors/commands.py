@@ -1,0 +1,54 @@
+"""The frame of operator commands: a scope per tenant, progress on a terminal, exit 1 on a finding."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+from rich.progress import track
+
+from apps.shared.actors import Actor
+from apps.shared.errors import OperationRefused
+from apps.shared.scoping import TenantFacts, tenant_scope
+
+from .. import queries
+
+T = TypeVar("T")
+
+
+class OperatorCommand(BaseCommand):
+    """A command over tenants: `--tenant <ref_id or slug>` for one, otherwise every open one.
+
+    Subclasses define `for_tenant(tenant, *, by, at)`; what it returns is summed up and handed to `report`.
+    """
+
+    def add_arguments(self, parser):
+        parser.add_argument("--tenant", help="ref_id or slug of one client; without it every open client")
+
+    def handle(self, *args, **options):
+        at, by = timezone.now(), Actor.system(f"command.{self.__module__.rsplit('.', 1)[-1]}")
+        tenants = queries.facts_of_all()
+        if wanted := options["tenant"]:
+            tenants = [tenant for tenant in tenants if wanted in (tenant.ref_id, tenant.slug)]
+            if not tenants:
+                raise CommandError(f"There is no open client {wanted!r}.")
+        done = 0
+        for tenant in self.progress(tenants, "Clients"):
+            with tenant_scope(tenant):
+                try:
+                    done += self.for_tenant(tenant, by=by, at=at) or 0
+                except OperationRefused as error:
+                    raise CommandError(f"{tenant.slug}: {error.detail}") from error
+        self.report(done)
+
+    def for_tenant(self, tenant: TenantFacts, *, by: Actor, at) -> int | None:
+        raise CommandError("This command does nothing for a client.")
+
+    def report(self, done: int) -> None:
+        self.stdout.write(f"{done}")
+
+    @staticmethod
+    def progress(items: Iterable[T], label: str) -> Iterator[T]:
+        """A progress bar where somebody looks on, silence in logs."""
+        return iter(track(items, label)) if sys.stderr.isatty() else iter(items)

@@ -1,0 +1,151 @@
+"""The frame of the two portals: sign-in, scope, contract gate, refusals, and pages that answer htmx with a part.
+
+    @portal.dm()                     a reviewer, over all clients assigned
+    @portal.dm(methods=["POST"])     the same for an action
+    @portal.app()                    somebody of one client; leads to the contract until it is accepted
+
+A view gets `request.actor`, `request.at` and `request.tenants`; where the path names a client (`slug`), the scope holds
+that one only, and the view gets `request.tenant` instead of the slug.
+"""
+
+import functools
+from collections.abc import Callable, Sequence
+
+from django.contrib import messages
+from django.contrib.auth.views import redirect_to_login
+from django.db import OperationalError, connection
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from apps.shared.actors import Actor
+from apps.shared.errors import NotAllowed, NotFound, OperationRefused
+from apps.shared.scoping import tenant_scope
+
+from .. import queries
+from ..models import Tenant
+from ..statuses import STAFF_ROLES, AppAccess
+from .middleware import address_of
+
+RETRIES = 3  # a deadlock or serialization failure: the whole operation again
+TRY_AGAIN = {"40001", "40P01"}
+
+
+def actor_of(request: HttpRequest) -> Actor:
+    return Actor.human(
+        request.user,
+        request_id=request.request_id,
+        ip=address_of(request),
+        user_agent=request.headers.get("User-Agent", "")[:1000],
+    )
+
+
+def dm(*, methods: Sequence[str] = ("GET",)):
+    """A page or action of the DM Portal, for reviewers and super admins."""
+
+    def enter(request: HttpRequest) -> HttpResponse | None:
+        if request.user.role not in STAFF_ROLES or AppAccess.DM_PORTAL not in request.user.app_access:
+            raise NotFound
+        return None
+
+    return _frame(enter, methods)
+
+
+def app(*, methods: Sequence[str] = ("GET",), before_contract: bool = False):
+    """A page or action of the client dashboard. Only what reads and accepts the contract opens before it is accepted."""
+
+    def enter(request: HttpRequest) -> HttpResponse | None:
+        user = request.user
+        if user.tenant_id is None or AppAccess.DASHBOARD not in user.app_access:
+            raise NotFound
+        (tenant,) = request.tenants
+        if not tenant.is_open:
+            raise NotAllowed(f"The account of {tenant.name} is {tenant.get_status_display().lower()}. Write to your agency.")
+        if tenant.contract_accepted_on is None and not before_contract:
+            return redirect("app:contract")
+        request.tenant = tenant
+        return None
+
+    return _frame(enter, methods)
+
+
+def _frame(enter: Callable, methods: Sequence[str]):
+    allowed = [*methods, "HEAD"] if "GET" in methods else list(methods)
+
+    def decorate(view: Callable):
+        @functools.wraps(view)
+        def framed(request: HttpRequest, *args, slug: str | None = None, **kwargs) -> HttpResponse:
+            if request.method not in allowed:
+                return HttpResponseNotAllowed(allowed)
+            if not request.user.is_authenticated:
+                return redirect_to_login(request.get_full_path())
+            try:
+                request.actor = actor_of(request)
+                request.tenants = queries.tenants_of(request.user)
+                if early := enter(request):
+                    return early
+                inside: list[Tenant] = request.tenants
+                if slug is not None:
+                    inside = [tenant for tenant in request.tenants if tenant.slug == slug]
+                    if not inside:
+                        raise NotFound
+                    request.tenant = inside[0]
+                with tenant_scope(*(tenant.facts for tenant in inside)):
+                    return repeated(lambda: view(request, *args, **kwargs))
+            except NotFound as error:
+                raise Http404 from error
+            except OperationRefused as error:
+                return refused(request, error)
+
+        return framed
+
+    return decorate
+
+
+def repeated(call: Callable):
+    """Run it; when PostgreSQL gives up a deadlock or a serialization, run the whole of it again, three times at most."""
+    for attempt in range(1, RETRIES + 1):
+        try:
+            return call()
+        except OperationalError as error:
+            sqlstate = getattr(error.__cause__, "sqlstate", None)
+            if attempt == RETRIES or sqlstate not in TRY_AGAIN or connection.in_atomic_block:
+                raise
+    raise AssertionError("unreachable")
+
+
+def respond(request: HttpRequest, template: str, context: dict, *, status: int = 200) -> HttpResponse:
+    """Render the page, or for htmx only the part named behind the `#`."""
+    page, _, part = template.partition("#")
+    name = template if part and request.htmx else page
+    response = render(request, name, context, status=status)
+    response["Vary"] = "HX-Request"
+    return response
+
+
+def done(request: HttpRequest, to: str, *, message: str = "") -> HttpResponse:
+    """After a POST: say what was done, and go on to the next page (by a redirect, or HX-Redirect for htmx)."""
+    if message:
+        messages.success(request, message)
+    if request.htmx:
+        response = HttpResponse(status=204)
+        response["HX-Redirect"] = to
+        return response
+    return HttpResponseRedirect(to)
+
+
+def refused(request: HttpRequest, error: OperationRefused) -> HttpResponse:
+    """What is so and what to do, with the way back to where the person was."""
+    back = request.headers.get("Referer", "")
+    if not url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}, require_https=request.is_secure()):
+        back = "/"
+    context = {"detail": error.detail, "code": error.code, "back": back, "request_id": request.request_id}
+    return render(request, "base/refused.html", context, status=error.http_status)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    from . import problems
+
+    if request.path.startswith("/api/"):
+        return problems.response(request, 403, "csrf_failed", "The CSRF token is missing or does not belong to this session.")
+    return refused(request, NotAllowed("This form is from an earlier sign-in. Go back, reload the page, and send it again."))

@@ -1,0 +1,89 @@
+"""The frame of background work: consumers of the journal and tasks of one tenant.
+
+A bell carries nothing; what is due stands in PostgreSQL. `deliver` takes pending deliveries one by one, enters the
+entry's tenant and calls the consumer, which must bear being called twice.
+"""
+
+from collections.abc import Callable
+from contextlib import contextmanager
+from datetime import timedelta
+
+import structlog
+from celery import shared_task
+from django.db import transaction
+from django.utils import timezone
+
+from apps.shared.models import JournalDelivery, JournalEntry
+from apps.shared.scoping import TenantFacts, every_tenant, tenant_scope
+
+from ..models import Tenant
+
+log = structlog.get_logger(__name__)
+
+CONSUMERS: dict[str, Callable] = {}
+TRY_AGAIN_SECONDS = (5, 15, 60, 300, 900)  # then every quarter of an hour: a delivery is never given up
+TAKEN_SECONDS = 60  # how long a consumer may work before another worker takes its delivery for lost
+
+
+def consumer(name: str):
+    """Register `fn(entry, *, at)` under the name that `config/reactions.py` uses."""
+
+    def register(function: Callable):
+        if name in CONSUMERS:
+            raise ValueError(f"Consumer {name} is registered twice.")
+        CONSUMERS[name] = function
+        return function
+
+    return register
+
+
+@contextmanager
+def inside(tenant_id):
+    """The scope of one tenant, read fresh; of none when there is none (the platform's own entries)."""
+    facts: list[TenantFacts] = [] if tenant_id is None else [Tenant.objects.get(pk=tenant_id).facts]
+    with tenant_scope(*facts):
+        yield facts[0] if facts else None
+
+
+@shared_task(name="doors.deliver")
+def deliver(**_) -> int:
+    """Work off all deliveries that are due; returns how many were done."""
+    done = 0
+    while delivery := _take():
+        done += _deliver(delivery)
+    return done
+
+
+def _take() -> JournalDelivery | None:
+    """The next due delivery, put out of others' reach for a minute."""
+    now = timezone.now()
+    with every_tenant(reason="deliveries of all tenants wait in one queue"), transaction.atomic():
+        delivery = (
+            JournalDelivery.objects.select_for_update(skip_locked=True, of=("self",))
+            .filter(next_on__lte=now)
+            .order_by("next_on")
+            .first()
+        )
+        if delivery:
+            delivery.next_on, delivery.attempts = now + timedelta(seconds=TAKEN_SECONDS), delivery.attempts + 1
+            delivery.save(update_fields=["next_on", "attempts"])
+    return delivery
+
+
+def _deliver(delivery: JournalDelivery) -> bool:
+    with every_tenant(reason="the entry says whose it is"):
+        entry = JournalEntry.objects.get(pk=delivery.journal_entry_id)
+    try:
+        with inside(entry.tenant_id):
+            CONSUMERS[delivery.consumer](entry, at=timezone.now())
+    except Exception as error:  # whatever a consumer runs into, the delivery stays and is tried again
+        wait = TRY_AGAIN_SECONDS[min(delivery.attempts, len(TRY_AGAIN_SECONDS)) - 1]
+        log.warning("delivery.failed", consumer=delivery.consumer, entry=entry.ref_id, attempts=delivery.attempts, exc_info=error)
+        with every_tenant(reason="the delivery is put back"):
+            JournalDelivery.objects.filter(pk=delivery.pk).update(
+                next_on=timezone.now() + timedelta(seconds=wait), last_error=f"{type(error).__name__}: {error}"[:1000]
+            )
+        return False
+    with every_tenant(reason="the delivery is done"):
+        JournalDelivery.objects.filter(pk=delivery.pk).delete()
+    return True

@@ -1,0 +1,52 @@
+"""Who may do what: the one table every door asks. What may happen is the operation's business."""
+
+from apps.shared.actors import Actor
+from apps.shared.errors import NotAllowed
+
+from .statuses import Role
+
+ADMIN, MEMBER, REVIEWER, SUPER = Role.ADMIN, Role.MEMBER, Role.REVIEWER, Role.SUPER_ADMIN
+
+PERMISSIONS: dict[str, frozenset[str]] = {
+    name: frozenset(roles)
+    for name, roles in {
+        # what                      who
+        "tenant.create": (SUPER,),
+        "tenant.edit": (SUPER,),
+        "tenant.move": (SUPER,),
+        "tenant.assign": (SUPER,),
+        "user.invite": (SUPER, ADMIN),
+        "user.deactivate": (SUPER, ADMIN),
+        "contract.read": (SUPER, REVIEWER, ADMIN, MEMBER),
+        "contract.accept": (ADMIN,),
+        "channel.read": (SUPER, REVIEWER, ADMIN, MEMBER),
+        "channel.connect": (SUPER, REVIEWER, ADMIN),
+        "onboarding.start": (SUPER, REVIEWER),
+        "context_file.edit": (SUPER, REVIEWER),
+        "strategy.read": (SUPER, REVIEWER, ADMIN, MEMBER),
+        "activity.read": (SUPER, REVIEWER, ADMIN, MEMBER),
+        "activity.retry": (SUPER, REVIEWER),
+        "activity.cancel": (SUPER, REVIEWER),
+        "period.plan": (SUPER, REVIEWER),
+        "post.read": (SUPER, REVIEWER, ADMIN, MEMBER),
+        "post.edit": (SUPER, REVIEWER),
+        "approval.read": (SUPER, REVIEWER, ADMIN, MEMBER),
+        # A gate names the role it needs. Staff decide reviewers' gates; only the client's admin decides the client's.
+        "approval.decide_as_reviewer": (SUPER, REVIEWER),
+        "approval.decide_as_admin": (ADMIN,),
+        "template.edit": (SUPER,),
+        "agent_config.edit": (SUPER,),
+        "provider.edit": (SUPER,),
+        "journal.read": (SUPER,),
+    }.items()
+}
+
+
+def may(actor: Actor, what: str) -> bool:
+    """Whether a person of this role may do it. Agents, the system and integrations act by their own code only."""
+    return actor.kind == "human" and actor.role in PERMISSIONS[what]
+
+
+def require(actor: Actor, what: str) -> None:
+    if not may(actor, what):
+        raise NotAllowed

@@ -1,0 +1,273 @@
+"""Settings of every environment; whatever differs comes from the environment variables named in the README."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import environ
+
+env = environ.Env()
+BASE_DIR = Path(__file__).resolve().parents[2]
+RELEASE = "0.1.0"
+
+SECRET_KEY = env("SECRET_KEY")
+ENCRYPTION_KEYS = env.list("ENCRYPTION_KEYS")
+DEBUG = False
+PUBLIC_BASE_URL = env("PUBLIC_BASE_URL").rstrip("/")
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[environ.urlparse(PUBLIC_BASE_URL).hostname])
+CSRF_TRUSTED_ORIGINS = [PUBLIC_BASE_URL]
+
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_htmx",
+    "template_partials",
+    "csp",
+    "django_celery_beat",
+    "apps.shared",
+    "apps.tenants",
+    "apps.billing",
+    "apps.strategy",
+    "apps.channels",
+    "apps.activities",
+    "apps.content",
+    "apps.portals",
+    "config",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "apps.tenants.doors.middleware.RequestContext",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+DATABASES = {
+    "default": {
+        **env.db_url("DATABASE_URL"),
+        "CONN_MAX_AGE": None,
+        "CONN_HEALTH_CHECKS": True,  # a restarted PostgreSQL costs no request
+        "OPTIONS": {"connect_timeout": 5, "sslmode": "require" if env.bool("DATABASE_SSL", False) else "prefer"},
+    }
+}
+if env("DATABASE_MIGRATOR_URL", default=""):  # only where migrations run
+    DATABASES["migrator"] = {**env.db_url("DATABASE_MIGRATOR_URL"), "TEST": {"MIRROR": "default"}}
+DATABASE_ROUTERS = ["config.routers.NoPermissionTables"]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"  # tables of packages; the product's own have ULIDs
+
+MONGO_URL = env("MONGO_URL")
+MONGO_AUDIT_URL = env("MONGO_AUDIT_URL")
+MONGO_AUDIT_READ_URL = env("MONGO_AUDIT_READ_URL")
+MONGO_ADMIN_URL = env("MONGO_ADMIN_URL", default="")  # bootstrap only
+
+S3_ENDPOINT = env("S3_ENDPOINT")
+S3_PUBLIC_ENDPOINT = env("S3_PUBLIC_ENDPOINT", default=S3_ENDPOINT)
+S3_REGION = env("S3_REGION", default="us-east-1")
+S3_BUCKET = env("S3_BUCKET")
+S3_CONTRACTS_BUCKET = env("S3_CONTRACTS_BUCKET")
+S3_ADMIN_ACCESS_KEY = env("S3_ADMIN_ACCESS_KEY", default="")  # bootstrap only
+S3_ADMIN_SECRET_KEY = env("S3_ADMIN_SECRET_KEY", default="")
+CONTRACT_RETENTION_DAYS = env.float("CONTRACT_RETENTION_DAYS", default=3653.0)
+
+
+def s3_storage(bucket: str) -> dict:
+    from botocore.config import Config
+
+    return {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "bucket_name": bucket,
+            "endpoint_url": S3_ENDPOINT,
+            "region_name": S3_REGION,
+            "access_key": env("S3_ACCESS_KEY"),
+            "secret_key": env("S3_SECRET_KEY"),
+            "file_overwrite": True,  # keys are made by us; a fixed key is written again as a new version
+            "querystring_auth": True,
+            "client_config": Config(
+                signature_version="s3v4",
+                s3={"addressing_style": "path"},
+                connect_timeout=3,
+                read_timeout=10,
+                retries={"total_max_attempts": 2},
+                max_pool_connections=16,
+            ),
+        },
+    }
+
+
+STORAGES = {
+    "default": s3_storage(S3_BUCKET),
+    "content": s3_storage(S3_BUCKET),
+    "contracts": s3_storage(S3_CONTRACTS_BUCKET),
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+
+REDIS_URL = env("REDIS_URL")
+CACHES = {
+    "default": {
+        "BACKEND": "config.caching.CarefulRedisCache",
+        "LOCATION": REDIS_URL,
+        "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},
+    }
+}
+
+CELERY_BROKER_URL = REDIS_URL
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TIMEZONE = "UTC"  # tenants' time zones are the planner's business
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_PUBLISH_RETRY = False  # a bell that does not ring is rung again by the sweep
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 1_800,  # longer than any run; a lost bell is found by the sweep long before
+    "unacked_restore_interval": 2,
+    "unacked_restore_throttle": 1,
+    "socket_connect_timeout": 1,
+    "socket_timeout": 5,
+}
+CELERY_DB_REUSE_MAX = 10_000  # the connection outlives the task: 4.4 times the throughput
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+
+# Seconds, fractions allowed; the same for every process that reads them.
+LEASE_SECONDS = env.float("LEASE_SECONDS", default=30.0)
+HEARTBEAT_SECONDS = env.float("HEARTBEAT_SECONDS", default=10.0)
+SWEEP_SECONDS = env.float("SWEEP_SECONDS", default=10.0)
+SETTLE_SECONDS = env.float("SETTLE_SECONDS", default=30.0)
+
+# Models. A base URL left empty means the vendor's own address.
+ANTHROPIC_BASE_URL = env("ANTHROPIC_BASE_URL", default="") or "https://api.anthropic.com"
+ANTHROPIC_API_KEY = env("ANTHROPIC_API_KEY", default="")
+WORDPRESS_BASE_URL = env("WORDPRESS_BASE_URL", default="")  # overrides the site of every WordPress channel
+DEFAULT_MONTHLY_CAP_USD = env("DEFAULT_MONTHLY_CAP_USD", default="50")  # a tenant without a cap of its own
+EGRESS_ALLOW_HOSTS = env.list("EGRESS_ALLOW_HOSTS", default=[])
+
+EMAIL_URL = env.email_url("EMAIL_URL")
+vars().update(EMAIL_URL)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="Leadmetrics <hello@leadmetrics.example>")
+
+AUTH_USER_MODEL = "tenants.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator", "OPTIONS": {"user_attributes": ("email", "name")}},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "/account/login/"
+LOGIN_REDIRECT_URL = "/"
+ACCOUNT_LOGOUT_REDIRECT_URL = LOGIN_URL
+ACCOUNT_ADAPTER = "apps.tenants.sign_in.AccountAdapter"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"  # people come by invitation, which proves the address
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_SESSION_REMEMBER = False
+SESSION_COOKIE_AGE = int(timedelta(hours=12).total_seconds())
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_HTTPONLY = True
+CSRF_FAILURE_VIEW = "apps.tenants.doors.portal.csrf_failure"
+
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "font-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "form-action": ["'self'"],
+        "base-uri": ["'none'"],
+        "object-src": ["'none'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["apps.tenants.doors.api.SessionAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["apps.tenants.doors.api.SignedIn"],
+    "DEFAULT_PARSER_CLASSES": ["apps.tenants.doors.api.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "apps.tenants.doors.problems.handle",
+    "DEFAULT_THROTTLE_CLASSES": ["rest_framework.throttling.UserRateThrottle"],
+    "DEFAULT_THROTTLE_RATES": {"user": "600/min"},
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Leadmetrics API",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+}
+
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576  # bad input: a body of more than 1 MiB is refused
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = True
+LANGUAGE_CODE = "en-gb"
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": "config.logs.JsonFormatter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "root": {"handlers": ["stderr"], "level": env("LOG_LEVEL", default="INFO")},
+    "loggers": {
+        "httpx2": {"level": "WARNING"},
+        "botocore": {"level": "WARNING"},
+        "pymongo": {"level": "WARNING"},
+        "celery": {"level": "WARNING"},
+    },
+}

@@ -1,0 +1,244 @@
+import time
+from decimal import Decimal
+from typing import get_args
+
+import pytest
+from pydantic import ValidationError
+
+from apps.channels import statuses as channel_statuses
+from apps.content import bodies
+from apps.content import statuses as content_statuses
+from apps.strategy import bodies as strategy_bodies
+from apps.strategy import statuses as strategy_statuses
+
+RESEARCH = {
+    "businessSummary": "Acme repairs pipes in Pune.",
+    "products": ["Leak repair"],
+    "audiences": ["Home owners with a leak"],
+    "toneSamples": ["We come\nthe same day."],
+    "channelsFound": ["https://www.instagram.com/acme"],
+    "competitorResearch": "The site names none.",
+    "industryContext": "Demand rises with the monsoon.",
+    "rawNotes": "## Home\n\nProof needed for “fastest in town”.",
+    "sources": ["https://acme.example/"],
+}
+CONTEXT_FILE = {"markdown": "Acme.\n\n## A\n\n## B\n\n## C\n\n" + "word " * 100, "openQuestions": []}
+STRATEGY = {
+    "strategyMarkdown": "## Where you stand\n\n" + "word " * 400,
+    "summary": "Fewer, better articles.",
+    "rationale": "Search is where the buyers are.",
+    "periodMonths": 6,
+    "goals": [{
+        "name": "200 visits a month from search by June", "description": "Measured in the first month.",
+        "metric": "organic_sessions", "baselineValue": 0, "targetValue": "200.50", "period": "monthly",
+        "targetMonths": 6, "priority": 1,
+    }],
+    "deliverables": [{
+        "goalIndex": 0, "type": "blog_posts", "name": "Blog posts", "quantityPerPeriod": 4, "period": "monthly",
+        "platforms": ["wordpress"],
+    }],
+}
+KEYWORDS = {"clusters": [{
+    "name": "Stopping a leak", "primary": "how to stop a leak", "secondary": ["pipe leak repair"],
+    "intent": "informational", "volume": None, "difficulty": 40,
+}]}
+BRIEF = {
+    "workingTitle": "How to stop a leak", "angle": "From a plumber's van.", "primaryKeyword": "how to stop a leak",
+    "secondaryKeywords": [], "searchIntent": "informational", "targetAudience": "Home owners",
+    "recommendedOutline": ["Turn off the water"], "internalLinkTargets": ["https://acme.example/repair"],
+    "competitorUrls": [], "targetWordCount": 1200,
+}
+ARTICLE = {
+    "title": "How to stop a leak", "slug": "how-to-stop-a-leak", "categories": ["Repairs"], "tags": [],
+    "metaDescription": "Five steps that stop most leaks until the plumber comes, with the tools you have at home.",
+    "bodyMarkdown": "## Turn off the water\n\n" + "word " * 50, "internalLinksUsed": [],
+}
+LIVE_CHECK = {"isLive": True, "titleMatches": False, "findings": ["The title reads “How to stop”."]}
+
+SOUND = [
+    (strategy_bodies.Research, RESEARCH),
+    (strategy_bodies.ContextFile, CONTEXT_FILE),
+    (strategy_bodies.StrategyDraft, STRATEGY),
+    (bodies.KeywordResearch, KEYWORDS),
+    (bodies.TopicBrief, BRIEF),
+    (bodies.Article, ARTICLE),
+    (bodies.LiveCheck, LIVE_CHECK),
+]
+each_shape = pytest.mark.parametrize(("shape", "answer"), SOUND, ids=lambda value: getattr(value, "__name__", ""))
+
+
+def paths_of(value, path=()):
+    """The path of every text in an answer."""
+    if isinstance(value, str):
+        yield path
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            yield from paths_of(inner, (*path, name))
+    elif isinstance(value, list):
+        for position, inner in enumerate(value):
+            yield from paths_of(inner, (*path, position))
+
+
+def with_change(value, path, change):
+    if not path:
+        return change(value)
+    copy = dict(value) if isinstance(value, dict) else list(value)
+    copy[path[0]] = with_change(value[path[0]], path[1:], change)
+    return copy
+
+
+def goal(**changes):
+    return STRATEGY | {"goals": [STRATEGY["goals"][0] | changes]}
+
+
+def deliverable(**changes):
+    return STRATEGY | {"deliverables": [STRATEGY["deliverables"][0] | changes]}
+
+
+def cluster(**changes):
+    return {"clusters": [KEYWORDS["clusters"][0] | changes]}
+
+
+@each_shape
+def test_a_sound_answer_is_read_and_written_back_in_camel_case(shape, answer):
+    read = shape.model_validate(answer)
+
+    written = read.model_dump(mode="json")
+    assert set(written) - {"wordCount"} == set(answer)
+    assert shape.model_validate(written) == read
+    assert shape.model_validate_json(read.model_dump_json()) == read
+
+
+@each_shape
+def test_an_answer_with_a_field_too_many_or_too_few_is_refused(shape, answer):
+    for changed in [answer | {"status": "approved"}, {k: v for k, v in answer.items() if k != next(iter(answer))}]:
+        with pytest.raises(ValidationError):
+            shape.model_validate(changed)
+
+
+@each_shape
+@pytest.mark.parametrize("bad", ["\x00", "\ud800"], ids=["NUL", "lone surrogate"])
+def test_text_that_postgresql_cannot_hold_is_refused_in_every_field(shape, answer, bad):
+    for path in paths_of(answer):
+        with pytest.raises(ValidationError):
+            shape.model_validate(with_change(answer, path, lambda text: text[:20] + bad + text[20:]))
+
+
+@each_shape
+def test_no_text_is_without_a_limit(shape, answer):
+    for path in paths_of(answer):
+        with pytest.raises(ValidationError):
+            shape.model_validate(with_change(answer, path, lambda text: "a" * 200_000))
+
+
+@each_shape
+@pytest.mark.parametrize("answer_of_another_shape", [None, [], "text", 1, {}, {"": {}}])
+def test_anything_but_the_object_asked_for_is_refused(shape, answer, answer_of_another_shape):
+    with pytest.raises(ValidationError):
+        shape.model_validate(answer_of_another_shape)
+
+
+@pytest.mark.parametrize(("shape", "answer"), [
+    (strategy_bodies.ContextFile, CONTEXT_FILE | {"markdown": "## A\n\n## B\n\n" + "word " * 200}),
+    (strategy_bodies.ContextFile, CONTEXT_FILE | {"markdown": "```\n## A\n## B\n## C\n```\n" + "word " * 200}),
+    (strategy_bodies.ContextFile, CONTEXT_FILE | {"markdown": "## A\n## B\n## C\n" + "w" * 400}),
+    (strategy_bodies.StrategyDraft, deliverable(goalIndex=1)),
+    (strategy_bodies.StrategyDraft, deliverable(goalIndex=-1)),
+    (strategy_bodies.StrategyDraft, deliverable(type="podcasts")),
+    (strategy_bodies.StrategyDraft, deliverable(platforms=["myspace"])),
+    (strategy_bodies.StrategyDraft, deliverable(quantityPerPeriod=201)),
+    (strategy_bodies.StrategyDraft, deliverable(quantityPerPeriod=0)),
+    (strategy_bodies.StrategyDraft, deliverable(quantityPerPeriod="4")),
+    (strategy_bodies.StrategyDraft, deliverable(period="annual")),
+    (strategy_bodies.StrategyDraft, STRATEGY | {"goals": []}),
+    (strategy_bodies.StrategyDraft, STRATEGY | {"goals": STRATEGY["goals"] * 11}),
+    (strategy_bodies.StrategyDraft, STRATEGY | {"deliverables": []}),
+    (strategy_bodies.StrategyDraft, STRATEGY | {"periodMonths": 25}),
+    (strategy_bodies.StrategyDraft, STRATEGY | {"periodMonths": True}),
+    (strategy_bodies.StrategyDraft, goal(targetMonths=0)),
+    (strategy_bodies.StrategyDraft, goal(priority=11)),
+    (strategy_bodies.StrategyDraft, goal(name="two\nlines")),
+    *[(strategy_bodies.StrategyDraft, goal(targetValue=value))
+      for value in ["NaN", float("nan"), float("inf"), "Infinity", -1, "1.005", 10**10, "12,5", "₹5", True, None, [1]]],
+    (bodies.KeywordResearch, {"clusters": []}),
+    (bodies.KeywordResearch, cluster(difficulty=101)),
+    (bodies.KeywordResearch, cluster(volume=-1)),
+    (bodies.KeywordResearch, cluster(volume=12.5)),
+    (bodies.KeywordResearch, cluster(intent="curious")),
+    (bodies.TopicBrief, BRIEF | {"targetWordCount": 299}),
+    (bodies.TopicBrief, BRIEF | {"targetWordCount": 5001}),
+    (bodies.TopicBrief, BRIEF | {"workingTitle": "a" * 501}),
+    (bodies.TopicBrief, BRIEF | {"primaryKeyword": "a" * 256}),
+    (bodies.Article, ARTICLE | {"metaDescription": "a" * 49}),
+    (bodies.Article, ARTICLE | {"metaDescription": "a" * 161}),
+    *[(bodies.Article, ARTICLE | {"slug": slug})
+      for slug in ["", "Leak", "a b", "a--b", "-a", "a-", "é", "../a", "a" * 101, "a_b", "%2e"]],
+    (bodies.Article, ARTICLE | {"bodyMarkdown": "# Title\n\n" + "word " * 50}),
+    (bodies.Article, ARTICLE | {"bodyMarkdown": "Title\n=====\n\n" + "word " * 50}),
+    (bodies.Article, ARTICLE | {"bodyMarkdown": "> # Title\n\n" + "word " * 50}),
+    (bodies.Article, ARTICLE | {"bodyMarkdown": "a" * 199}),
+    (bodies.Article, ARTICLE | {"categories": ["a"] * 6}),
+    (bodies.Article, ARTICLE | {"tags": ["a"] * 11}),
+    (bodies.Article, ARTICLE | {"title": "  "}),
+    (bodies.LiveCheck, LIVE_CHECK | {"isLive": "yes"}),
+    (bodies.LiveCheck, LIVE_CHECK | {"isLive": 1}),
+])
+def test_an_answer_beyond_its_limits_is_refused(shape, answer):
+    with pytest.raises(ValidationError):
+        shape.model_validate(answer)
+
+
+@pytest.mark.parametrize("value", [200.5, "200.5", "200.50"])
+def test_a_figure_is_an_exact_decimal_whether_written_as_number_or_text(value):
+    draft = strategy_bodies.StrategyDraft.model_validate(goal(targetValue=value))
+
+    assert draft.goals[0].target_value == Decimal("200.5")
+    assert isinstance(draft.goals[0].target_value, Decimal)
+
+
+@pytest.mark.parametrize("stated", [9_999, -1, "many", None])
+def test_the_word_count_is_counted_and_a_stated_one_is_not_believed(stated):
+    article = bodies.Article.model_validate(ARTICLE | {"wordCount": stated})
+
+    assert article.word_count == 54
+    assert article.model_dump()["wordCount"] == 54
+
+
+@pytest.mark.parametrize(("markdown", "words"), [
+    ("", 0),
+    ("## Hello **big**world\n\nSee [the link](https://x.example/a-b) - a\n`code x`", 8),
+    ("| a | b |\n|---|---|\n| c | d |\n\n* one\n* दो शब्द", 7),
+    ("![a picture](i.png)\n\n---\n\n```\nx y\n```", 2),
+    ("a<br>b & c", 2),
+])
+def test_words_are_counted_as_a_reader_sees_them(markdown, words):
+    assert bodies.count_words(markdown) == words
+
+
+def test_a_hash_in_a_code_block_is_no_title():
+    body = "## Steps\n\n```\n# a comment\n```\n\n" + "word " * 50
+
+    assert bodies.Article.model_validate(ARTICLE | {"bodyMarkdown": body}).body_markdown == body.strip()
+
+
+@pytest.mark.parametrize("piece", ["[", "![](", "> ", "*a ", "`", "|a", "&#", "\\"])
+def test_markdown_made_to_stall_a_parser_is_read_in_bounded_time(piece):
+    started = time.perf_counter()
+
+    bodies.Article.model_validate(ARTICLE | {"bodyMarkdown": (piece * 60_000)[:59_000] + "a"})
+
+    assert time.perf_counter() - started < 10
+
+
+def test_the_value_lists_are_those_of_the_columns_that_receive_them():
+    assert set(get_args(strategy_bodies.DeliverableType)) == set(strategy_statuses.DeliverableType.values)
+    assert set(get_args(strategy_bodies.Platform)) == set(channel_statuses.Platform.values)
+    assert set(get_args(bodies.SearchIntent)) == set(content_statuses.SearchIntent.values)
+
+
+@each_shape
+def test_the_json_schema_names_the_camel_case_fields_and_refuses_others(shape, answer):
+    schema = shape.model_json_schema()
+
+    assert set(schema["properties"]) == set(answer)
+    assert schema["additionalProperties"] is False
