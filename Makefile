@@ -7,7 +7,6 @@
 .NOTPARALLEL:
 SHELL := /bin/sh
 ARGS ?=
-COMPOSE ?=
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 UNDER := $(PYTHON) -m devstack run
@@ -39,7 +38,7 @@ down: $(BASE) ## stop what `make up` started (COMPOSE=1: the containers too)
 	@$(if $(COMPOSE),docker compose stop)
 
 test: $(BASE) $(SERVERS) $(TEST) ## run the suite against the real servers (ARGS="tests/channels -x")
-	@$(DOCKER) exec $(UNDER) --sandbox -- pytest -n 2 -q $(ARGS)
+	@$(DOCKER) exec $(UNDER) --sandbox -- pytest --ds=config.settings.test -n 2 -q $(ARGS)
 
 check: $(BASE) $(SERVERS) $(LINT) ## lint, types, imports, templates, migrations, schema, OpenAPI, production settings
 	@code=0; sh devstack/check.sh lint || code=1; \
@@ -49,7 +48,7 @@ e2e: $(BASE) $(SERVERS) $(TEST) ## walk the product in a browser
 	@$(DOCKER) exec $(UNDER) --serve -- pytest tests/e2e -q $(ARGS)
 
 chaos: $(BASE) $(SERVERS) $(TEST) ## kill processes and servers, and see that nothing is lost
-	@$(DOCKER) exec $(UNDER) --sandbox -- pytest tests/chaos -q $(ARGS)
+	@$(DOCKER) exec $(UNDER) --sandbox -- pytest --ds=config.settings.test tests/chaos -q $(ARGS)
 
 bench: $(BASE) $(SERVERS) $(TEST) ## measure against the promised numbers (ARGS=--help)
 	@$(DOCKER) exec $(UNDER) -- python -m tests.bench $(ARGS)

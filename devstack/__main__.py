@@ -1,7 +1,6 @@
 """`python -m devstack up | run | down`: the real servers from wheels, and the product on them."""
 
 import argparse
-import contextlib
 import os
 import signal
 import sys
@@ -10,8 +9,9 @@ from pathlib import Path
 from typing import IO
 
 from devstack import environment, product, stack
-from devstack.console import Trouble, say, step
+from devstack.console import Trouble, leave_stdout_alone, say, step
 from devstack.places import CHECKOUT, Places, settle
+from devstack.ports import HOST
 from devstack.processes import Interrupted, Supervisor, end_leftovers
 
 ATTACH_SECONDS = 300  # a first start on a loaded machine, its migrations included
@@ -21,11 +21,12 @@ EVERYTHING = {"servers", "sandbox", "product"}
 
 def up(places: Places, *, with_demo: bool, once: bool) -> int:
     """Serve the product until somebody stops it; with `once`, only until the demo has been walked."""
-    hold = stack.take(places, planned=EVERYTHING)
-    if hold is None:
-        return _beside_the_running_one(places, once=once)
     supervisor, began, code = Supervisor(places), time.monotonic(), 0
     supervisor.listen()
+    hold = _take_or_attach(places, supervisor, EVERYTHING)
+    if not isinstance(hold, stack.Hold):
+        with hold:
+            return _beside_the_running_one(places, supervisor, once=once)
     try:
         plan = stack.make_plan(places)
         stack.bring_up(supervisor, hold, places, plan, parts=EVERYTHING)
@@ -45,19 +46,12 @@ def up(places: Places, *, with_demo: bool, once: bool) -> int:
         _stop(supervisor, hold)
 
 
-def _beside_the_running_one(places: Places, *, once: bool) -> int:
+def _beside_the_running_one(places: Places, supervisor: Supervisor, *, once: bool) -> int:
     """`up` while this folder's stack runs: say where it is, or walk the demo against it."""
-    supervisor = Supervisor(places)
-    supervisor.listen()
-    with step("the running stack"):
-        share = _take_or_attach(places, supervisor, EVERYTHING)
-    with contextlib.closing(share):
-        if isinstance(share, stack.Hold):
-            raise Trouble("The running stack has just ended: start again.")
-        variables = environment.read(places.local / "env")
-        product.show_addresses(variables, file=places.local / "env")
-        if once:
-            return product.demo(supervisor, stack.child_environment(variables))
+    variables = environment.read(places.local / "env")
+    product.show_addresses(variables, file=places.local / "env")
+    if once:
+        return product.demo(supervisor, stack.child_environment(variables))
     say("It is running already; `make down` stops it.")
     return 0
 
@@ -114,7 +108,7 @@ def down(places: Places) -> int:
             state = stack.running(places)
             if state and asked is None:
                 asked = state.pid
-                os.kill(asked, signal.SIGTERM)
+                _ask_to_stop(asked)
             if time.monotonic() > deadline:
                 raise Trouble(f"The stack (process {asked or 'unknown'}) is still there after {DOWN_SECONDS} s.")
             time.sleep(0.1)
@@ -125,7 +119,17 @@ def down(places: Places) -> int:
     return 0
 
 
+def _ask_to_stop(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGTERM)
+    except ProcessLookupError:
+        return  # has just ended by itself
+    except PermissionError:
+        raise Trouble(f"The stack (process {pid}) was started by another user, who has to stop it.") from None
+
+
 def _stop(supervisor: Supervisor, hold: stack.Hold) -> None:
+    hold.tell(planned=set(), working=set())
     if supervisor.has_services:
         with step("stopping"):
             supervisor.stop()
@@ -163,6 +167,7 @@ def _arguments() -> argparse.Namespace:
 def main() -> int:
     """The exit code of the command line."""
     arguments = _arguments()
+    _stay_off_proxies()
     os.umask(0o022)  # programs and folders have to be open to the servers' user; secrets get their own mode
     try:
         places = settle(arguments.folder.resolve())
@@ -170,6 +175,7 @@ def main() -> int:
             case "up":
                 return up(places, with_demo=not arguments.no_demo, once=arguments.once)
             case "run":
+                leave_stdout_alone()
                 parts = {"servers", "sandbox"} if arguments.sandbox else {"servers"}
                 return run(places, arguments.command, parts=EVERYTHING if arguments.serve else parts)
             case _:
@@ -179,6 +185,12 @@ def main() -> int:
         return 1
     except Interrupted as asked:
         return 128 + asked.number
+
+
+def _stay_off_proxies() -> None:
+    """Neither this process nor its children may ask a proxy for what listens on this machine."""
+    given = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
+    os.environ["no_proxy"] = os.environ["NO_PROXY"] = ",".join(filter(None, [given, HOST, "localhost"]))
 
 
 if __name__ == "__main__":

@@ -102,7 +102,7 @@ def settle(ours: Mapping[str, str], given: Mapping[str, str]) -> tuple[dict[str,
     outside = {server for server, names in SERVER_VARIABLES.items() if names[0] in theirs}
     for server in sorted(outside):
         switch, *companions = SERVER_VARIABLES[server]
-        if missing := [name for name in companions if name not in theirs]:
+        if missing := [name for name in companions if not given.get(name)]:
             raise Trouble(
                 f"{switch} is set, so {server} is not started; then {', '.join(missing)} must be set as well."
             )

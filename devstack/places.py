@@ -87,7 +87,7 @@ def settle(local: Path) -> Places:
             f"{local} belongs to uid {local.stat().st_uid if local.exists() else '?'} and cannot be written ({error}): "
             "run as that user, or choose another place with --folder."
         ) from None
-    if user and not _may(user, "-x", places.data):
+    if user and not _may(user, "-x", places.data.resolve()):
         _move_elsewhere(places)
     return Places(local=local, data=places.data.resolve(), owner=owner, server_user=user)
 
@@ -142,7 +142,7 @@ def refuse_old_machine(*, cpu: str, libc: tuple[str, str]) -> None:
     """
     if " avx " not in f" {' '.join(cpu.split())} ":
         raise Trouble(
-            f"mongod needs a processor with AVX; this one has none (or MONGOD_BIN names another). {ANOTHER_WAY}"
+            f"mongod needs a processor with AVX; this one has none (MONGOD_BIN may name another). {ANOTHER_WAY}"
         )
     name, version = libc
     if name != "glibc" or tuple(int(part) for part in version.split(".")[:2]) < OLDEST_GLIBC:

@@ -29,6 +29,15 @@ class Block:
     def port(self, name: str) -> int:
         return self.base + NAMES.index(name)
 
+    def close(self) -> None:
+        """Let others have the block."""
+        self._claim.close()
+
+    def remove_sockets(self) -> None:
+        """Remove what SeaweedFS left under this block's numbers: another user could not, and would have to move."""
+        for offset in range(BLOCK):
+            _remove_sockets(self.base + offset)
+
 
 def choose(places: Places) -> Block:
     """The block this folder used before, else the next one that nobody holds.
@@ -65,17 +74,22 @@ def _claim(base: int, *, patience: int) -> socket.socket | None:
 
 
 def _is_free(port: int) -> bool:
-    """Whether `port` can be bound, once the sockets a killed `weed` left under its number are gone.
-
-    SeaweedFS puts them in the system's temporary folder whatever TMPDIR says; another user's cannot be removed and
-    would block it for ever, so such a port counts as taken.
-    """
+    """Whether `port` can be bound and no socket of another user's `weed` blocks it."""
     try:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((HOST, port))
-        for left in Path("/", "tmp").glob(f"seaweedfs-*-{port}.sock"):
-            left.unlink()
+        _remove_sockets(port)
     except OSError:
         return False
     return True
+
+
+def _remove_sockets(port: int) -> None:
+    """Remove the sockets a `weed` left under the number of one of its ports; raises OSError for another user's.
+
+    SeaweedFS puts them in the system's temporary folder whatever TMPDIR says, and will not start where one lies that
+    it may not replace.
+    """
+    for left in Path("/", "tmp").glob(f"seaweedfs-*-{port}.sock"):
+        left.unlink()

@@ -38,7 +38,7 @@ class Service:
     """A process that is to run as long as the stack does.
 
     `ready` raises until the process does its work; `user` holds Popen keywords; `tier` orders stopping: the highest
-    goes first, services of one tier go together. `hints` adds a sentence to what an exit code says.
+    goes first, services of one tier go together. `hints` adds a sentence to what an exit code says. `prepare` comes before each start, `tidy` after the last stop.
     """
 
     name: str
@@ -53,6 +53,7 @@ class Service:
     stop_signal: signal.Signals = signal.SIGTERM
     hints: Mapping[int, str] = field(default_factory=dict)
     prepare: Callable[[], None] = lambda: None
+    tidy: Callable[[], None] = lambda: None
 
 
 @dataclass
@@ -123,7 +124,7 @@ class Supervisor:
     def wait_until_ready(self, service: Service) -> None:
         """Return once the service works. Raises Trouble with the end of its log when it ends or takes too long."""
         last: Exception | None = None
-        process, deadline = (self._running[service.name].process, time.monotonic() + READY_SECONDS)
+        process, deadline = self._running[service.name].process, time.monotonic() + READY_SECONDS
         while time.monotonic() < deadline:
             if (code := process.poll()) is not None:
                 raise Trouble(
@@ -219,6 +220,8 @@ class Supervisor:
                     os.killpg(running.process.pid, signal.SIGKILL)
                     running.process.wait()
         end_leftovers(self._places.data, patience=0)
+        for running in self._running.values():
+            running.service.tidy()
         self._running.clear()
 
     def _tail(self, name: str) -> str:
@@ -316,8 +319,8 @@ def end_leftovers(data: Path, *, names: Collection[str] | None = None, patience:
     while remaining := leftovers(data, names=names):
         late = time.monotonic() - deadline
         if late > 10:
-            names = ", ".join(f"{service} ({pid})" for pid, service in remaining.items())
-            raise Trouble(f"Left from an earlier run and not to be ended: {names}.")
+            listed = ", ".join(f"{service} ({pid})" for pid, service in remaining.items())
+            raise Trouble(f"Left from an earlier run and not to be ended: {listed}.")
         if late >= 0:
             for pid in remaining:
                 with contextlib.suppress(ProcessLookupError):

@@ -58,12 +58,15 @@ def serving(places: Places, block: Block, environment: Mapping[str, str]) -> lis
     files = ["--schedule", str(beat / "schedule"), "--pidfile", str(beat / "pid")]
     return [
         _python("web", "Web", granian, environment, ready=ready, detail=f"http://{HOST}:{port}"),
-        _python("worker", "Worker", ["celery", "-A", "config", "worker", "-c", "2", *quiet], environment),
+        _python(
+            "worker", "Worker", ["celery", "-A", "config", "worker", "-c", "2", *quiet], environment, detail="started"
+        ),
         _python(
             "beat",
             "Beat",
             ["celery", "-A", "config", "beat", "--scheduler", scheduler, *files, *quiet],
             environment,
+            detail="started",
             # The number of a beat that was killed may be somebody else's by now, which would keep this one from starting.
             prepare=lambda: (beat / "pid").unlink(missing_ok=True),
         ),

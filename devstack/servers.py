@@ -237,6 +237,7 @@ def s3(places: Places, block: Block, seed: str, program: Path) -> Service:
         name="s3",
         title="S3 (SeaweedFS)",
         ready=ready,
+        tidy=block.remove_sockets,
         command=[str(program), "-logtostderr=true", "mini", *(f"-{name}={value}" for name, value in flags.items())],
     )
 

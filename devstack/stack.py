@@ -17,6 +17,15 @@ from devstack.ports import Block
 from devstack.processes import Service, Supervisor, end_leftovers
 
 OUTSIDE_SECONDS = 15  # that a server outside the stack gets to answer
+STANDARD_PORTS = {
+    "postgres": 5432,
+    "postgresql": 5432,
+    "mongodb": 27017,
+    "http": 80,
+    "https": 443,
+    "redis": 6379,
+    "rediss": 6379,
+}
 
 
 @dataclass(frozen=True)
@@ -42,7 +51,7 @@ class Hold:
 
     def is_shared(self) -> bool:
         """Whether another command is attached right now."""
-        with _attached_file(self._places).open("w") as file:
+        with _open(self._places, "attached") as file:
             return not _lock(file, fcntl.LOCK_EX)
 
     def close(self) -> None:
@@ -53,9 +62,7 @@ class Hold:
 
 def take(places: Places, *, planned: set[str]) -> Hold | None:
     """Hold the folder for a stack with the `planned` parts, or None when a running stack holds it."""
-    path = places.data / "lock"
-    file = path.open("a")
-    places.give(path)
+    file = _open(places, "lock")
     if not _lock(file, fcntl.LOCK_EX):
         file.close()
         return None
@@ -78,7 +85,7 @@ def attach(places: Places) -> IO[str] | None:
 
     None when the stack is looking at this very moment whether somebody is attached.
     """
-    file = _attached_file(places).open("w")
+    file = _open(places, "attached")
     if _lock(file, fcntl.LOCK_SH):
         return file
     file.close()
@@ -97,8 +104,11 @@ def _state_file(places: Places) -> Path:
     return places.data / "stack.json"
 
 
-def _attached_file(places: Places) -> Path:
-    return places.data / "attached"
+def _open(places: Places, name: str) -> IO[str]:
+    path = places.data / name
+    file = path.open("a")
+    places.give(path)
+    return file
 
 
 @dataclass(frozen=True)
@@ -160,14 +170,24 @@ def bring_up(supervisor: Supervisor, hold: Hold, places: Places, plan: Plan, *, 
 def _wait_for_outside(supervisor: Supervisor, server: str, variables: Mapping[str, str]) -> None:
     """See that somebody listens where the user said a server is. Its logins are checked by what uses them."""
     name = environment.SERVER_VARIABLES[server][0]
-    url = urllib.parse.urlsplit(variables[name])
-    standard = {"postgres": 5432, "mongo": 27017, "s3": 443 if url.scheme == "https" else 80, "valkey": 6379}[server]
-    place = (url.hostname or "", url.port or standard)
-    with step(f"{server} (outside)", detail=f"{place[0]}:{place[1]}, from {name}"):
+    place = listening_place(variables[name])
+    if place is None:
+        return
+    shown = f"{place[0]}:{place[1]}"
+    with step(f"{server} (outside)", detail=f"{shown}, from {name}"):
         for _ in range(OUTSIDE_SECONDS):
             try:
                 return socket.create_connection(place, timeout=2).close()
             except OSError as error:
                 last = error
             supervisor.pause(1)
-    raise Trouble(f"{name} is set, but nobody answers at {place[0]}:{place[1]} ({last}).")
+        raise Trouble(f"{name} is set, but nobody answers at {shown} ({last}).")
+
+
+def listening_place(url: str) -> tuple[str, int] | None:
+    """Host and port of the first server a URL names; None where only DNS knows them (mongodb+srv)."""
+    parts = urllib.parse.urlsplit(url)
+    if parts.scheme.endswith("+srv"):
+        return None
+    first = urllib.parse.urlsplit(f"//{parts.netloc.rpartition('@')[2].split(',')[0]}")
+    return first.hostname or "", first.port or STANDARD_PORTS.get(parts.scheme, 0)

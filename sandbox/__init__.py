@@ -1,4 +1,5 @@
-"""The rehearsal world: plays the model, WordPress, a mail server and three client websites on loopback, with faults on request.
+"""The rehearsal world: plays the model, WordPress, a mail server and three client websites, with faults on request.
 
-A process of its own (`python -m sandbox --port P --smtp-port M`). The product knows it only as addresses in its environment.
+A process of its own on loopback (`python -m sandbox --port P --smtp-port M`). The product knows it only as addresses
+in its environment.
 """

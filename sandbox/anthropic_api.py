@@ -11,8 +11,8 @@ from sandbox.wire import Request, Response, json_response
 from sandbox.world import World
 from sandbox.writing import model as writer
 
-PIECE_CHARACTERS = 60            # of one text_delta
-CHARACTERS_PER_TOKEN = 4         # Anthropic's own rule of thumb for English
+PIECE_CHARACTERS = 60  # of one text_delta
+CHARACTERS_PER_TOKEN = 4  # Anthropic's own rule of thumb for English
 ERROR_TYPES = {
     400: ("invalid_request_error", "Invalid request"),
     401: ("authentication_error", "invalid x-api-key"),
@@ -75,7 +75,9 @@ def route(world: World, request: Request) -> Response:
 
 
 def check_headers(request: Request) -> None:
-    key = request.headers.get("x-api-key", "").strip()
+    """The key may come as `x-api-key` (the reference) or as a bearer token (what the SDK sends from version 2 on)."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    key = request.headers.get("x-api-key", "").strip() or (token.strip() if scheme.lower() == "bearer" else "")
     if not key:
         raise Invalid("x-api-key header is required", 401)
     if key == "revoked":
@@ -120,7 +122,7 @@ def check_messages(messages: Any) -> None:
         if not message.get("content"):
             raise Invalid(f"messages.{position}: all messages must have non-empty content")
     if messages[0]["role"] != "user":
-        raise Invalid("messages: first message must use the \"user\" role")
+        raise Invalid('messages: first message must use the "user" role')
 
 
 def schema_of(body: dict[str, Any]) -> dict[str, Any] | None:
@@ -139,48 +141,71 @@ def message_response(world: World, request: Request, body: dict[str, Any]) -> Re
     kind = request.fault_kind
     message = compose_message(world, body, kind)
     headers = {"request-id": new_request_id(world), "anthropic-organization-id": "00000000-0000-4000-8000-000000000007"}
-    recorded = {"kind": "message", "id": message["id"], "model": body["model"], "stop_reason": message["stop_reason"],
-                "usage": message["usage"]}
+    recorded = {
+        "kind": "message",
+        "id": message["id"],
+        "model": body["model"],
+        "stop_reason": message["stop_reason"],
+        "usage": message["usage"],
+    }
     if body.get("stream"):
         headers |= {"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-cache"}
-        return Response(200, b"", headers, stream=events(world, message, without_usage=kind == "no_usage"), recorded=recorded)
+        return Response(
+            200, b"", headers, stream=events(world, message, without_usage=kind == "no_usage"), recorded=recorded
+        )
     if kind == "no_usage":
         del message["usage"]
     return json_response(message, headers=headers, recorded=recorded)
 
 
 def compose_message(world: World, body: dict[str, Any], kind: str) -> dict[str, Any]:
-    text = writer.write(system=flat(body.get("system")), conversation=conversation(body), schema=schema_of(body), seed=world.seed)
+    text = writer.write(
+        system=flat(body.get("system")), conversation=conversation(body), schema=schema_of(body), seed=world.seed
+    )
     stop_reason, stop_sequence = "end_turn", None
     if kind == "refusal":
         text, stop_reason = "", "refusal"
     elif kind == "empty":
         text = ""
     elif kind == "prose_around_json":
-        text = f"Certainly! Here is what you asked for:\n\n```json\n{text}\n```\n\nLet me know if you would like me to change anything."
+        text = f"Certainly! Here is the answer:\n\n```json\n{text}\n```\n\nLet me know what you would like to change."
     elif kind == "wrong_types":
         text = json.dumps(writer.with_wrong_types(text), ensure_ascii=False)
     for sequence in body.get("stop_sequences") or []:
         if sequence and sequence in text:
-            text, stop_reason, stop_sequence = text[:text.index(sequence)], "stop_sequence", sequence
+            text, stop_reason, stop_sequence = text[: text.index(sequence)], "stop_sequence", sequence
     if tokens(text) > body["max_tokens"]:
-        text, stop_reason, stop_sequence = text[:body["max_tokens"] * CHARACTERS_PER_TOKEN], "max_tokens", None
+        text, stop_reason, stop_sequence = text[: body["max_tokens"] * CHARACTERS_PER_TOKEN], "max_tokens", None
     usage = count_usage(world, body, text)
     if kind == "wrong_usage":
         usage |= {"input_tokens": usage["input_tokens"] * 1000, "output_tokens": usage["output_tokens"] * 1000}
     return {
-        "id": f"msg_{digest(prompt_text(body), world.next_number('message'))}", "type": "message", "role": "assistant",
-        "model": body["model"], "content": [{"type": "text", "text": text}] if text else [],
-        "stop_reason": stop_reason, "stop_sequence": stop_sequence, "usage": usage,
+        "id": f"msg_{digest(prompt_text(body), world.next_number('message'))}",
+        "type": "message",
+        "role": "assistant",
+        "model": body["model"],
+        "content": [{"type": "text", "text": text}] if text else [],
+        "stop_reason": stop_reason,
+        "stop_sequence": stop_sequence,
+        "usage": usage,
     }
 
 
 def events(world: World, message: dict[str, Any], *, without_usage: bool) -> Iterator[bytes]:
     """The server-sent events of one message, `pace` seconds between two pieces of text."""
     usage = message["usage"]
-    start = {**message, "content": [], "stop_reason": None, "stop_sequence": None, "usage": {**usage, "output_tokens": 1}}
-    delta = {"type": "message_delta", "delta": {"stop_reason": message["stop_reason"], "stop_sequence": message["stop_sequence"]},
-             "usage": {name: usage[name] for name in usage if name.endswith("_tokens")}}
+    start = {
+        **message,
+        "content": [],
+        "stop_reason": None,
+        "stop_sequence": None,
+        "usage": {**usage, "output_tokens": 1},
+    }
+    delta = {
+        "type": "message_delta",
+        "delta": {"stop_reason": message["stop_reason"], "stop_sequence": message["stop_sequence"]},
+        "usage": {name: usage[name] for name in usage if name.endswith("_tokens")},
+    }
     if without_usage:
         del start["usage"], delta["usage"]
     yield event({"type": "message_start", "message": start})
@@ -210,19 +235,27 @@ def count_usage(world: World, body: dict[str, Any], text: str) -> dict[str, Any]
             read, written = (tokens(cached), 0) if key in world.cached_prompts else (0, tokens(cached))
             world.cached_prompts.add(key)
     return {
-        "input_tokens": max(1, whole - read - written), "cache_creation_input_tokens": written, "cache_read_input_tokens": read,
+        "input_tokens": max(1, whole - read - written),
+        "cache_creation_input_tokens": written,
+        "cache_read_input_tokens": read,
         "cache_creation": {"ephemeral_5m_input_tokens": written, "ephemeral_1h_input_tokens": 0},
-        "output_tokens": max(1, tokens(text)), "service_tier": "standard",
+        "output_tokens": max(1, tokens(text)),
+        "service_tier": "standard",
     }
 
 
 def cached_prefix(body: dict[str, Any]) -> str:
     """All text up to and with the last block marked `cache_control`; empty when none is."""
     system = body.get("system")
-    blocks = [block for part in [system, *(message["content"] for message in body["messages"])]
-              for block in (part if isinstance(part, list) else [part] if part else [])]
-    marked = [position for position, block in enumerate(blocks) if isinstance(block, dict) and block.get("cache_control")]
-    return flat(blocks[:marked[-1] + 1]) if marked else ""
+    blocks = [
+        block
+        for part in [system, *(message["content"] for message in body["messages"])]
+        for block in (part if isinstance(part, list) else [part] if part else [])
+    ]
+    marked = [
+        position for position, block in enumerate(blocks) if isinstance(block, dict) and block.get("cache_control")
+    ]
+    return flat(blocks[: marked[-1] + 1]) if marked else ""
 
 
 def conversation(body: dict[str, Any]) -> str:
@@ -252,13 +285,30 @@ def tokens(text: str) -> int:
 def model_object(model: str, name: str, line: str, created: str) -> dict[str, Any]:
     yes, no = {"supported": True}, {"supported": False}
     return {
-        "id": model, "type": "model", "display_name": name, "created_at": created, "lifecycle": "active", "line": line,
-        "deprecated_at": None, "retires_at": None, "max_input_tokens": 200_000, "max_tokens": 64_000,
+        "id": model,
+        "type": "model",
+        "display_name": name,
+        "created_at": created,
+        "lifecycle": "active",
+        "line": line,
+        "deprecated_at": None,
+        "retires_at": None,
+        "max_input_tokens": 200_000,
+        "max_tokens": 64_000,
         "capabilities": {
-            "batch": no, "citations": no, "code_execution": no, "context_management": {"supported": False},
-            "effort": {"supported": False, "low": no, "medium": no, "high": no, "max": no}, "image_input": no, "pdf_input": no,
-            "server_tools": {"supported": False, "code_execution": no, "web_search": no}, "structured_outputs": yes,
-            "thinking": {"supported": False, "types": {name: no for name in ("adaptive", "between_tools", "disabled", "enabled")}},
+            "batch": no,
+            "citations": no,
+            "code_execution": no,
+            "context_management": {"supported": False},
+            "effort": {"supported": False, "low": no, "medium": no, "high": no, "max": no},
+            "image_input": no,
+            "pdf_input": no,
+            "server_tools": {"supported": False, "code_execution": no, "web_search": no},
+            "structured_outputs": yes,
+            "thinking": {
+                "supported": False,
+                "types": {name: no for name in ("adaptive", "between_tools", "disabled", "enabled")},
+            },
         },
     }
 

@@ -4,8 +4,8 @@
 |---|---|---|
 | POST /_control/faults | one fault or a list, see faults.Fault | {"planned": [...]} |
 | GET, DELETE /_control/faults | | {"planned": [...]}: what is left, or nothing |
-| GET /_control/log | target, method, match, full=1; count=N&wait=S waits for N entries | {"log": [...]}, oldest first |
-| POST /_control/hold | {"target", "stage": "received" or "recorded", "match", "times"} | {"armed": [...], "held": [...]} |
+| GET /_control/log | target, method, match, full=1; count=N&wait=S waits for N | {"log": [...]}, oldest first |
+| POST /_control/hold | {"target", "stage": "received"/"recorded", "match", "times"} | {"armed": [...], "held": [...]} |
 | GET /_control/held | count=N&wait=S waits until N requests are held | {"armed": [...], "held": [...]} |
 | POST /_control/release | {"target", "id", "drop": true} all optional | {"released": N} |
 | POST /_control/reset | | {"reset": true} |

@@ -27,9 +27,9 @@ class BadOrder(ValueError):
 class Fault:
     """One planned disturbance. `match` is looked for in "METHOD /path?query", a line break, and the body.
 
-    `after` lets that many matching requests pass first; `retry_after` (seconds) goes with 429, 500 and 529; `seconds` is
-    how long `timeout_after_accept` stays silent and `trickle` drips (one byte a second); `location` is where `redirect`
-    leads.
+    `after` lets that many matching requests pass first; `retry_after` (seconds) goes with 429, 500 and 529; `seconds`
+    is how long `timeout_after_accept` stays silent and `trickle` drips (one byte a second); `location` is where
+    `redirect` leads.
     """
 
     target: str
@@ -48,7 +48,7 @@ class Fault:
             raise BadOrder("a fault is an object")
         unknown = set(order) - {field.name for field in fields(cls)}
         if unknown:
-            raise BadOrder(f"unknown field {sorted(unknown)[0]!r}")
+            raise BadOrder(f"unknown field {min(unknown)!r}")
         if order.get("target") not in SUPPORTED:
             raise BadOrder(f"target must be one of {', '.join(TARGETS)}")
         kind = str(order.get("fault"))

@@ -36,7 +36,9 @@ class Catcher:
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         raw = bytes(envelope.content or b"")
         line = f"{envelope.mail_from} -> {', '.join(envelope.rcpt_tos)}"
-        entry = self.world.accept(target="smtp", method="DATA", line=line, body=raw.decode("utf-8", "replace"), signed_in=False)
+        entry = self.world.accept(
+            target="smtp", method="DATA", line=line, body=raw.decode("utf-8", "replace"), signed_in=False
+        )
         fault = self.world.take_fault(entry)
         kind = fault.fault if fault else ""
         if await self._in_thread(self.world.pause, entry, "received") == "drop" or kind == "reset":
@@ -78,8 +80,10 @@ class Catcher:
     def _record(self, envelope: Envelope, raw: bytes) -> dict[str, Any]:
         parsed = email.message_from_bytes(raw, policy=default)
         text, markup = _part(parsed, "plain"), _part(parsed, "html")
+        number = self.world.next_number("mail")
         message = {
-            "id": self.world.next_number("mail"),
+            "id": number,
+            "address": f"/mail/{number}/",
             "to": [str(recipient) for recipient in envelope.rcpt_tos],
             "from": str(envelope.mail_from or ""),
             "subject": str(parsed.get("Subject", "")),
@@ -103,7 +107,8 @@ class MailServer:
 
         async def listen() -> asyncio.Server:
             return await self.loop.create_server(
-                lambda: SMTP(handler, enable_SMTPUTF8=True, hostname="rehearsal", loop=self.loop), "127.0.0.1", port)
+                lambda: SMTP(handler, enable_SMTPUTF8=True, hostname="rehearsal", loop=self.loop), "127.0.0.1", port
+            )
 
         self.server = self.loop.run_until_complete(listen())
         self.port: int = self.server.sockets[0].getsockname()[1]
@@ -140,8 +145,13 @@ def answer(world: World, request: Request) -> Response:
         messages = list(reversed(world.mails))
     if request.path == "/mail/messages.json":
         wanted = request.first("to").lower()
-        return json_response([message for message in messages
-                              if not wanted or wanted in [recipient.lower() for recipient in message["to"]]])
+        return json_response(
+            [
+                message
+                for message in messages
+                if not wanted or wanted in [recipient.lower() for recipient in message["to"]]
+            ]
+        )
     number = request.path.removeprefix("/mail/").strip("/")
     if not number:
         return _listing(messages)
@@ -152,17 +162,32 @@ def answer(world: World, request: Request) -> Response:
 def _listing(messages: list[dict[str, Any]]) -> Response:
     rows = "".join(
         f"<tr><td>{html.escape(message['received_on'])}</td><td>{html.escape(', '.join(message['to']))}</td>"
-        f"<td>{pages.link('/mail/%d/' % message['id'], message['subject'] or '(no subject)')}</td></tr>" for message in messages)
-    table = f"<table><tr><th>Received</th><th>To</th><th>Subject</th></tr>{rows}</table>" if rows else "<p>No mail yet.</p>"
-    return pages.page("Mail", f"<main><h1>Mail</h1>{table}<p>{pages.link('/', 'Rehearsal')}</p></main>",
-                      ribbon="Rehearsal: mail is caught here and goes to nobody")
+        f"<td>{pages.link(message['address'], message['subject'] or '(no subject)')}</td></tr>"
+        for message in messages
+    )
+    table = (
+        f"<table><tr><th>Received</th><th>To</th><th>Subject</th></tr>{rows}</table>" if rows else "<p>No mail yet.</p>"
+    )
+    return pages.page(
+        "Mail",
+        f"<main><h1>Mail</h1>{table}<p>{pages.link('/', 'Rehearsal')}</p></main>",
+        ribbon="Rehearsal: mail is caught here and goes to nobody",
+    )
 
 
 def _one(message: dict[str, Any]) -> Response:
     links = "".join(f"<li>{pages.link(address, address)}</li>" for address in message["links"])
-    shown = f'<h2>As HTML</h2><iframe sandbox srcdoc="{html.escape(message["html"], quote=True)}"></iframe>' if message["html"] else ""
-    return pages.page(message["subject"] or "(no subject)", f"""<main><p>{pages.link('/mail/', 'All mail')}</p>
-<h1>{html.escape(message['subject'])}</h1>
-<p class="meta">From {html.escape(message['from'])} to {html.escape(', '.join(message['to']))}, {html.escape(message['received_on'])}</p>
-<pre>{html.escape(message['text'])}</pre>{f"<h2>Links</h2><ul>{links}</ul>" if links else ""}{shown}</main>""",
-                      ribbon="Rehearsal: mail is caught here and goes to nobody")
+    shown = (
+        f'<h2>As HTML</h2><iframe sandbox srcdoc="{html.escape(message["html"], quote=True)}"></iframe>'
+        if message["html"]
+        else ""
+    )
+    return pages.page(
+        message["subject"] or "(no subject)",
+        f"""<main><p>{pages.link("/mail/", "All mail")}</p>
+<h1>{html.escape(message["subject"])}</h1>
+<p class="meta">From {html.escape(message["from"])} to {html.escape(", ".join(message["to"]))},
+{html.escape(message["received_on"])}</p>
+<pre>{html.escape(message["text"])}</pre>{f"<h2>Links</h2><ul>{links}</ul>" if links else ""}{shown}</main>""",
+        ribbon="Rehearsal: mail is caught here and goes to nobody",
+    )

@@ -9,7 +9,9 @@ from sandbox.wire import Response, html_response, text_response
 
 FOLDER = Path(__file__).parent / "templates"
 # Texts here were written by models and strangers: nothing in them may run or load anything.
-CONTENT_SECURITY_POLICY = "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-src 'self'; form-action 'none'"
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-src 'self'; form-action 'none'"
+)
 
 
 @cache
@@ -17,12 +19,20 @@ def template(name: str) -> Template:
     return Template((FOLDER / name).read_text("utf-8"))
 
 
-def page(title: str, body_html: str, *, ribbon: str = "Rehearsal", head_html: str = "", status: int = 200,
-         headers: dict[str, str] | None = None) -> Response:
+def page(
+    title: str,
+    body_html: str,
+    *,
+    ribbon: str = "Rehearsal",
+    head_html: str = "",
+    status: int = 200,
+    headers: dict[str, str] | None = None,
+) -> Response:
     """An HTML answer. `body_html` and `head_html` are HTML already; `title` and `ribbon` are plain text."""
-    html = template("page.html").substitute(
-        title=escape(title), ribbon=escape(ribbon), head=head_html, body=body_html)
-    return html_response(html, status=status, headers={"Content-Security-Policy": CONTENT_SECURITY_POLICY, **(headers or {})})
+    html = template("page.html").substitute(title=escape(title), ribbon=escape(ribbon), head=head_html, body=body_html)
+    return html_response(
+        html, status=status, headers={"Content-Security-Policy": CONTENT_SECURITY_POLICY, **(headers or {})}
+    )
 
 
 def link(address: str, text: str) -> str:
@@ -34,4 +44,6 @@ def stylesheet() -> Response:
 
 
 def nothing_here(what: str) -> Response:
-    return page("Nothing here", f"<h1>Nothing here</h1><p>{escape(what)}</p><p>{link('/', 'What there is')}</p>", status=404)
+    return page(
+        "Nothing here", f"<h1>Nothing here</h1><p>{escape(what)}</p><p>{link('/', 'What there is')}</p>", status=404
+    )

@@ -7,7 +7,7 @@ import sys
 import threading
 from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from sandbox import anthropic_api, control, home, mail, pages, sites
@@ -17,8 +17,8 @@ from sandbox.wordpress import rest as wordpress_rest
 from sandbox.wordpress import site as wordpress_site
 from sandbox.world import World
 
-LARGEST_BODY = 32 * 1024 * 1024      # Anthropic's limit for the Messages API
-TRICKLE_SECONDS = 1.0                # between two bytes
+LARGEST_BODY = 32 * 1024 * 1024  # Anthropic's limit for the Messages API
+TRICKLE_SECONDS = 1.0  # between two bytes
 CREDENTIAL_HEADERS = ("Authorization", "x-api-key", "Cookie")
 
 
@@ -30,7 +30,7 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version = "Rehearsal"
     sys_version = ""
-    disable_nagle_algorithm = True     # streamed pieces leave at once
+    disable_nagle_algorithm = True  # streamed pieces leave at once
     server: "Server"
 
     def setup(self) -> None:
@@ -51,8 +51,13 @@ class Handler(BaseHTTPRequestHandler):
         if target is None:
             return self.write(answer_own(world, request))
         entry = world.accept(
-            target=target, method=request.method, line=request.line, body=request.text(),
-            signed_in=any(name in request.headers for name in CREDENTIAL_HEADERS), marker=request.headers.get("Idempotency-Key", ""))
+            target=target,
+            method=request.method,
+            line=request.line,
+            body=request.text(),
+            signed_in=any(name in request.headers for name in CREDENTIAL_HEADERS),
+            marker=request.headers.get("Idempotency-Key", ""),
+        )
         fault = world.take_fault(entry)
         if world.pause(entry, "received") == "drop":
             return self.reset()
@@ -67,7 +72,7 @@ class Handler(BaseHTTPRequestHandler):
             return self.reset()
         try:
             complete = self.deliver(response, fault)
-        except ConnectionError:      # the other side went away, which is what some rehearsals are about
+        except ConnectionError:  # the other side went away, which is what some rehearsals are about
             self.close_connection = True
             complete = False
         world.note(entry, answered=complete)
@@ -76,8 +81,14 @@ class Handler(BaseHTTPRequestHandler):
 
     def read_request(self) -> Request:
         parts = urlsplit(self.path)
-        return Request(method=self.command, path=unquote(parts.path), line=self.path,
-                       query=parse_qs(parts.query, keep_blank_values=True), headers=self.headers, body=self.read_body())
+        return Request(
+            method=self.command,
+            path=unquote(parts.path),
+            line=self.path,
+            query=parse_qs(parts.query, keep_blank_values=True),
+            headers=self.headers,
+            body=self.read_body(),
+        )
 
     def read_body(self) -> bytes:
         if "chunked" not in self.headers.get("Transfer-Encoding", "").lower():
@@ -148,11 +159,11 @@ class Handler(BaseHTTPRequestHandler):
             whole = response.body
         self.wfile.write(self.head(response, None if response.stream is not None else len(whole)))
         if fault.fault == "truncated":
-            self.wfile.write(whole[:len(whole) // 2])
+            self.wfile.write(whole[: len(whole) // 2])
             return
         over = self.server.world.over
         for position in range(min(len(whole), int(fault.seconds / TRICKLE_SECONDS))):
-            self.wfile.write(whole[position:position + 1])
+            self.wfile.write(whole[position : position + 1])
             if over.wait(TRICKLE_SECONDS):
                 return
 
@@ -179,21 +190,34 @@ class Server(ThreadingHTTPServer):
         self.connections: set[socket.socket] = set()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        if not isinstance(sys.exception(), ConnectionError):     # a client that left is no error of ours
+        if not isinstance(sys.exception(), ConnectionError):  # a client that left is no error of ours
             super().handle_error(request, client_address)
 
 
 def target_of(path: str) -> str | None:
     """Which outside system this path belongs to; None for our own pages."""
     first = path.split("/")[1]
-    return {"anthropic": "anthropic", "wordpress": "wordpress", "site": "site", "robots.txt": "site", "_elsewhere": "elsewhere"}.get(first)
+    return {
+        "anthropic": "anthropic",
+        "wordpress": "wordpress",
+        "site": "site",
+        "robots.txt": "site",
+        "_elsewhere": "elsewhere",
+    }.get(first)
 
 
 def answer_wordpress(world: World, request: Request) -> Response:
-    return wordpress_rest.answer(world, request) if "/wp-json" in request.path else wordpress_site.answer(world, request)
+    return (
+        wordpress_rest.answer(world, request) if "/wp-json" in request.path else wordpress_site.answer(world, request)
+    )
 
 
-APPLICATIONS = {"anthropic": anthropic_api.answer, "wordpress": answer_wordpress, "site": sites.answer, "elsewhere": home.answer}
+APPLICATIONS = {
+    "anthropic": anthropic_api.answer,
+    "wordpress": answer_wordpress,
+    "site": sites.answer,
+    "elsewhere": home.answer,
+}
 
 
 def answer_own(world: World, request: Request) -> Response:
@@ -215,7 +239,9 @@ def refusal(world: World, target: str, request: Request, fault: Fault) -> Respon
     if fault.fault == "echo_secret":
         sent = next((request.headers[name] for name in CREDENTIAL_HEADERS if name in request.headers), "")
         message = f"Upstream refused credentials {sent}"
-    headers = {} if status == 401 else {"Retry-After": f"{fault.retry_after:g}"} if fault.retry_after is not None else {}
+    headers = (
+        {} if status == 401 else {"Retry-After": f"{fault.retry_after:g}"} if fault.retry_after is not None else {}
+    )
     make = {"anthropic": anthropic_api.error, "wordpress": wordpress_rest.outage, "site": sites.outage}[target]
     response = make(world, status, message)
     response.headers.update(headers)
@@ -244,11 +270,11 @@ class Running:
         for connection in list(self._server.connections):
             try:
                 connection.shutdown(socket.SHUT_RDWR)
-            except OSError:      # closed by its own thread in the meantime
+            except OSError:  # closed by its own thread in the meantime
                 pass
         self._mail.stop()
 
-    def __enter__(self) -> "Running":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -256,7 +282,7 @@ class Running:
 
 
 def start(port: int = 0, smtp_port: int = 0, *, seed: int = 7, pace: float = 0.0, verbose: bool = False) -> Running:
-    """Start in threads of this process, on loopback. Port 0 takes a free one; `pace` is in seconds per streamed piece."""
+    """Start in threads of this process, on loopback. Port 0 takes a free one; `pace` is in seconds per piece."""
     world = World(seed=seed, pace=pace)
     server = Server(port, world, verbose=verbose)
     world.url = f"http://127.0.0.1:{server.server_address[1]}"
@@ -265,5 +291,7 @@ def start(port: int = 0, smtp_port: int = 0, *, seed: int = 7, pace: float = 0.0
     except OSError:
         server.server_close()
         raise
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, name="rehearsal-http", daemon=True).start()
+    threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.05}, name="rehearsal-http", daemon=True
+    ).start()
     return Running(world.url, catcher.port, world, server, catcher)

@@ -21,11 +21,11 @@ MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
 
 @dataclass(frozen=True)
 class SitePage:
-    path: str            # "" for the home page, "blog/choosing-a-grinder" for others
+    path: str  # "" for the home page, "blog/choosing-a-grinder" for others
     title: str
     description: str
     nav: str
-    body: str            # Markdown; links between pages are relative to the site, written as (/path/)
+    body: str  # Markdown; links between pages are relative to the site, written as (/path/)
 
 
 @dataclass(frozen=True)
@@ -61,22 +61,33 @@ def answer(world: World, request: Request) -> Response:
         return _sitemap(world, site)
     page = site.pages.get(path)
     if page is None:
-        return _framed(world, site, SitePage(path, "Page not found", "", "", "# Page not found\n\nThis page has moved or never was."), status=404)
+        return _framed(
+            world,
+            site,
+            SitePage(path, "Page not found", "", "", "# Page not found\n\nThis page has moved or never was."),
+            status=404,
+        )
     if not request.path.endswith("/"):
         return redirect(f"{request.path}/", status=301)
     return _framed(world, site, page)
 
 
 def outage(world: World, status: int, message: str = "") -> Response:
-    return pages.page("Out of order", f"<main><h1>{status}</h1><p>{html.escape(message or 'This website is out of order.')}</p></main>",
-                      status=status)
+    return pages.page(
+        "Out of order",
+        f"<main><h1>{status}</h1><p>{html.escape(message or 'This website is out of order.')}</p></main>",
+        status=status,
+    )
 
 
 def _read_site(folder: Path) -> Site:
     facts = json.loads((folder / "site.json").read_text("utf-8"))
     found = (_read_page(folder, file) for file in sorted(folder.rglob("*.md")))
-    return Site(name=folder.name, pages={page.path: page for page in found},
-                **{**facts, "disallow": tuple(facts["disallow"]), "nav": tuple(facts["nav"])})
+    return Site(
+        name=folder.name,
+        pages={page.path: page for page in found},
+        **{**facts, "disallow": tuple(facts["disallow"]), "nav": tuple(facts["nav"])},
+    )
 
 
 def _read_page(folder: Path, file: Path) -> SitePage:
@@ -96,8 +107,10 @@ def _robots(world: World) -> Response:
 def _sitemap(world: World, site: Site) -> Response:
     listed = [page.path for page in site.pages.values() if page.path not in site.disallow]
     entries = "".join(f"<url><loc>{world.url}{_address(site, path)}</loc></url>" for path in listed)
-    return text_response(f'<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{entries}</urlset>\n',
-                         content_type="application/xml; charset=utf-8")
+    return text_response(
+        f'<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{entries}</urlset>\n',
+        content_type="application/xml; charset=utf-8",
+    )
 
 
 def _address(site: Site, path: str) -> str:
@@ -108,8 +121,20 @@ def _framed(world: World, site: Site, page: SitePage, *, status: int = 200) -> R
     body = MARKDOWN.render(page.body).replace('href="/', f'href="/site/{site.name}/')
     menu = " ".join(pages.link(_address(site, path), site.pages[path].nav) for path in site.nav)
     document = pages.template("site.html").substitute(
-        title=html.escape(page.title), description=html.escape(page.description, quote=True), colour=site.colour, font=site.font,
-        canonical=f"{world.url}{_address(site, page.path)}", company=html.escape(site.title), tagline=html.escape(site.tagline),
-        home=_address(site, ""), menu=menu, body=body, street=html.escape(site.street), phone=site.phone, email=site.email,
-        terms=_address(site, "terms"), initial=site.title[0])
+        title=html.escape(page.title),
+        description=html.escape(page.description, quote=True),
+        colour=site.colour,
+        font=site.font,
+        canonical=f"{world.url}{_address(site, page.path)}",
+        company=html.escape(site.title),
+        tagline=html.escape(site.tagline),
+        home=_address(site, ""),
+        menu=menu,
+        body=body,
+        street=html.escape(site.street),
+        phone=site.phone,
+        email=site.email,
+        terms=_address(site, "terms"),
+        initial=site.title[0],
+    )
     return html_response(document, status=status, headers={"Content-Security-Policy": pages.CONTENT_SECURITY_POLICY})

@@ -51,10 +51,13 @@ class Response:
     recorded: dict[str, Any] | None = None
 
 
-def json_response(value: Any, *, status: int = 200, headers: dict[str, str] | None = None,
-                  recorded: dict[str, Any] | None = None) -> Response:
+def json_response(
+    value: Any, *, status: int = 200, headers: dict[str, str] | None = None, recorded: dict[str, Any] | None = None
+) -> Response:
     body = json.dumps(value, ensure_ascii=False).encode()
-    return Response(status, body, {"Content-Type": "application/json; charset=utf-8", **(headers or {})}, recorded=recorded)
+    return Response(
+        status, body, {"Content-Type": "application/json; charset=utf-8", **(headers or {})}, recorded=recorded
+    )
 
 
 def html_response(html: str, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:

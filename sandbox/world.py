@@ -11,7 +11,7 @@ from typing import Any
 
 from sandbox import faults
 
-LOG_LIMIT = 20_000          # entries kept; the oldest go first
+LOG_LIMIT = 20_000  # entries kept; the oldest go first
 BODY_SUMMARY_CHARACTERS = 600
 BODY_KEPT_CHARACTERS = 400_000
 ULID = re.compile(r"(?<![0-9A-Za-z])[0-7][0-9A-HJKMNP-TV-Z]{25}(?![0-9A-Za-z])")
@@ -42,7 +42,7 @@ class Held:
     path: str
     since: str
     log: int
-    decision: str = ""       # "", "go" or "drop"
+    decision: str = ""  # "", "go" or "drop"
 
 
 @dataclass
@@ -77,7 +77,15 @@ class World:
             self.over = threading.Event()
             for held in self.held:
                 held.decision = "drop"
-            for remembered in (self.planned, self.holds, self.log, self.mails, self.wordpress, self.cached_prompts, self.numbers):
+            for remembered in (
+                self.planned,
+                self.holds,
+                self.log,
+                self.mails,
+                self.wordpress,
+                self.cached_prompts,
+                self.numbers,
+            ):
                 remembered.clear()
             self.changed.notify_all()
 
@@ -85,13 +93,24 @@ class World:
         """Wait, unless the world is reset or stopped meanwhile."""
         self.over.wait(seconds)
 
-    def accept(self, *, target: str, method: str, line: str, body: str, signed_in: bool, marker: str = "") -> dict[str, Any]:
+    def accept(
+        self, *, target: str, method: str, line: str, body: str, signed_in: bool, marker: str = ""
+    ) -> dict[str, Any]:
         """Write down a request of an outside system. The returned entry is filled further with `note`."""
         with self.lock:
             entry = {
-                "n": self.next_number("log"), "target": target, "method": method, "path": line, "at": now_text(),
-                "body": body[:BODY_KEPT_CHARACTERS], "credentials": signed_in, "marker": marker or marker_in(body),
-                "fault": None, "status": None, "recorded": None, "answered": None,
+                "n": self.next_number("log"),
+                "target": target,
+                "method": method,
+                "path": line,
+                "at": now_text(),
+                "body": body[:BODY_KEPT_CHARACTERS],
+                "credentials": signed_in,
+                "marker": marker or marker_in(body),
+                "fault": None,
+                "status": None,
+                "recorded": None,
+                "answered": None,
             }
             self.log.append(entry)
             del self.log[:-LOG_LIMIT]
@@ -112,14 +131,22 @@ class World:
     def pause(self, entry: dict[str, Any], stage: str) -> str:
         """Wait here if a hold asks for it. Returns "go", or "drop" when the connection is to end without an answer."""
         with self.lock:
-            hold = next((hold for hold in self.holds if hold.target == entry["target"] and hold.stage == stage
-                         and hold.match in text_of(entry)), None)
+            hold = next(
+                (
+                    hold
+                    for hold in self.holds
+                    if hold.target == entry["target"] and hold.stage == stage and hold.match in text_of(entry)
+                ),
+                None,
+            )
             if hold is None:
                 return "go"
             hold.times -= 1
             if hold.times <= 0:
                 self.holds.remove(hold)
-            held = Held(self.next_number("held"), entry["target"], stage, entry["method"], entry["path"], now_text(), entry["n"])
+            held = Held(
+                self.next_number("held"), entry["target"], stage, entry["method"], entry["path"], now_text(), entry["n"]
+            )
             self.held.append(held)
             self.changed.notify_all()
             self.changed.wait_for(lambda: held.decision)
@@ -132,8 +159,11 @@ class World:
         with self.lock:
             if held_id is None:
                 self.holds[:] = [hold for hold in self.holds if target and hold.target != target]
-            chosen = [held for held in self.held if not held.decision
-                      and (not target or held.target == target) and held_id in (None, held.id)]
+            chosen = [
+                held
+                for held in self.held
+                if not held.decision and (not target or held.target == target) and held_id in (None, held.id)
+            ]
             for held in chosen:
                 held.decision = "drop" if drop else "go"
             self.changed.notify_all()
@@ -141,14 +171,21 @@ class World:
 
     def held_now(self) -> dict[str, list[dict[str, Any]]]:
         with self.lock:
-            return {"armed": [asdict(hold) for hold in self.holds],
-                    "held": [asdict(held) for held in self.held if not held.decision]}
+            return {
+                "armed": [asdict(hold) for hold in self.holds],
+                "held": [asdict(held) for held in self.held if not held.decision],
+            }
 
-    def entries(self, *, target: str = "", method: str = "", match: str = "", full: bool = False) -> list[dict[str, Any]]:
+    def entries(
+        self, *, target: str = "", method: str = "", match: str = "", full: bool = False
+    ) -> list[dict[str, Any]]:
         """Copies of log entries, oldest first. Bodies are shortened unless `full`."""
         with self.lock:
-            chosen = [dict(entry) for entry in self.log
-                      if target in ("", entry["target"]) and method in ("", entry["method"]) and match in text_of(entry)]
+            chosen = [
+                dict(entry)
+                for entry in self.log
+                if target in ("", entry["target"]) and method in ("", entry["method"]) and match in text_of(entry)
+            ]
         for entry in chosen:
             if not full:
                 entry["body"] = entry["body"][:BODY_SUMMARY_CHARACTERS]

@@ -7,7 +7,15 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from .bodies import CRAWL_WEBSITE, PUBLISHER, HumanRole, StepType, TemplateStep, TemplateVariable, VariableType
+from .bodies import (
+    CRAWL_WEBSITE,
+    PUBLISHER,
+    HumanRole,
+    StepType,
+    TemplateStep,
+    TemplateVariable,
+    VariableType,
+)
 
 # Priced in the offline price table; a model without a price is refused.
 DEFAULT_MODEL = "claude-sonnet-4-6"

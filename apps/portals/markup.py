@@ -73,7 +73,7 @@ def plain_excerpt(markdown: str, length: int = 160) -> str:
 
 
 def difference_html(old: str, new: str) -> SafeString:
-    """Mark what `new` adds (`<ins>`) and leaves out (`<del>`) against `old`, whole words at a time, all of it escaped."""
+    """Mark what `new` adds (`<ins>`) and leaves out (`<del>`) against `old`, by whole words, all of it escaped."""
     matcher = diff_match_patch()
     matcher.Diff_Timeout = _DIFFERENCE_TIMEOUT
     letters: dict[str, str] = {}

@@ -67,7 +67,9 @@ def styleguide(request: HttpRequest) -> HttpResponse:
 
 
 def _sample(page: str) -> dict[str, object]:
-    filled = SampleForm({"name": "Crust & Crumb", "email": "accounts", "language": "hi", "brief": "", "rhythm": "month"})
+    filled = SampleForm(
+        {"name": "Crust & Crumb", "email": "accounts", "language": "hi", "brief": "", "rhythm": "month"}
+    )
     return {
         "now": NOW,
         "zone": CLIENT_ZONE,
@@ -77,7 +79,7 @@ def _sample(page: str) -> dict[str, object]:
         "clients": [{"name": name, "href": "#"} for name in ("Crust & Crumb", "Nilgiri Dental", "Harbour Cycles")],
         "client": {"name": "Crust & Crumb"} if page != "inbox" else None,
         "all_clients_href": "#",
-        "visiting": {"text": "You are working inside Crust & Crumb until 11:40.", "leave_href": "#"} if not page else None,
+        "visiting": None if page else {"text": "You are working inside Crust & Crumb until 11:40.", "leave_href": "#"},
         "form": SampleForm(),
         "bad_form": filled,
         "old_text": OLD_TEXT,
@@ -117,7 +119,7 @@ def _sample(page: str) -> dict[str, object]:
             {"at": NOW - timedelta(minutes=12), "who": "Rita Mehta", "text": "asked for a change", "tone": "warning",
              "detail": "Say a quarter, not a third: the survey has 26 %."},
             {"at": NOW - timedelta(hours=2), "who": "Copywriter", "text": "wrote version 2", "href": "#"},
-            {"at": NOW - timedelta(days=1), "who": "Planner", "text": "took the unit from May's plan", "tone": "success"},
+            {"at": NOW - timedelta(days=1), "who": "Planner", "text": "took it from May's plan", "tone": "success"},
         ],
         "steps": [
             {"label": "Read the site", "state": "done", "count": "148 pages"},
@@ -142,7 +144,14 @@ def _tones() -> list[dict[str, str]]:
 
 def _portal_nav(page: str) -> list[dict[str, object]]:
     return [
-        {"label": "Inbox", "href": "?page=inbox", "icon": "inbox", "count": 14, "current": page == "inbox", "key": "g i"},
+        {
+            "label": "Inbox",
+            "href": "?page=inbox",
+            "icon": "inbox",
+            "count": 14,
+            "current": page == "inbox",
+            "key": "g i",
+        },
         {"label": "Home", "href": "#", "icon": "house", "key": "g h"},
         {"label": "Work", "href": "#", "icon": "layout-list", "count": 3, "key": "g w"},
         {"label": "Calendar", "href": "#", "icon": "calendar", "key": "g k"},
@@ -172,7 +181,15 @@ def _queue() -> list[dict[str, object]]:
         ("Monsoon hours, three shops", "Crust & Crumb", "Social post", 34, 3, "", ("Names a price", "warning")),
         ("Why a crown lasts longer than you think", "Nilgiri Dental", "Article", 58, None, "Arjun Rao", None),
         ("May plan: 8 articles, 24 posts, 2 campaigns", "Harbour Cycles", "Plan", 95, None, "", None),
-        ("Before and after: Mr Iyer's bridge", "Nilgiri Dental", "Social post", 130, 1, "", ("Patient named", "danger")),
+        (
+            "Before and after: Mr Iyer's bridge",
+            "Nilgiri Dental",
+            "Social post",
+            130,
+            1,
+            "",
+            ("Patient named", "danger"),
+        ),
         ("Pause 41 search terms that never sold", "Harbour Cycles", "Search terms", 200, None, "", None),
         ("Servicing in the rain: a checklist", "Harbour Cycles", "Article", 260, None, "", None),
         ("Sourdough starter swap, Saturday", "Crust & Crumb", "Social post", 300, None, "", None),

@@ -7,13 +7,7 @@ deadline, so that an answer of a byte a second ends as surely as a silent one.
 Nothing is retried unless a caller asks for it, and then only GET and HEAD.
 """
 
-import ipaddress
-import math
-import queue
 import random
-import re
-import socket
-import threading
 import time
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -25,59 +19,38 @@ from typing import Any
 
 import httpcore2
 import httpx2
-import idna
 import orjson
 from django.conf import settings
+
+from apps.shared.addresses import (
+    MAX_URL_LENGTH,
+    EgressError,
+    EgressFailed,
+    EgressRefused,
+    check_url,
+    checked_url,
+    is_listed,
+    is_listed_url,
+    port_of,
+    resolve,
+)
+
+__all__ = [
+    "MAX_URL_LENGTH", "Answer", "Call", "EgressError", "EgressFailed", "EgressRefused", "check_url", "client",
+    "failure_behind", "is_listed_url", "request", "retry_after_s", "sdk_client",
+]  # fmt: skip
 
 MAX_BYTES = 5_000_000
 TIMEOUT_S = 10.0
 CONNECT_TIMEOUT_S = 5.0
 WRITE_TIMEOUT_S = 5.0
-LOOKUP_AT_SAVE_S = 0.8  # a form has to answer within a second
 MAX_REDIRECTS = 3
 MAX_TRIES = 3
 MAX_RETRY_AFTER_S = 3600.0
-MAX_URL_LENGTH = 2048
 HARMLESS = ("accept", "accept-language", "user-agent")  # the headers that may follow a redirect to another host
 
-ORDINARY_PORTS = {"http": 80, "https": 443}
-PRIVATE_NAMES = ("localhost", "local", "internal", "home.arpa")
-HOST_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*")
-
-# Public by its number, yet it is the metadata service of Azure's machines:
-# https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16
-METADATA_ADDRESSES = frozenset({ipaddress.ip_address("168.63.129.16")})
-GLOBAL_IPV6 = ipaddress.ip_network("2000::/3")  # RFC 4291; all else is special
-NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052: the last 32 bits are an IPv4 address
-SIX_TO_FOUR = ipaddress.ip_network("2002::/16")  # both tunnels carry an IPv4 address, and nobody needs them
-TEREDO = ipaddress.ip_network("2001::/32")
-
-
-class EgressError(Exception):
-    """A request that brought no answer.
-
-    `cause` is a stable word, the text of the exception a sentence for people; neither holds a secret.
-    `request_left` is true as soon as one byte of the request may have reached the other side: only then can an
-    irreversible request have had its effect.
-    """
-
-    def __init__(self, cause: str, sentence: str, *, request_left: bool = False) -> None:
-        super().__init__(sentence)
-        self.cause = cause
-        self.sentence = sentence
-        self.request_left = request_left
-
-
-class EgressRefused(EgressError):
-    """The address may not be called. Causes: bad_address, scheme, credentials, port, private_address."""
-
-
-class EgressFailed(EgressError):
-    """The address may be called, but no usable answer came.
-
-    Causes: dns, refused, unreachable, tls, timed_out, deadline_passed, reset, too_large, wrong_type, broken_answer,
-    too_many_redirects, bad_request.
-    """
+# What the layers below raise; callers of `request` never see these, callers of `sdk_client` may.
+TRANSPORT_ERRORS = (httpx2.HTTPError, httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.TimeoutException)
 
 
 @dataclass(frozen=True)
@@ -104,11 +77,13 @@ class Call:
     """What the sockets of one request, redirects included, have to know.
 
     `deadline` and `send_by` are readings of `time.monotonic()`: nothing is read or written after the first, no byte
-    of the request is written after the second.
+    of the request is written after the second. `max_bytes_read` counts what comes over the wire, headers included.
     """
 
     deadline: float
     send_by: float | None = None
+    max_bytes_read: int | None = None
+    bytes_read: int = 0
     request_left: bool = False
     origin: tuple[str, int] | None = None
 
@@ -127,130 +102,16 @@ class Call:
             )
         self.request_left = True
 
+    def have_read(self, size: int) -> None:
+        self.bytes_read += size
+        if self.max_bytes_read is not None and self.bytes_read > self.max_bytes_read:
+            raise EgressFailed("too_large", f"The answer is larger than {self.max_bytes_read} bytes.")
+
     def is_listed(self, host: str, port: int) -> bool:
         """EGRESS_ALLOW_HOSTS counts for the address the caller named, not for one that a redirect leads to."""
         if self.origin is None:
             self.origin = (host, port)
         return self.origin == (host, port) and is_listed(host, port)
-
-
-def is_listed(host: str, port: int) -> bool:
-    """Whether EGRESS_ALLOW_HOSTS names this host (with this port, if it names one)."""
-    for entry in settings.EGRESS_ALLOW_HOSTS:
-        if entry.count(":") > 1 and not entry.startswith("["):
-            listed_host, listed_port = entry, ""
-        else:
-            listed_host, _, listed_port = entry.rpartition(":") if re.search(r":\d+$", entry) else (entry, "", "")
-        if canonical_host(listed_host) == host and listed_port in ("", str(port)):
-            return True
-    return False
-
-
-def is_listed_url(url: str) -> bool:
-    """Whether EGRESS_ALLOW_HOSTS names the host and port of this address."""
-    checked = _checked_url(url, Call(deadline=math.inf))
-    return is_listed(checked.host, port_of(checked))
-
-
-def canonical_host(host: str) -> str:
-    """Lower case, ASCII, no final dot; every notation of an address becomes its ordinary one.
-
-    `127.1`, `0x7f.1`, `2130706433` and `127。0。0。1` all become `127.0.0.1`. Raises ValueError for what is no host.
-    """
-    host = host.removeprefix("[").removesuffix("]")
-    if ":" in host:
-        if "%" in host:
-            raise ValueError("an address with a zone")
-        return str(ipaddress.IPv6Address(host))
-    if not host.isascii():
-        host = idna.encode(host, uts46=True).decode("ascii")
-    host = host.lower().rstrip(".")
-    if not HOST_NAME.fullmatch(host):
-        raise ValueError("no host name")
-    try:
-        return socket.inet_ntoa(socket.inet_aton(host))
-    except OSError:
-        return host
-
-
-def is_public(address: str) -> bool:
-    """Whether anybody on the internet could be meant: false for every private, special or tunnelling address."""
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address):
-        embedded = ip.ipv4_mapped
-        if ip in NAT64:
-            embedded = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
-        if embedded is None:
-            return ip in GLOBAL_IPV6 and ip not in SIX_TO_FOUR and ip not in TEREDO and ip.is_global
-        ip = embedded
-    return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip in METADATA_ADDRESSES)
-
-
-def check_url(url: str) -> None:
-    """Raise EgressRefused if the product would never call this address; for use when an address is saved.
-
-    A name that cannot be resolved at the moment passes: it is checked again, and then pinned, when it is called.
-    """
-    call = Call(deadline=time.monotonic() + LOOKUP_AT_SAVE_S)
-    checked = _checked_url(url, call)
-    try:
-        _addresses(checked.host, port_of(checked), call)
-    except EgressFailed:
-        return
-
-
-def port_of(url: httpx2.URL) -> int:
-    return url.port or ORDINARY_PORTS[url.scheme]
-
-
-def _checked_url(url: str, call: Call) -> httpx2.URL:
-    """The address in canonical form, checked as far as that goes without resolving its name."""
-    if not isinstance(url, str) or not url or len(url) > MAX_URL_LENGTH or re.search(r"[\s\\\x00-\x1f\x7f]", url):
-        raise EgressRefused("bad_address", "This is not a web address.")
-    try:
-        parsed = httpx2.URL(url)
-        if parsed.scheme not in ORDINARY_PORTS:
-            raise EgressRefused("scheme", "Only addresses that start with http:// or https:// can be called.")
-        if parsed.userinfo:
-            raise EgressRefused("credentials", "An address must not contain a user name or password.")
-        parsed = parsed.copy_with(host=canonical_host(parsed.host))
-    except (httpx2.InvalidURL, ValueError, UnicodeError) as error:
-        raise EgressRefused("bad_address", "This is not a web address.") from error
-    if call.is_listed(parsed.host, port_of(parsed)):
-        return parsed
-    if port_of(parsed) not in ORDINARY_PORTS.values():
-        raise EgressRefused("port", "Only the ordinary web ports 80 and 443 can be called.")
-    if any(parsed.host == name or parsed.host.endswith(f".{name}") for name in PRIVATE_NAMES):
-        raise _private(parsed.host)
-    return parsed
-
-
-def _private(host: str) -> EgressRefused:
-    return EgressRefused("private_address", f"{host} is not an address on the public internet.")
-
-
-def _addresses(host: str, port: int, call: Call) -> list[str]:
-    """The numeric addresses of a host, all of them checked; one private address among them refuses the name."""
-    answers: queue.SimpleQueue[list[str] | Exception] = queue.SimpleQueue()
-
-    def look_up() -> None:
-        try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            answers.put(list(dict.fromkeys(str(entry[4][0]) for entry in found)))
-        except (OSError, UnicodeError) as error:
-            answers.put(error)
-
-    # getaddrinfo knows no time-out, so it runs in a thread that is left behind when it hangs.
-    threading.Thread(target=look_up, daemon=True).start()
-    try:
-        found = answers.get(timeout=call.seconds_left())
-    except queue.Empty:
-        raise EgressFailed("dns", f"Looking up the name {host} took too long.") from None
-    if isinstance(found, Exception) or not found:
-        raise EgressFailed("dns", f"The name {host} could not be found.")
-    if not call.is_listed(host, port) and not all(is_public(address) for address in found):
-        raise _private(host)
-    return found
 
 
 class _Stream(httpcore2.NetworkStream):
@@ -261,7 +122,9 @@ class _Stream(httpcore2.NetworkStream):
         self._call = call
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._inner.read(max_bytes, self._call.seconds_left(timeout))
+        data = self._inner.read(max_bytes, self._call.seconds_left(timeout))
+        self._call.have_read(len(data))
+        return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         # The inner stream would go on as long as each piece is taken in time; here the deadline counts for the whole.
@@ -315,7 +178,8 @@ class _Network(httpcore2.NetworkBackend):
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.NetworkStream:
         failure: Exception | None = None
-        for address in _addresses(host, port, self._call)[:4]:
+        found = resolve(host, port, seconds=self._call.seconds_left(), exempt=self._call.is_listed)
+        for address in found[:4]:
             try:
                 inner = self._inner.connect_tcp(
                     address, port, self._call.seconds_left(timeout), local_address, socket_options
@@ -352,20 +216,33 @@ class _Transport(httpx2.HTTPTransport):
         )
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        request.url = _checked_url(str(request.url), self._call)
+        request.url = checked_url(str(request.url), exempt=self._call.is_listed)
         return super().handle_request(request)
 
 
 def client(call: Call) -> httpx2.Client:
-    """An HTTP client for a vendor's SDK that goes through this door: one origin, no redirects, no proxies."""
+    """An HTTP client that goes through this door: one origin, no redirects, no proxies, no retries."""
     timeout = httpx2.Timeout(connect=CONNECT_TIMEOUT_S, write=WRITE_TIMEOUT_S, read=None, pool=None)
     return httpx2.Client(transport=_Transport(call), trust_env=False, follow_redirects=False, timeout=timeout)
+
+
+def sdk_client(call: Call) -> httpx2.Client:
+    """The same for a vendor's SDK, whose answers nobody counts after decompression: so none may be compressed."""
+    http = client(call)
+    http.headers["Accept-Encoding"] = "identity"
+    http.event_hooks = {"response": [_refuse_compressed]}
+    return http
+
+
+def _refuse_compressed(response: httpx2.Response) -> None:
+    if response.headers.get("content-encoding", "identity") != "identity":
+        raise EgressFailed("broken_answer", "The answer is compressed although that was ruled out.")
 
 
 def failure_behind(error: BaseException, call: Call) -> EgressError:
     """The EgressError that an HTTP client's or SDK's exception stands for."""
     step: BaseException | None = error
-    while step is not None and not isinstance(step, EgressError | httpx2.HTTPError | httpcore2.TimeoutException):
+    while step is not None and not isinstance(step, (EgressError, *TRANSPORT_ERRORS)):
         step = step.__cause__ or step.__context__
     match step:
         case EgressError():
@@ -439,14 +316,14 @@ def _request_with_redirects(
     content_types: Collection[str] | None,
     follow_redirects: bool,
 ) -> Answer:
-    here = _checked_url(url, call)
+    here = checked_url(url, exempt=call.is_listed)
     for _ in range(MAX_REDIRECTS + 1):
         answer = _request_once(method, here, call=call, options=options, max_bytes=max_bytes, types=content_types)
         target = answer.headers.get("location")
         if not (follow_redirects and target and answer.status in (301, 302, 303, 307, 308)):
             return answer
         try:
-            there = _checked_url(str(here.join(target)), call)
+            there = checked_url(str(here.join(target)), exempt=call.is_listed)
         except httpx2.InvalidURL as error:
             raise EgressRefused("bad_address", "The site redirects to something that is no web address.") from error
         if here.scheme == "https" and there.scheme == "http":
@@ -481,7 +358,7 @@ def _request_once(
                 if len(body) > max_bytes:
                     raise EgressFailed("too_large", f"The answer is larger than {max_bytes} bytes.")
                 call.seconds_left()
-    except (EgressError, httpx2.HTTPError, httpcore2.TimeoutException) as error:
+    except (EgressError, *TRANSPORT_ERRORS) as error:
         failure = failure_behind(error, call)
         raise failure from (None if failure is error else error)
     return Answer(answer.status, names, bytes(body), answer.url, round((time.monotonic() - started) * 1000))

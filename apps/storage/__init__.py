@@ -17,7 +17,7 @@ from .documents import (
     ToolCallLog,
 )
 from .errors import BodyMissing, StorageUnavailable
-from .verbs import Body, find, read, read_one, url, write
+from .verbs import Body, document, find, read, read_one, url, write, write_with_digest
 
 __all__ = [
     "ActivityOutput",
@@ -32,9 +32,11 @@ __all__ = [
     "ToolCallLog",
     "audit",
     "contracts",
+    "document",
     "find",
     "read",
     "read_one",
     "url",
     "write",
+    "write_with_digest",
 ]

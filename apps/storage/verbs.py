@@ -50,6 +50,20 @@ def write(document: D, bodies: dict[str, str] | None = None) -> str:
     return str(inserted.inserted_id)
 
 
+def write_with_digest(document: D, text: str) -> tuple[str, str]:
+    """`write` of a single body, and the SHA-256 the row keeps to notice a store that was changed underneath."""
+    return write(document, {"": text}), sha256(text.encode()).hexdigest()
+
+
+def document(model: type[D], pointer: str) -> D:
+    """The document behind a pointer, without its bytes. Raises BodyMissing when it is not there for the tenant in scope."""
+    with translated():
+        raw = _collection(model).find_one({"_id": {"$in": _ids([pointer])}, **_scope(model)})
+    if raw is None:
+        raise BodyMissing
+    return _load(model, raw)
+
+
 def read(model: type[D], pointers: Iterable[str], *, part: str = "") -> dict[str, Body]:
     """The bodies behind these pointers, of tenants in scope only; one MongoDB query, S3 by version and digest.
 
@@ -84,9 +98,8 @@ def find(
 
 def url(model: type[D], pointer: str, *, file_name: str, part: str = "") -> str:
     """A pre-signed GET for one version of one key, 900 s, as attachment. Check access before asking for it."""
-    with translated():
-        raw = _collection(model).find_one({"_id": {"$in": _ids([pointer])}, **_scope(model)})
-    if raw is None or (stored := _load(model, raw).stored(part)) is None:
+    stored = document(model, pointer).stored(part)
+    if stored is None:
         raise BodyMissing
     return presigned("content", stored.key, stored.version_id, file_name=file_name)
 

@@ -7,33 +7,27 @@ size, time and text, and what comes out is plain text without control characters
 import hashlib
 import re
 import time
-import zlib
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlencode, urljoin, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit, urlunsplit
 
-import trafilatura
 from django.conf import settings
-from lxml import etree
 
 from apps.shared import egress
+from apps.strategy.page_text import PageReader, PageUnreadable
+from apps.strategy.robots import BOT_NAME, Robots, parse_robots, parse_sitemap
 
-BOT_NAME = "LeadmetricsBot"
 HTML_TYPES = ("text/html", "application/xhtml+xml")
 MAX_ROBOTS_BYTES = 512_000  # RFC 9309 asks for at least 500 KiB
-MAX_TITLE, MAX_DESCRIPTION = 300, 500
-MAX_DELAY_S = 5.0
 NO_PAGE = re.compile(
     r"(?i)\.(avif|bmp|css|csv|docx?|eot|exe|gif|gz|ico|jpe?g|js|json|m4a|mov|mp[34]|ogg|pdf|png|pptx?|rar|rss|svg|tar|"
     r"tiff?|ttf|txt|wav|webm|webp|woff2?|xlsx?|xml|zip)$"
 )
 TRACKING = re.compile(r"(?i)^(utm_\w+|gclid|fbclid|msclkid|mc_[ce]id|_ga|_gl)$")
-# Control characters but tab and newline, lone surrogates, and code points that are no characters.
-UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 
 SENTENCES = {
     "robots_forbid_all": "The site's robots.txt does not allow programs to read it.",
@@ -95,66 +89,6 @@ class Crawl:
     failed: CrawlFailure | None
 
 
-@dataclass(frozen=True)
-class Robots:
-    """The rules of robots.txt that concern us (RFC 9309): the longest matching pattern decides, ties allow.
-
-    The standard library's parser takes the first match and knows no `*` and `$`, which most files use today.
-    """
-
-    rules: tuple[tuple[str, bool], ...] = ()
-    sitemaps: tuple[str, ...] = ()
-    delay_s: float = 0.0
-
-    def allows(self, url: str) -> bool:
-        parts = urlsplit(url)
-        target = unquote(parts.path or "/") + (f"?{unquote(parts.query)}" if parts.query else "")
-        matching = [(len(pattern), is_allowed) for pattern, is_allowed in self.rules if _matches(pattern, target)]
-        return max(matching, default=(0, True))[1]
-
-
-def _matches(pattern: str, target: str) -> bool:
-    # Searching piece after piece stays linear, where a regular expression made of a hostile file would not.
-    is_whole = pattern.endswith("$")
-    first, *others = pattern.removesuffix("$").split("*")
-    if not target.startswith(first):
-        return False
-    here = len(first)
-    for piece in others:
-        found = target.find(piece, here)
-        if found < 0:
-            return False
-        here = found + len(piece)
-    return not is_whole or here == len(target) or (bool(others) and target.endswith(others[-1]))
-
-
-def parse_robots(text: str) -> Robots:
-    rules: dict[str, list[tuple[str, bool]]] = {}
-    delays: dict[str, float] = {}
-    sitemaps: list[str] = []
-    agents: list[str] = []
-    is_in_rules = True
-    for line in text.lstrip("\ufeff").splitlines():
-        name, _, value = (part.strip() for part in line.partition("#")[0].partition(":"))
-        match name.lower():
-            case "user-agent":
-                agents = [value.lower()] if is_in_rules else [*agents, value.lower()]
-                is_in_rules = False
-                rules.setdefault(value.lower(), [])
-            case "allow" | "disallow" as kind:
-                is_in_rules = True
-                for agent in agents if value else ():
-                    rules[agent].append((unquote(value), kind == "allow"))
-            case "crawl-delay":
-                is_in_rules = True
-                if re.fullmatch(r"\d{1,6}(\.\d{1,3})?", value):
-                    delays |= dict.fromkeys(agents, float(value))
-            case "sitemap":
-                sitemaps.append(value)
-    me = BOT_NAME.lower() if BOT_NAME.lower() in rules else "*"
-    return Robots(tuple(rules.get(me, ())), tuple(sitemaps), min(delays.get(me, 0.0), MAX_DELAY_S))
-
-
 @dataclass
 class _Reader:
     """One crawl under way: what is known of the site, what is still to be read, what has been."""
@@ -162,6 +96,7 @@ class _Reader:
     limits: CrawlLimits
     deadline: float
     start: str
+    page_reader: PageReader
     robots: Robots = field(default_factory=Robots)
     waiting: deque[str] = field(default_factory=deque)
     known: set[str] = field(default_factory=set)
@@ -172,7 +107,8 @@ class _Reader:
     def folder(self) -> str:
         """The path all pages lie under: `/en/` for `/en/index.html`, `/blog/` for `/blog`."""
         path = urlsplit(self.start).path
-        return path if path.endswith("/") else path.rpartition("/")[0] + "/" if "." in path.rpartition("/")[2] else path + "/"
+        parent, _, last = path.rpartition("/")
+        return f"{parent}/" if "." in last or not last else f"{path}/"
 
     def fetch(self, url: str, **options: Any) -> egress.Answer:
         seconds = min(egress.TIMEOUT_S, max(self.deadline - time.monotonic(), 0.01))
@@ -186,9 +122,9 @@ class _Reader:
             home = urlsplit(self.start)
             if parts.scheme not in ("http", "https") or _bare(parts.netloc) != _bare(home.netloc):
                 return None
+            path = quote(re.sub(r"/{2,}", "/", parts.path or "/"), safe="/%:@!$&'()*+,;=~")
         except ValueError:
             return None
-        path = re.sub(r"/{2,}", "/", parts.path or "/")
         if not (path + "/").startswith(self.folder) or len(url) > egress.MAX_URL_LENGTH:
             return None
         query = urlencode(sorted(pair for pair in parse_qsl(parts.query) if not TRACKING.match(pair[0])))
@@ -217,32 +153,40 @@ def crawl_website(
 
     `on_progress` is called after each address; what it raises ends the crawl.
     """
-    reader = _Reader(limits=limits, deadline=time.monotonic() + limits.seconds, start=url)
-    try:
-        egress.check_url(url)
-        reader.start = _normal_start(url)
-        reader.robots = _read_robots(reader)
-        first = _read_start(reader)
-    except egress.EgressRefused as refusal:
-        return Crawl((), (), CrawlFailure("address_refused", refusal.sentence))
-    except egress.EgressFailed as failure:
-        cause = "not_html" if failure.cause == "wrong_type" else failure.cause
-        return Crawl((), (), CrawlFailure(cause, SENTENCES.get(cause, failure.sentence)))
-    except _SiteFault as fault:
-        return Crawl((), (), CrawlFailure(fault.cause, SENTENCES[fault.cause]))
-    links = _take(reader, first, reader.start)
+    deadline = time.monotonic() + limits.seconds
+    with PageReader() as page_reader:
+        reader = _Reader(limits=limits, deadline=deadline, start=url, page_reader=page_reader)
+        try:
+            _crawl(reader, on_progress)
+        except egress.EgressRefused as refusal:
+            failed = CrawlFailure("address_refused", refusal.sentence)
+        except egress.EgressFailed as failure:
+            cause = "not_html" if failure.cause == "wrong_type" else failure.cause
+            failed = CrawlFailure(cause, SENTENCES.get(cause, failure.sentence))
+        except _SiteFault as fault:
+            failed = CrawlFailure(fault.cause, SENTENCES[fault.cause])
+        else:
+            failed = None if reader.pages else CrawlFailure("no_text", SENTENCES["no_text"])
+    return Crawl(tuple(reader.pages), tuple(reader.skipped), failed)
+
+
+def _crawl(reader: _Reader, on_progress: Callable[[CrawlProgress], None] | None) -> None:
+    """Fill the reader with pages. What is wrong with the start page or robots.txt is raised, all else is noted."""
+    egress.check_url(reader.start)
+    reader.start = _normal_start(reader.start)
+    reader.robots = _read_robots(reader)
+    first = _read_start(reader)
+    links = _take(reader, first, reader.own(first.url) or first.url)
+    _report(reader, on_progress, first.url)
     reader.want(_sitemap_urls(reader))
     reader.want(links, base=first.url)
-    _report(reader, on_progress, first.url)
-    while reader.waiting and len(reader.pages) < limits.pages and reader.text_bytes_left > 0:
+    while reader.waiting and len(reader.pages) < reader.limits.pages and reader.text_bytes_left > 0:
         time.sleep(min(reader.robots.delay_s, max(reader.deadline - time.monotonic(), 0)))
         if time.monotonic() >= reader.deadline:
             break
         here = reader.waiting.popleft()
         reader.want(_read(reader, here), base=here)
         _report(reader, on_progress, here)
-    pages = tuple(reader.pages)
-    return Crawl(pages, tuple(reader.skipped), None if pages else CrawlFailure("no_text", SENTENCES["no_text"]))
 
 
 class _SiteFault(Exception):
@@ -330,39 +274,26 @@ def _read(reader: _Reader, url: str) -> list[str]:
 def _take(reader: _Reader, answer: egress.Answer, url: str) -> list[str]:
     """Keep the page if it says something new; the links on it either way."""
     try:
-        tree = trafilatura.load_html(answer.body)
-        links = [] if tree is None else [str(link) for link in tree.xpath("//a[not(contains(@rel,'nofollow'))]/@href")]
-        canonical = [] if tree is None else tree.xpath("//link[@rel='canonical']/@href")
-        found = None if tree is None else trafilatura.bare_extraction(
-            tree, url=url, include_comments=False, favor_recall=True, with_metadata=True
-        )
-    except Exception:  # the parsers meet whatever the web holds; a page they choke on is left out, the crawl goes on
-        reader.skip(url, "unreadable")
+        found = reader.page_reader.read(answer.body, url=url, max_bytes=reader.text_bytes_left)
+    except PageUnreadable as error:
+        reader.skip(url, error.reason)
         return []
-    same = reader.own(str(canonical[0]), url) if canonical else None
+    same = reader.own(found.canonical, url) if found.canonical else None
     if same and same != reader.own(url):
         if any(page.url == same for page in reader.pages):
             reader.skip(url, "duplicate")
-            return links
+            return found.links
         reader.known.add(same)
         url = same
-    text = _clean(getattr(found, "text", None), reader.text_bytes_left).strip()
-    if not text:
+    if not found.text:
         reader.skip(url, "no_text")
-        return links
-    digest = hashlib.sha256(text.encode()).hexdigest()
+        return found.links
+    digest = hashlib.sha256(found.text.encode()).hexdigest()
     if any(page.sha256 == digest for page in reader.pages):
         reader.skip(url, "duplicate")
-        return links
-    title = _clean(getattr(found, "title", None), MAX_TITLE)
-    description = _clean(getattr(found, "description", None), MAX_DESCRIPTION)
-    reader.pages.append(Page(url, title, description, text, digest, datetime.now(UTC)))
-    return links
-
-
-def _clean(text: str | None, max_bytes: int) -> str:
-    """Printable text of at most so many bytes of UTF-8."""
-    return UNPRINTABLE.sub("", text or "").encode()[:max_bytes].decode("utf-8", "ignore")
+        return found.links
+    reader.pages.append(Page(url, found.title, found.description, found.text, digest, datetime.now(UTC)))
+    return found.links
 
 
 def _sitemap_urls(reader: _Reader) -> list[str]:
@@ -404,36 +335,3 @@ def _is_same_host(url: str, other: str) -> bool:
         return False
 
 
-def parse_sitemap(body: bytes) -> tuple[bool, list[str]]:
-    """Whether it is an index of sitemaps, and the addresses in it (sitemaps.org, gzip included).
-
-    Raises ValueError, with the reason as its text, for anything that is no plain XML: a document type could declare
-    entities that grow without bounds or name files of ours.
-    """
-    if body.startswith(b"\x1f\x8b"):
-        unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
-        try:
-            body = unpacker.decompress(body, egress.MAX_BYTES)
-        except zlib.error:
-            raise ValueError("sitemap_broken") from None
-        if unpacker.unconsumed_tail:
-            raise ValueError("sitemap_too_large")
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
-    if b"<!DOCTYPE" in body or b"<!ENTITY" in body:
-        raise ValueError("sitemap_with_doctype")
-    try:
-        root = etree.fromstring(body, parser)
-    except (etree.XMLSyntaxError, ValueError):
-        raise ValueError("sitemap_broken") from None
-    if root.getroottree().docinfo.internalDTD is not None:  # in an encoding the search above does not see through
-        raise ValueError("sitemap_with_doctype")
-    locations = [(entry.text or "").strip() for entry in root.iterfind("{*}*/{*}loc")]
-    valid = [url for url in locations if url.startswith(("http://", "https://")) and _is_splittable(url)]
-    return etree.QName(root).localname == "sitemapindex", valid
-
-
-def _is_splittable(url: str) -> bool:
-    try:
-        return bool(urlsplit(url).netloc)
-    except ValueError:
-        return False

@@ -6,9 +6,14 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower
 
-from apps.shared.constraints import between
-from apps.shared.models import BaseRecord, Mutable, PlatformOrTenantRecord, SoftDelete, TenantRecord
-from apps.shared.constraints import UserKey
+from apps.shared.constraints import UserKey, between
+from apps.shared.models import (
+    BaseRecord,
+    Mutable,
+    PlatformOrTenantRecord,
+    SoftDelete,
+    TenantRecord,
+)
 from apps.shared.scoping import TenantFacts
 
 from .statuses import (

@@ -3,7 +3,15 @@
 from django.core.exceptions import ImproperlyConfigured
 
 from .base import *  # noqa: F403
-from .base import ALLOWED_HOSTS, ENCRYPTION_KEYS, HEARTBEAT_SECONDS, LEASE_SECONDS, PUBLIC_BASE_URL, SECRET_KEY, env
+from .base import (
+    ALLOWED_HOSTS,
+    ENCRYPTION_KEYS,
+    HEARTBEAT_SECONDS,
+    LEASE_SECONDS,
+    PUBLIC_BASE_URL,
+    SECRET_KEY,
+    env,
+)
 
 DEBUG = False
 if env.bool("DEBUG", default=False):

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sandbox.world import World
 from sandbox.wordpress import text
+from sandbox.world import World
 
 STATUSES = ("publish", "future", "draft", "pending", "private")
-REGISTERED_META = ("footnotes", "rehearsal_marker")   # WordPress ignores meta keys that nobody registered
+REGISTERED_META = ("footnotes", "rehearsal_marker")  # WordPress ignores meta keys that nobody registered
 APPLICATION_PASSWORD = "rehearsalapplicationpassword"  # as compared: WordPress ignores the spaces people type
 EXCERPT_WORDS = 55
 
@@ -27,7 +27,10 @@ class User:
         return self.role in ("administrator", "editor")
 
 
-USERS = {user.login: user for user in (User(1, "admin", "administrator"), User(2, "editor", "editor"), User(3, "subscriber", "subscriber"))}
+USERS = {
+    user.login: user
+    for user in (User(1, "admin", "administrator"), User(2, "editor", "editor"), User(3, "subscriber", "subscriber"))
+}
 
 
 @dataclass
@@ -99,7 +102,9 @@ class Blog:
         return text.unique(text.slug(wanted), {post.slug for post in self.posts.values() if post is not except_post})
 
     def link(self, post: Post) -> str:
-        return f"{self.address}/{post.slug}/" if post.status in ("publish", "private") else f"{self.address}/?p={post.id}"
+        return (
+            f"{self.address}/{post.slug}/" if post.status in ("publish", "private") else f"{self.address}/?p={post.id}"
+        )
 
 
 def blog(world: World, name: str) -> Blog:
@@ -118,21 +123,45 @@ def post_json(blog: Blog, post: Post, *, context: str) -> dict[str, Any]:
     edit = context == "edit"
     guid = f"{blog.address}/?p={post.id}"
     shown = {
-        "id": post.id, "date": stamp(post.date), "date_gmt": stamp(post.date),
-        "guid": both(guid, guid, edit=edit), "modified": stamp(post.modified), "modified_gmt": stamp(post.modified),
-        "slug": post.slug, "status": post.status, "type": "post", "link": blog.link(post),
+        "id": post.id,
+        "date": stamp(post.date),
+        "date_gmt": stamp(post.date),
+        "guid": both(guid, guid, edit=edit),
+        "modified": stamp(post.modified),
+        "modified_gmt": stamp(post.modified),
+        "slug": post.slug,
+        "status": post.status,
+        "type": "post",
+        "link": blog.link(post),
         "title": both(post.title, text.curly(post.title), edit=edit),
         "content": {**both(post.content, text.rendered(post.content), edit=edit), "protected": bool(post.password)},
         "excerpt": {**both(post.excerpt, text.rendered(excerpt_of(post)), edit=edit), "protected": bool(post.password)},
-        "author": post.author, "featured_media": post.featured_media, "comment_status": post.comment_status,
-        "ping_status": post.ping_status, "sticky": post.sticky, "template": post.template, "format": post.format,
-        "meta": dict(post.meta), "categories": list(post.categories), "tags": list(post.tags),
-        "class_list": [f"post-{post.id}", "post", "type-post", f"status-{post.status}", f"format-{post.format}", "hentry"],
+        "author": post.author,
+        "featured_media": post.featured_media,
+        "comment_status": post.comment_status,
+        "ping_status": post.ping_status,
+        "sticky": post.sticky,
+        "template": post.template,
+        "format": post.format,
+        "meta": dict(post.meta),
+        "categories": list(post.categories),
+        "tags": list(post.tags),
+        "class_list": [
+            f"post-{post.id}",
+            "post",
+            "type-post",
+            f"status-{post.status}",
+            f"format-{post.format}",
+            "hentry",
+        ],
     }
     if edit:
         shown["content"]["block_version"] = 1 if "<!-- wp:" in post.content else 0
-        shown |= {"password": post.password, "permalink_template": f"{blog.address}/%postname%/",
-                  "generated_slug": blog.free_slug(post.title, except_post=post)}
+        shown |= {
+            "password": post.password,
+            "permalink_template": f"{blog.address}/%postname%/",
+            "generated_slug": blog.free_slug(post.title, except_post=post),
+        }
     return {**shown, "_links": post_links(blog, post)}
 
 
@@ -151,10 +180,14 @@ def excerpt_of(post: Post) -> str:
 def post_links(blog: Blog, post: Post) -> dict[str, Any]:
     api = f"{blog.address}/wp-json/wp/v2"
     return {
-        "self": [{"href": f"{api}/posts/{post.id}"}], "collection": [{"href": f"{api}/posts"}],
-        "about": [{"href": f"{api}/types/post"}], "author": [{"embeddable": True, "href": f"{api}/users/{post.author}"}],
-        "wp:term": [{"taxonomy": "category", "embeddable": True, "href": f"{api}/categories?post={post.id}"},
-                    {"taxonomy": "post_tag", "embeddable": True, "href": f"{api}/tags?post={post.id}"}],
+        "self": [{"href": f"{api}/posts/{post.id}"}],
+        "collection": [{"href": f"{api}/posts"}],
+        "about": [{"href": f"{api}/types/post"}],
+        "author": [{"embeddable": True, "href": f"{api}/users/{post.author}"}],
+        "wp:term": [
+            {"taxonomy": "category", "embeddable": True, "href": f"{api}/categories?post={post.id}"},
+            {"taxonomy": "post_tag", "embeddable": True, "href": f"{api}/tags?post={post.id}"},
+        ],
         "curies": [{"name": "wp", "href": "https://api.w.org/{rel}", "templated": True}],
     }
 
@@ -163,32 +196,66 @@ def term_json(blog: Blog, term: Term) -> dict[str, Any]:
     base = "categories" if term.taxonomy == "category" else "tags"
     posts = [post for post in blog.posts.values() if post.status == "publish" and term.id in getattr(post, base)]
     shown = {
-        "id": term.id, "count": len(posts), "description": term.description,
+        "id": term.id,
+        "count": len(posts),
+        "description": term.description,
         "link": f"{blog.address}/{'category' if base == 'categories' else 'tag'}/{term.slug}/",
-        "name": html.escape(term.name, quote=False), "slug": term.slug, "taxonomy": term.taxonomy,
+        "name": html.escape(term.name, quote=False),
+        "slug": term.slug,
+        "taxonomy": term.taxonomy,
     }
     if base == "categories":
         shown["parent"] = term.parent
     api = f"{blog.address}/wp-json/wp/v2"
-    return {**shown, "meta": [], "_links": {"self": [{"href": f"{api}/{base}/{term.id}"}], "collection": [{"href": f"{api}/{base}"}],
-                                            "about": [{"href": f"{api}/taxonomies/{term.taxonomy}"}]}}
+    return {
+        **shown,
+        "meta": [],
+        "_links": {
+            "self": [{"href": f"{api}/{base}/{term.id}"}],
+            "collection": [{"href": f"{api}/{base}"}],
+            "about": [{"href": f"{api}/taxonomies/{term.taxonomy}"}],
+        },
+    }
 
 
 def user_json(blog: Blog, user: User, *, context: str) -> dict[str, Any]:
     shown = {
-        "id": user.id, "name": user.login.title(), "url": "", "description": "", "link": f"{blog.address}/author/{user.login}/",
-        "slug": user.login, "avatar_urls": {}, "meta": [],
+        "id": user.id,
+        "name": user.login.title(),
+        "url": "",
+        "description": "",
+        "link": f"{blog.address}/author/{user.login}/",
+        "slug": user.login,
+        "avatar_urls": {},
+        "meta": [],
     }
     if context == "edit":
         may = {"read": True, user.role: True}
         if user.may_write:
-            may |= dict.fromkeys(("edit_posts", "edit_others_posts", "edit_published_posts", "publish_posts", "delete_posts",
-                                  "manage_categories", "upload_files"), True)
+            may |= dict.fromkeys(
+                (
+                    "edit_posts",
+                    "edit_others_posts",
+                    "edit_published_posts",
+                    "publish_posts",
+                    "delete_posts",
+                    "manage_categories",
+                    "upload_files",
+                ),
+                True,
+            )
         if user.role == "administrator":
             may["manage_options"] = True
         shown |= {
-            "username": user.login, "first_name": "", "last_name": "", "email": f"{user.login}@rehearsal.invalid", "locale": "en_US",
-            "nickname": user.login, "roles": [user.role], "registered_date": "2024-01-01T00:00:00+00:00", "capabilities": may,
+            "username": user.login,
+            "first_name": "",
+            "last_name": "",
+            "email": f"{user.login}@rehearsal.invalid",
+            "locale": "en_US",
+            "nickname": user.login,
+            "roles": [user.role],
+            "registered_date": "2024-01-01T00:00:00+00:00",
+            "capabilities": may,
             "extra_capabilities": {user.role: True},
         }
     api = f"{blog.address}/wp-json/wp/v2"
@@ -200,7 +267,7 @@ def parse_time(value: str) -> datetime | None:
     if not re.match(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}", value):
         return None
     try:
-        moment = datetime.fromisoformat(value.replace("Z", "+00:00"))
+        moment = datetime.fromisoformat(value)
     except ValueError:
         return None
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -15,8 +15,13 @@ class Refused(Exception):
 
     @classmethod
     def parameter(cls, name: str, why: str) -> "Refused":
-        return cls(400, "rest_invalid_param", f"Invalid parameter(s): {name}", params={name: why},
-                   details={name: {"code": "rest_invalid_param", "message": why, "data": None}})
+        return cls(
+            400,
+            "rest_invalid_param",
+            f"Invalid parameter(s): {name}",
+            params={name: why},
+            details={name: {"code": "rest_invalid_param", "message": why, "data": None}},
+        )
 
     def response(self) -> Response:
         return json_response(self.body, status=self.status)

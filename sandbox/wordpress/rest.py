@@ -9,15 +9,29 @@ from typing import Any
 
 from sandbox.wire import Request, Response, json_response
 from sandbox.wordpress import writing
-from sandbox.wordpress.records import (APPLICATION_PASSWORD, STATUSES, USERS, Blog, Post, User, blog, parse_time, post_json,
-                                       term_json, user_json)
+from sandbox.wordpress.records import (
+    APPLICATION_PASSWORD,
+    STATUSES,
+    USERS,
+    Blog,
+    Post,
+    User,
+    blog,
+    parse_time,
+    post_json,
+    term_json,
+    user_json,
+)
 from sandbox.wordpress.refusals import Refused, not_allowed
 from sandbox.world import World
 
 TAXONOMIES = {"categories": "category", "tags": "post_tag"}
 ORDERS: dict[str, Callable[[Post], Any]] = {
-    "date": lambda post: (post.date, post.id), "id": lambda post: post.id, "modified": lambda post: (post.modified, post.id),
-    "slug": lambda post: post.slug, "title": lambda post: post.title.lower(),
+    "date": lambda post: (post.date, post.id),
+    "id": lambda post: post.id,
+    "modified": lambda post: (post.modified, post.id),
+    "slug": lambda post: post.slug,
+    "title": lambda post: post.title.lower(),
 }
 
 
@@ -59,14 +73,32 @@ def respond(site: Blog, request: Request, route: str) -> Response:
         case ["settings"] if request.method == "GET":
             if user is None or user.role != "administrator":
                 raise not_allowed(user, "rest_forbidden", "Sorry, you are not allowed to do that.")
-            return json_response({
-                "title": site.title, "description": "", "url": site.address, "email": "admin@rehearsal.invalid", "timezone": "UTC",
-                "date_format": "F j, Y", "time_format": "g:i a", "start_of_week": 1, "language": "", "use_smilies": True,
-                "default_category": 1, "default_post_format": "0", "posts_per_page": 10, "show_on_front": "posts",
-                "page_on_front": 0, "page_for_posts": 0, "default_ping_status": "open", "default_comment_status": "open",
-            })
+            return json_response(
+                {
+                    "title": site.title,
+                    "description": "",
+                    "url": site.address,
+                    "email": "admin@rehearsal.invalid",
+                    "timezone": "UTC",
+                    "date_format": "F j, Y",
+                    "time_format": "g:i a",
+                    "start_of_week": 1,
+                    "language": "",
+                    "use_smilies": True,
+                    "default_category": 1,
+                    "default_post_format": "0",
+                    "posts_per_page": 10,
+                    "show_on_front": "posts",
+                    "page_on_front": 0,
+                    "page_for_posts": 0,
+                    "default_ping_status": "open",
+                    "default_comment_status": "open",
+                }
+            )
         case ["posts"]:
-            return list_posts(site, user, request) if request.method == "GET" else writing.create_post(site, user, request)
+            return (
+                list_posts(site, user, request) if request.method == "GET" else writing.create_post(site, user, request)
+            )
         case ["posts", number] if number.isdigit():
             if request.method == "GET":
                 return one_post(site, user, request, int(number))
@@ -75,7 +107,11 @@ def respond(site: Blog, request: Request, route: str) -> Response:
             return writing.update_post(site, user, request, int(number))
         case [("categories" | "tags") as base]:
             taxonomy = TAXONOMIES[base]
-            return list_terms(site, request, taxonomy) if request.method == "GET" else writing.create_term(site, user, request, taxonomy)
+            return (
+                list_terms(site, request, taxonomy)
+                if request.method == "GET"
+                else writing.create_term(site, user, request, taxonomy)
+            )
         case [("categories" | "tags") as base, number] if number.isdigit() and request.method == "GET":
             term = site.terms.get(int(number))
             if term is None or term.taxonomy != TAXONOMIES[base]:
@@ -107,13 +143,28 @@ def who(request: Request) -> User | None:
 
 def index(site: Blog) -> dict[str, Any]:
     return {
-        "name": site.title, "description": "A rehearsal site: nothing here is published to anybody", "url": site.address,
-        "home": site.address, "gmt_offset": 0, "timezone_string": "UTC", "page_for_posts": 0, "page_on_front": 0,
-        "show_on_front": "posts", "namespaces": ["oembed/1.0", "wp/v2", "wp-site-health/v1"],
-        "authentication": {"application-passwords": {"endpoints": {
-            "authorization": f"{site.address}/wp-admin/authorize-application.php"}}},
-        "routes": {f"/wp/v2/{route}": {"namespace": "wp/v2", "methods": ["GET", "POST"]} for route in ("posts", "categories", "tags")},
-        "site_logo": 0, "site_icon": 0, "site_icon_url": "",
+        "name": site.title,
+        "description": "A rehearsal site: nothing here is published to anybody",
+        "url": site.address,
+        "home": site.address,
+        "gmt_offset": 0,
+        "timezone_string": "UTC",
+        "page_for_posts": 0,
+        "page_on_front": 0,
+        "show_on_front": "posts",
+        "namespaces": ["oembed/1.0", "wp/v2", "wp-site-health/v1"],
+        "authentication": {
+            "application-passwords": {
+                "endpoints": {"authorization": f"{site.address}/wp-admin/authorize-application.php"}
+            }
+        },
+        "routes": {
+            f"/wp/v2/{route}": {"namespace": "wp/v2", "methods": ["GET", "POST"]}
+            for route in ("posts", "categories", "tags")
+        },
+        "site_logo": 0,
+        "site_icon": 0,
+        "site_icon_url": "",
         "_links": {"help": [{"href": "https://developer.wordpress.org/rest-api/"}]},
     }
 
@@ -128,12 +179,20 @@ def list_posts(site: Blog, user: User | None, request: Request) -> Response:
         if status != "publish" and (user is None or not user.may_write):
             raise Refused.parameter("status", "Status is forbidden.")
     slugs, words = values(request, "slug"), request.first("search").lower().split()
-    found = [post for post in site.posts.values() if post.status in statuses and (not slugs or post.slug in slugs)
-             and all(word in f"{post.title}\n{post.excerpt}\n{post.content}".lower() for word in words)]
+    found = [
+        post
+        for post in site.posts.values()
+        if post.status in statuses
+        and (not slugs or post.slug in slugs)
+        and all(word in f"{post.title}\n{post.excerpt}\n{post.content}".lower() for word in words)
+    ]
     for base in TAXONOMIES:
         wanted = {int(value) for value in values(request, base) if value.isdigit()}
         found = [post for post in found if not wanted or wanted & set(getattr(post, base))]
-    for name, keep in (("after", lambda post, moment: post.date > moment), ("before", lambda post, moment: post.date < moment)):
+    for name, keep in (
+        ("after", lambda post, moment: post.date > moment),
+        ("before", lambda post, moment: post.date < moment),
+    ):
         if request.first(name):
             moment = parse_time(request.first(name))
             if moment is None:
@@ -143,9 +202,11 @@ def list_posts(site: Blog, user: User | None, request: Request) -> Response:
         found = [post for post in found if str(post.id) in values(request, "include")]
     order = request.first("orderby", "date")
     found.sort(key=ORDERS.get(order, ORDERS["date"]), reverse=request.first("order", "desc") == "desc")
-    if request.fault_kind == "empty":      # a listing that is late: what was just created is not in it yet
+    if request.fault_kind == "empty":  # a listing that is late: what was just created is not in it yet
         found = []
-    return page_of(request, [post_json(site, post, context=context) for post in found], too_far="rest_post_invalid_page_number")
+    return page_of(
+        request, [post_json(site, post, context=context) for post in found], too_far="rest_post_invalid_page_number"
+    )
 
 
 def one_post(site: Blog, user: User | None, request: Request, number: int) -> Response:
@@ -160,8 +221,13 @@ def one_post(site: Blog, user: User | None, request: Request, number: int) -> Re
 
 def list_terms(site: Blog, request: Request, taxonomy: str) -> Response:
     slugs, search = values(request, "slug"), request.first("search").lower()
-    found = [term for term in site.terms.values() if term.taxonomy == taxonomy and (not slugs or term.slug in slugs)
-             and search in f"{term.name}\n{term.slug}".lower()]
+    found = [
+        term
+        for term in site.terms.values()
+        if term.taxonomy == taxonomy
+        and (not slugs or term.slug in slugs)
+        and search in f"{term.name}\n{term.slug}".lower()
+    ]
     found.sort(key=lambda term: term.name.lower())
     return page_of(request, [term_json(site, term) for term in found], too_far="")
 
@@ -183,7 +249,7 @@ def page_of(request: Request, items: list[Any], *, too_far: str) -> Response:
     pages = math.ceil(len(items) / per_page)
     if too_far and page > max(pages, 1):
         raise Refused(400, too_far, "The page number requested is larger than the number of pages available.")
-    shown = [fields_wanted(request, item) for item in items[(page - 1) * per_page:page * per_page]]
+    shown = [fields_wanted(request, item) for item in items[(page - 1) * per_page : page * per_page]]
     return json_response(shown, headers={"X-WP-Total": str(len(items)), "X-WP-TotalPages": str(pages)})
 
 
@@ -214,7 +280,18 @@ def with_wrong_types(body: bytes) -> Any:
     value = json.loads(body)
 
     def confuse(part: Any) -> Any:
-        return f"no {part}" if isinstance(part, int) else 0 if isinstance(part, list) else str(part) if isinstance(part, dict) else [part]
+        return (
+            f"no {part}"
+            if isinstance(part, int)
+            else 0
+            if isinstance(part, list)
+            else str(part)
+            if isinstance(part, dict)
+            else [part]
+        )
 
-    return [{name: confuse(part) for name, part in item.items()} for item in value] if isinstance(value, list) else \
-        {name: confuse(part) for name, part in value.items()}
+    return (
+        [{name: confuse(part) for name, part in item.items()} for item in value]
+        if isinstance(value, list)
+        else {name: confuse(part) for name, part in value.items()}
+    )

@@ -23,7 +23,9 @@ def answer(world: World, request: Request) -> Response:
     with world.lock:
         site = blog(world, name)
         site.settle(datetime.now(UTC))
-        published = sorted((post for post in site.posts.values() if post.status == "publish"), key=lambda post: post.date, reverse=True)
+        published = sorted(
+            (post for post in site.posts.values() if post.status == "publish"), key=lambda post: post.date, reverse=True
+        )
         if request.first("p"):
             found = next((post for post in published if str(post.id) == request.first("p")), None)
             return redirect(site.link(found), status=301) if found else missing(site)
@@ -33,14 +35,20 @@ def answer(world: World, request: Request) -> Response:
             case [("category" | "tag") as kind, slug]:
                 term = next((term for term in site.terms.values() if term.slug == slug), None)
                 base = "categories" if kind == "category" else "tags"
-                return listing(site, [post for post in published if term.id in getattr(post, base)], term.name) if term else missing(site)
+                return (
+                    listing(site, [post for post in published if term.id in getattr(post, base)], term.name)
+                    if term
+                    else missing(site)
+                )
             case [slug]:
                 found = next((post for post in published if post.slug == slug), None)
                 return article(site, found) if found else missing(site)
     return missing(site)
 
 
-def framed(site: Blog | None, title: str, body: str, *, description: str = "", canonical: str = "", status: int = 200) -> Response:
+def framed(
+    site: Blog | None, title: str, body: str, *, description: str = "", canonical: str = "", status: int = 200
+) -> Response:
     head, header = "", ""
     headers = {}
     if site:
@@ -51,24 +59,40 @@ def framed(site: Blog | None, title: str, body: str, *, description: str = "", c
     if canonical:
         head += f'<link rel="canonical" href="{html.escape(canonical, quote=True)}">'
     footer = f"<footer>A rehearsal copy of WordPress. {pages.link('/', 'Everything in this rehearsal')}</footer>"
-    return pages.page(title, f"{header}<main>{body}</main>{footer}", ribbon=RIBBON, head_html=head, status=status, headers=headers)
+    return pages.page(
+        title, f"{header}<main>{body}</main>{footer}", ribbon=RIBBON, head_html=head, status=status, headers=headers
+    )
 
 
 def listing(site: Blog, posts: list[Post], heading: str) -> Response:
     items = "".join(
         f'<article><h2><a href="{html.escape(site.link(post))}">{text.curly(post.title)}</a></h2>'
-        f'<p class="meta">{post.date:%-d %B %Y}</p>{text.rendered(excerpt_of(post))}</article>' for post in posts)
-    return framed(site, heading, f"<h1>{html.escape(heading)}</h1>{items or '<p>Nothing has been published here yet.</p>'}")
+        f'<p class="meta">{post.date:%-d %B %Y}</p>{text.rendered(excerpt_of(post))}</article>'
+        for post in posts
+    )
+    return framed(
+        site, heading, f"<h1>{html.escape(heading)}</h1>{items or '<p>Nothing has been published here yet.</p>'}"
+    )
 
 
 def article(site: Blog, post: Post) -> Response:
     terms = [site.terms[number] for number in post.categories + post.tags if number in site.terms]
-    links = ", ".join(pages.link(f"/wordpress/{site.name}/{'category' if term.taxonomy == 'category' else 'tag'}/{term.slug}/", term.name)
-                      for term in terms)
-    body = f"""<article><h1>{text.curly(post.title)}</h1><p class="meta">{post.date:%-d %B %Y} in {links or "no category"}</p>
+    links = ", ".join(
+        pages.link(
+            f"/wordpress/{site.name}/{'category' if term.taxonomy == 'category' else 'tag'}/{term.slug}/", term.name
+        )
+        for term in terms
+    )
+    body = f"""<article><h1>{text.curly(post.title)}</h1>
+<p class="meta">{post.date:%-d %B %Y} in {links or "no category"}</p>
 {text.rendered(post.content)}</article>"""
-    return framed(site, f"{html.unescape(text.plain(post.title))} – {site.title}", body, description=text.plain(excerpt_of(post)),
-                  canonical=site.link(post))
+    return framed(
+        site,
+        f"{html.unescape(text.plain(post.title))} – {site.title}",
+        body,
+        description=text.plain(excerpt_of(post)),
+        canonical=site.link(post),
+    )
 
 
 def missing(site: Blog | None) -> Response:

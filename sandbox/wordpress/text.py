@@ -5,12 +5,16 @@ import re
 import unicodedata
 
 TAG = re.compile(r"(<!--.*?-->|<[^>]+>)", re.DOTALL)
-BLOCK = re.compile(r"^\s*(<!--|</?(?:p|h[1-6]|ul|ol|li|table|blockquote|pre|figure|div|section|hr|aside)\b)", re.IGNORECASE)
+BLOCK = re.compile(
+    r"^\s*(<!--|</?(?:p|h[1-6]|ul|ol|li|table|blockquote|pre|figure|div|section|hr|aside)\b)", re.IGNORECASE
+)
 
 
 def slug(wanted: str) -> str:
     """`sanitize_title`: ASCII where possible, lower case, words joined by hyphens, at most 200 characters."""
-    plain_text = unicodedata.normalize("NFKD", html.unescape(TAG.sub("", wanted))).encode("ascii", "ignore").decode().lower()
+    plain_text = (
+        unicodedata.normalize("NFKD", html.unescape(TAG.sub("", wanted))).encode("ascii", "ignore").decode().lower()
+    )
     plain_text = re.sub(r"[’']", "", plain_text)
     return re.sub(r"[^a-z0-9]+", "-", plain_text).strip("-")[:200]
 
@@ -32,7 +36,9 @@ def curly(value: str) -> str:
 
 def _curly_text(value: str) -> str:
     value = re.sub(r"&(?!#?\w+;)", "&#038;", value)
-    value = value.replace("...", "&#8230;").replace("---", "&#8212;").replace(" -- ", " &#8212; ").replace("--", "&#8211;")
+    value = (
+        value.replace("...", "&#8230;").replace("---", "&#8212;").replace(" -- ", " &#8212; ").replace("--", "&#8211;")
+    )
     value = re.sub(r"""(^|[\s(\[])"(?=\S)""", r"\1&#8220;", value).replace('"', "&#8221;")
     value = re.sub(r"(^|[\s(\[])'(?=\S)", r"\1&#8216;", value)
     return value.replace("'", "&#8217;")
@@ -42,8 +48,10 @@ def rendered(content: str) -> str:
     """`the_content` as far as it matters here: block comments out, bare lines into paragraphs, typographic quotes."""
     content = re.sub(r"<!--\s*/?wp:.*?-->\n?", "", content, flags=re.DOTALL)
     parts = [part.strip("\n") for part in re.split(r"\n\s*\n", content) if part.strip()]
-    return "".join((part if BLOCK.match(part) else "<p>" + part.replace("\n", "<br />\n") + "</p>") + "\n"
-                   for part in map(curly, parts))
+    return "".join(
+        (part if BLOCK.match(part) else "<p>" + part.replace("\n", "<br />\n") + "</p>") + "\n"
+        for part in map(curly, parts)
+    )
 
 
 def plain(content: str) -> str:

@@ -6,11 +6,27 @@ from typing import Any
 
 from sandbox.wire import Request, Response, json_response
 from sandbox.wordpress import text
-from sandbox.wordpress.records import REGISTERED_META, STATUSES, Blog, Post, User, parse_time, post_json, term_json
+from sandbox.wordpress.records import (
+    REGISTERED_META,
+    STATUSES,
+    Blog,
+    Post,
+    User,
+    parse_time,
+    post_json,
+    term_json,
+)
 from sandbox.wordpress.refusals import Refused, not_allowed
 
-PLAIN_FIELDS = {"comment_status": str, "ping_status": str, "template": str, "format": str, "password": str, "sticky": bool,
-                "featured_media": int}
+PLAIN_FIELDS = {
+    "comment_status": str,
+    "ping_status": str,
+    "template": str,
+    "format": str,
+    "password": str,
+    "sticky": bool,
+    "featured_media": int,
+}
 
 
 def create_post(site: Blog, user: User | None, request: Request) -> Response:
@@ -22,11 +38,17 @@ def create_post(site: Blog, user: User | None, request: Request) -> Response:
     changed = apply(site, draft, given, now)
     if not (changed.title.strip() or changed.content.strip() or changed.excerpt.strip()):
         raise Refused(400, "empty_content", "Content, title, and excerpt are empty.")
-    post = settle_slug(site, replace(changed, id=site.next_id(), categories=changed.categories or [default_category(site)]), given)
+    post = settle_slug(
+        site, replace(changed, id=site.next_id(), categories=changed.categories or [default_category(site)]), given
+    )
     site.posts[post.id] = post
     answer = post_json(site, post, context="edit")
-    return json_response(answer, status=201, headers={"Location": answer["_links"]["self"][0]["href"]},
-                         recorded=record("post.created", site, post))
+    return json_response(
+        answer,
+        status=201,
+        headers={"Location": answer["_links"]["self"][0]["href"]},
+        recorded=record("post.created", site, post),
+    )
 
 
 def update_post(site: Blog, user: User | None, request: Request, number: int) -> Response:
@@ -61,15 +83,29 @@ def create_term(site: Blog, user: User | None, request: Request, taxonomy: str) 
     name, parent = str(given.get("name", "")).strip(), int(given.get("parent") or 0)
     if not name:
         raise Refused(400, "rest_missing_callback_param", "Missing parameter(s): name", params=["name"])
-    same = next((term for term in site.terms.values() if term.taxonomy == taxonomy and term.parent == parent
-                 and (term.name.lower() == name.lower() or term.slug == text.slug(str(given.get("slug") or name)))), None)
+    same = next(
+        (
+            term
+            for term in site.terms.values()
+            if term.taxonomy == taxonomy
+            and term.parent == parent
+            and (term.name.lower() == name.lower() or term.slug == text.slug(str(given.get("slug") or name)))
+        ),
+        None,
+    )
     if same:
         where = "with this parent" if taxonomy == "category" else "in this taxonomy"
         raise Refused(400, "term_exists", f"A term with the name provided already exists {where}.", term_id=same.id)
-    term = site.add_term(taxonomy, name, slug=str(given.get("slug", "")), description=str(given.get("description", "")), parent=parent)
+    term = site.add_term(
+        taxonomy, name, slug=str(given.get("slug", "")), description=str(given.get("description", "")), parent=parent
+    )
     answer = term_json(site, term)
-    return json_response(answer, status=201, headers={"Location": answer["_links"]["self"][0]["href"]},
-                         recorded={"kind": "term.created", "site": site.name, "id": term.id, "slug": term.slug})
+    return json_response(
+        answer,
+        status=201,
+        headers={"Location": answer["_links"]["self"][0]["href"]},
+        recorded={"kind": "term.created", "site": site.name, "id": term.id, "slug": term.slug},
+    )
 
 
 def existing(site: Blog, number: int) -> Post:
@@ -90,8 +126,13 @@ def body_of(request: Request) -> dict[str, Any]:
         try:
             body = request.json() if request.body else {}
         except ValueError as mistake:
-            raise Refused(400, "rest_invalid_json", "Invalid JSON body passed.", json_error_code=4, json_error_message="Syntax error") \
-                from mistake
+            raise Refused(
+                400,
+                "rest_invalid_json",
+                "Invalid JSON body passed.",
+                json_error_code=4,
+                json_error_message="Syntax error",
+            ) from mistake
         if isinstance(body, dict):
             given |= body
     else:
@@ -136,8 +177,11 @@ def term_ids(site: Blog, name: str, given: Any, taxonomy: str) -> list[int]:
     items = given if isinstance(given, list) else str(given).split(",")
     if not all(str(item).strip().isdigit() for item in items):
         raise Refused.parameter(name, f"{name}[0] is not of type integer.")
-    return [number for number in dict.fromkeys(int(item) for item in items)
-            if number in site.terms and site.terms[number].taxonomy == taxonomy]
+    return [
+        number
+        for number in dict.fromkeys(int(item) for item in items)
+        if number in site.terms and site.terms[number].taxonomy == taxonomy
+    ]
 
 
 def settle_slug(site: Blog, post: Post, given: dict[str, Any]) -> Post:
@@ -145,9 +189,19 @@ def settle_slug(site: Blog, post: Post, given: dict[str, Any]) -> Post:
     wanted = str(given["slug"]) if given.get("slug") else post.slug
     if not wanted and post.status in ("draft", "pending"):
         return post
-    return replace(post, slug=site.free_slug(wanted or post.title or str(post.id), except_post=site.posts.get(post.id, post))
-                   or str(post.id))
+    return replace(
+        post,
+        slug=site.free_slug(wanted or post.title or str(post.id), except_post=site.posts.get(post.id, post))
+        or str(post.id),
+    )
 
 
 def record(kind: str, site: Blog, post: Post) -> dict[str, Any]:
-    return {"kind": kind, "site": site.name, "id": post.id, "slug": post.slug, "status": post.status, "title": post.title}
+    return {
+        "kind": kind,
+        "site": site.name,
+        "id": post.id,
+        "slug": post.slug,
+        "status": post.status,
+        "title": post.title,
+    }

@@ -8,8 +8,14 @@ from pathlib import Path
 from sandbox.writing.prompt import Facts
 
 FOLDER = Path(__file__).parent / "banks"
-LEADING = re.compile(r"^(?:how to (?:choose|get|use|find|do|read)?|how|why|what is|what|best|guide to|choosing(?: an?)?|the|an?)\s+", re.IGNORECASE)
-TRAILING = re.compile(r"\s+(?:guide|near me|cost|costs|price|prices|mistakes|tips|explained|checklist|ideas|comparison|questions)$", re.IGNORECASE)
+LEADING = re.compile(
+    r"^(?:how to (?:choose|get|use|find|do|read)?|how|why|what is|what|best|guide to|choosing(?: an?)?|the|an?)\s+",
+    re.IGNORECASE,
+)
+TRAILING = re.compile(
+    r"\s+(?:guide|near me|cost|costs|price|prices|mistakes|tips|explained|checklist|ideas|comparison|questions)$",
+    re.IGNORECASE,
+)
 
 Section = tuple[str, list[str]]
 
@@ -30,9 +36,15 @@ def lines(name: str) -> list[str]:
     return (FOLDER / name).read_text("utf-8").splitlines()
 
 
+@cache
+def named_lines(name: str) -> dict[str, str]:
+    """A bank whose lines read `name: text`."""
+    return dict(line.split(": ", 1) for line in lines(name))
+
+
 def noun(keyword: str) -> str:
     """The thing a search phrase is about: "how to choose a grinder" -> "grinder"."""
-    shorter = TRAILING.sub("", LEADING.sub("", LEADING.sub("", keyword.strip(" ?.!\""))))
+    shorter = TRAILING.sub("", LEADING.sub("", LEADING.sub("", keyword.strip(' ?.!"'))))
     return shorter if len(shorter) > 2 else keyword
 
 
@@ -47,22 +59,34 @@ class Filler:
         self.facts, self.rng = facts, rng
         keyword = keyword or facts.keyword
         subject = noun(keyword)
-        self.phrases = [phrase for phrase in facts.phrases if phrase not in (keyword.lower(), subject.lower())] or facts.phrases
+        self.phrases = [
+            phrase for phrase in facts.phrases if phrase not in (keyword.lower(), subject.lower())
+        ] or facts.phrases
         self.turn = rng.randrange(len(self.phrases))
         audiences = facts.audiences + facts.audiences
         products = facts.products + facts.products
         self.fixed = {
-            "keyword": keyword, "Keyword": capital(keyword), "subject": subject, "company": facts.company, "audience": audiences[0],
+            "keyword": keyword,
+            "Keyword": capital(keyword),
+            "subject": subject,
+            "company": facts.company,
+            "audience": audiences[0],
             "audience2": audiences[1] if audiences[1] != audiences[0] else "people who decide together with others",
-            "product": products[0], "product2": products[1],
+            "product": products[0],
+            "product2": products[1],
         }
 
     def next_section(self) -> None:
         self.turn += 2
 
     def fill(self, template: str) -> str:
-        phrases = {letter: self.phrases[(self.turn + offset) % len(self.phrases)] for offset, letter in enumerate("abc")}
+        phrases = {
+            letter: self.phrases[(self.turn + offset) % len(self.phrases)] for offset, letter in enumerate("abc")
+        }
         return capital(template.format(**self.fixed, **phrases))
+
+    def named(self, name: str) -> str:
+        return self.fill(named_lines("roles.txt")[name])
 
     def sentence(self) -> str:
         self.turn += 1

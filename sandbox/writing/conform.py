@@ -7,15 +7,45 @@ from dataclasses import dataclass
 from typing import Any
 
 ABSENT: Any = object()
-IN_DESCRIPTION = re.compile(r"\b(minLength|maxLength|minimum|maximum|exclusiveMinimum|exclusiveMaximum|minItems|maxItems|multipleOf):\s*(-?\d+(?:\.\d+)?)")
+IN_DESCRIPTION = re.compile(
+    r"\b(minLength|maxLength|minimum|maximum|exclusiveMinimum|exclusiveMaximum|minItems|maxItems|multipleOf):\s*(-?\d+(?:\.\d+)?)"
+)
 FORMATS = {
-    "date": "2026-03-02", "date-time": "2026-03-02T09:00:00Z", "time": "09:00:00Z", "duration": "P7D", "email": "hello@example.com",
-    "hostname": "www.example.com", "ipv4": "127.0.0.1", "ipv6": "::1", "uuid": "018f4d2e-7c3a-7b1e-9a55-2f6f0a1c9d01",
-    "uri": "https://www.example.com/", "url": "https://www.example.com/",
+    "date": "2026-03-02",
+    "date-time": "2026-03-02T09:00:00Z",
+    "time": "09:00:00Z",
+    "duration": "P7D",
+    "email": "hello@example.com",
+    "hostname": "www.example.com",
+    "ipv4": "127.0.0.1",
+    "ipv6": "::1",
+    "uuid": "018f4d2e-7c3a-7b1e-9a55-2f6f0a1c9d01",
+    "uri": "https://www.example.com/",
+    "url": "https://www.example.com/",
 }
 LONGEST_TEXT = 100_000
-PATTERN_CANDIDATES = ("a-good-start", "good", "Good", "GOOD", "1", "12", "123", "2026-03", "2026-03-02", "#2f5d50", "en", "en-GB", "GB", "1.0.0",
-                      "https://www.example.com/", "hello@example.com", "+441315550142", "09:00", "01J0000000000000000000000A")
+RANKS = {"high": 1, "medium": 2, "low": 3}
+PATTERN_CANDIDATES = (
+    "a-good-start",
+    "good",
+    "Good",
+    "GOOD",
+    "1",
+    "12",
+    "123",
+    "2026-03",
+    "2026-03-02",
+    "#2f5d50",
+    "en",
+    "en-GB",
+    "GB",
+    "1.0.0",
+    "https://www.example.com/",
+    "hello@example.com",
+    "+441315550142",
+    "09:00",
+    "01J0000000000000000000000A",
+)
 
 
 @dataclass
@@ -68,13 +98,17 @@ def resolved(schema: dict[str, Any], maker: Maker) -> dict[str, Any]:
         schema = {**found, **{key: inner for key, inner in schema.items() if key != "$ref"}}
     for part in schema.get("allOf", []):
         part = resolved(part, maker)
-        schema = {**schema, **part, "properties": {**schema.get("properties", {}), **part.get("properties", {})},
-                  "required": [*schema.get("required", []), *part.get("required", [])]}
+        schema = {
+            **schema,
+            **part,
+            "properties": {**schema.get("properties", {}), **part.get("properties", {})},
+            "required": [*schema.get("required", []), *part.get("required", [])],
+        }
     return {key: inner for key, inner in schema.items() if key != "allOf"} if "allOf" in schema else schema
 
 
 def with_described_limits(schema: dict[str, Any]) -> dict[str, Any]:
-    """The vendor's SDK moves limits that the API does not enforce into the description: `{minLength: 140, maxLength: 160}`."""
+    """The vendor's SDK moves limits that the API does not take into the description: `{minLength: 140}`."""
     found = {word: float(number) for word, number in IN_DESCRIPTION.findall(str(schema.get("description", "")))}
     return {**found, **schema} if found else schema
 
@@ -93,9 +127,13 @@ def type_of(schema: dict[str, Any], value: Any) -> str:
 
 def matches(kind: str, value: Any) -> bool:
     return {
-        "object": isinstance(value, dict), "array": isinstance(value, list), "string": isinstance(value, str),
+        "object": isinstance(value, dict),
+        "array": isinstance(value, list),
+        "string": isinstance(value, str),
         "integer": isinstance(value, int) and not isinstance(value, bool),
-        "number": isinstance(value, (int, float)) and not isinstance(value, bool), "boolean": isinstance(value, bool), "null": value is None,
+        "number": isinstance(value, (int, float)) and not isinstance(value, bool),
+        "boolean": isinstance(value, bool),
+        "null": value is None,
     }.get(kind, False)
 
 
@@ -105,8 +143,11 @@ def from_enum(allowed: list[Any], value: Any, maker: Maker) -> Any:
         return value
     if isinstance(value, str):
         wanted = plain(value)
-        for same in (lambda one: plain(one) == wanted, lambda one: bool(wanted) and (wanted in plain(one) or (plain(one) and plain(one) in wanted)),
-                     lambda one: bool(wanted) and plain(one)[:5] == wanted[:5]):
+        for same in (
+            lambda one: plain(one) == wanted,
+            lambda one: bool(wanted) and (wanted in plain(one) or (plain(one) and plain(one) in wanted)),
+            lambda one: bool(wanted) and plain(one)[:5] == wanted[:5],
+        ):
             found = [one for one in allowed if isinstance(one, str) and same(one)]
             if found:
                 return found[0]
@@ -132,7 +173,10 @@ def from_choice(choices: list[dict[str, Any]], value: Any, maker: Maker, name: s
 
 def to_object(schema: dict[str, Any], value: Any, maker: Maker, name: str, depth: int) -> dict[str, Any]:
     if isinstance(value, str):
-        value = {key: value for key in ("name", "title", "text", "summary", "description", "heading", "keyword", "url", "platform")}
+        value = {
+            key: value
+            for key in ("name", "title", "text", "summary", "description", "heading", "keyword", "url", "platform")
+        }
     proposed = {plain(key): inner for key, inner in value.items()} if isinstance(value, dict) else {}
     made = {}
     for key, inner in schema.get("properties", {}).items():
@@ -171,7 +215,9 @@ def to_array(schema: dict[str, Any], value: Any, maker: Maker, name: str, depth:
 def to_string(schema: dict[str, Any], value: Any, maker: Maker, name: str) -> str:
     low, high = int(schema.get("minLength", 0)), int(schema.get("maxLength", LONGEST_TEXT))
     if isinstance(value, dict):
-        value = ": ".join(str(value[key]) for key in ("name", "title", "description", "text") if value.get(key)) or ABSENT
+        value = (
+            ": ".join(str(value[key]) for key in ("name", "title", "description", "text") if value.get(key)) or ABSENT
+        )
     if isinstance(value, list):
         value = ", ".join(str(one) for one in value)
     text = maker.text(name) if value is ABSENT or value is None else str(value)
@@ -185,8 +231,14 @@ def to_string(schema: dict[str, Any], value: Any, maker: Maker, name: str) -> st
 
 
 def looks_like(wanted: str, text: str) -> bool:
-    shapes = {"date": r"\d{4}-\d\d-\d\d", "date-time": r"\d{4}-\d\d-\d\dT.+", "time": r"\d\d:\d\d.*", "email": r"\S+@\S+\.\S+",
-              "uri": r"[a-z]+://\S+", "url": r"[a-z]+://\S+"}
+    shapes = {
+        "date": r"\d{4}-\d\d-\d\d",
+        "date-time": r"\d{4}-\d\d-\d\dT.+",
+        "time": r"\d\d:\d\d.*",
+        "email": r"\S+@\S+\.\S+",
+        "uri": r"[a-z]+://\S+",
+        "url": r"[a-z]+://\S+",
+    }
     return bool(re.fullmatch(shapes.get(wanted, r"(?!)"), text))
 
 
@@ -201,7 +253,7 @@ def fit(text: str, low: int, high: int, maker: Maker, name: str) -> str:
             break
         text = f"{text.rstrip()} {maker.text('sentence')}"
     if len(text) > high:
-        cut = text[:high + 1].rsplit(" ", 1)[0].rstrip(" ,;:–-") if " " in text[:high + 1] else text[:high]
+        cut = text[: high + 1].rsplit(" ", 1)[0].rstrip(" ,;:–-") if " " in text[: high + 1] else text[:high]
         text = cut if low <= len(cut) <= high else text[:high]
     return text
 
@@ -213,9 +265,15 @@ def to_number(schema: dict[str, Any], value: Any, maker: Maker, name: str, *, wh
     high = float(schema.get("maximum", schema.get("exclusiveMaximum", max(low, 1_000_000_000))))
     if "exclusiveMaximum" in schema and "maximum" not in schema:
         high -= 1 if whole else 0.01
+    if isinstance(value, str):
+        value = RANKS.get(value.lower(), value)
     if isinstance(value, str) and re.fullmatch(r"-?\d+(\.\d+)?", value):
         value = float(value)
-    number = float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else maker.number(name, low, high)
+    number = (
+        float(value)
+        if isinstance(value, (int, float)) and not isinstance(value, bool)
+        else maker.number(name, low, high)
+    )
     number = min(max(number, low), high)
     if schema.get("multipleOf"):
         number = round(number / schema["multipleOf"]) * schema["multipleOf"]

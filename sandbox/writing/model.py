@@ -13,8 +13,16 @@ from sandbox.writing.prompt import Facts
 
 # Made-up values by the name of the field they go into; the first pattern found in the name wins.
 NUMBERS = [
-    (r"year", 2026), (r"month", 6), (r"day", 14), (r"percent|rate|share|ratio", 12), (r"score|confidence|relevance", 72), (r"index|offset", 0),
-    (r"wordcount|charcount", 120), (r"budget|cost|price|amount|spend", 250), (r"seconds|duration", 12), (r"count|quantity|number|total", 3),
+    (r"year", 2026),
+    (r"month", 6),
+    (r"day", 14),
+    (r"percent|rate|share|ratio", 12),
+    (r"score|confidence|relevance", 72),
+    (r"index|offset", 0),
+    (r"wordcount|charcount", 120),
+    (r"budget|cost|price|amount|spend", 250),
+    (r"seconds|duration", 12),
+    (r"count|quantity|number|total", 3),
 ]
 
 
@@ -59,16 +67,25 @@ def maker_for(facts: Facts, rng: random.Random, schema: dict[str, Any]) -> Maker
 def short_text(name: str, facts: Facts, filler: Filler) -> str | None:
     """A value for a field whose name says what it holds; None when a sentence will do."""
     table = [
-        (r"^(?:website|url|link|href|pageurl|linkurl|ctaurl|uri)$|url$", lambda: facts.website or "https://example.com/"),
-        (r"email|mailaddress", lambda: "hello@example.com"), (r"slug", lambda: plain_slug(facts.keyword)),
+        (
+            r"^(?:website|url|link|href|pageurl|linkurl|ctaurl|uri)$|url$",
+            lambda: facts.website or "https://example.com/",
+        ),
+        (r"email|mailaddress", lambda: "hello@example.com"),
+        (r"slug", lambda: plain_slug(facts.keyword)),
         (r"metadescription", lambda: roles.meta_description(facts, filler.rng)),
         (r"metatitle|title|headline|subject|heading", lambda: article.write_title(facts, filler.rng)),
         (r"hashtag", lambda: "#" + "".join(word.title() for word in filler.rng.choice(facts.phrases).split())),
         (r"keyword|phrase|term$|tag$|tags$|topic|theme", lambda: filler.rng.choice(facts.phrases)),
-        (r"company|brand|business$|client$", lambda: facts.company), (r"audience|persona|segment", lambda: filler.rng.choice(facts.audiences)),
-        (r"product|service|offer", lambda: filler.rng.choice(facts.products)), (r"platform|channel", lambda: "wordpress"),
-        (r"date$|on$", lambda: "2026-03-02" if re.search(r"date|_on|publishedon|dueon", name) else None), (r"currency", lambda: "EUR"),
-        (r"language|locale", lambda: "en"), (r"^name$|label|cta$|calltoaction", lambda: filler.fill("More about {a}")), (r"hook", lambda: filler.sentence()),
+        (r"company|brand|business$|client$", lambda: facts.company),
+        (r"audience|persona|segment", lambda: filler.rng.choice(facts.audiences)),
+        (r"product|service|offer", lambda: filler.rng.choice(facts.products)),
+        (r"platform|channel", lambda: "wordpress"),
+        (r"date$|on$", lambda: "2026-03-02" if re.search(r"date|_on|publishedon|dueon", name) else None),
+        (r"currency", lambda: "EUR"),
+        (r"language|locale", lambda: "en"),
+        (r"^name$|label|cta$|calltoaction", lambda: filler.fill("More about {a}")),
+        (r"hook", lambda: filler.sentence()),
     ]
     for pattern, make in table:
         if re.search(pattern, name):
@@ -79,11 +96,14 @@ def short_text(name: str, facts: Facts, filler: Filler) -> str | None:
 
 
 def with_wrong_types(text: str) -> Any:
-    """The same answer with the types of its first-level fields confused, as a model that ignores its schema would give them."""
+    """The same answer with the types of its first-level fields confused, as if the schema had been ignored."""
     try:
         value = json.loads(text)
     except ValueError:
         return [text]
     if not isinstance(value, dict):
         return {"answer": value}
-    return {name: 7 if isinstance(part, str) else "many" if isinstance(part, (int, float)) else {"value": part} for name, part in value.items()}
+    return {
+        name: 7 if isinstance(part, str) else "many" if isinstance(part, (int, float)) else {"value": part}
+        for name, part in value.items()
+    }

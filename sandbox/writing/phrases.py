@@ -7,9 +7,15 @@ from pathlib import Path
 
 WORD = re.compile(r"[A-Za-zÀ-ÿ][A-Za-zÀ-ÿ'’-]+")
 SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"“])|\n+")
-ORDERS = re.compile(r"ignore (?:all |any )?(?:previous|prior)|system prompt|developer mode|disable all|rehearsal|internal:|excluded in robots", re.I)
-NAME = re.compile(r"(?<![.!?] )(?<!\A)(?<!\n)\b([A-Z][a-zà-ÿ]+(?: [A-Z][a-zà-ÿ]+){1,2})\b")
+# Orders hidden in a text, notes not meant for the public, and sentences this writer made up itself in an earlier step.
+NOT_EVIDENCE = re.compile(
+    r"ignore (?:all |any )?(?:previous|prior)|system prompt|developer mode|disable all|attacker|rehearsal|internal:"
+    r"|excluded in robots|stands for the offer as a whole|short sentences, no superlatives|they ask concrete questions",
+    re.IGNORECASE,
+)
+NAME = re.compile(r"\b([A-Z][a-zà-ÿ]+(?: [A-Z][a-zà-ÿ]+){1,2})\b")
 ENDS_LIKE_A_VERB = ("ing", "ed", "ly")
+SHORT_TEXT_WORDS = 400  # below this, pairs that occur once are all there is
 
 
 @cache
@@ -23,39 +29,83 @@ def lines_once(text: str) -> str:
 
 
 def key_phrases(text: str, *, without: str = "", limit: int = 14) -> list[str]:
-    """The most telling phrases in lower case, pairs of words first. Words of `without` (the company's name) are left out."""
-    stops = stopwords() | {word.lower() for word in WORD.findall(without)}
-    pairs: Counter[str] = Counter()
-    words: Counter[str] = Counter()
-    for piece in re.split(r"[.,;:!?()\[\]|/\"“”\n*#>–—]+", lines_once(text)):
-        row = [word.lower().replace("’", "'").removesuffix("'s") for word in re.findall(r"\S+", piece)]
-        row = [word.strip("'-_`") for word in row]
-        useful = [bool(re.fullmatch(r"[a-zà-ÿ][a-zà-ÿ'-]{2,}", word)) and word not in stops for word in row]
+    """The most telling phrases in lower case, pairs of words first; without names, `without` above all."""
+    text = re.sub(re.escape(without), "\n", lines_once(text), flags=re.IGNORECASE) if without else lines_once(text)
+    stops, pairs, words = stopwords(), Counter[str](), Counter[str]()
+    for piece in dict.fromkeys(re.split(r"[.,;:!?()\[\]|/\"“”\n*#>–—]+", text)):
+        row = [word.strip("'’-_`").removesuffix("'s").removesuffix("’s") for word in piece.split()]
+        useful = [bool(re.fullmatch(r"[A-Za-zÀ-ÿ][a-zà-ÿ'-]{2,}", word)) and word.lower() not in stops for word in row]
         for position, word in enumerate(row):
-            if useful[position]:
-                words[word] += 1
-                if position and useful[position - 1] and not word.endswith(ENDS_LIKE_A_VERB) and not row[position - 1].endswith(("ly", "ed")):
-                    pairs[f"{row[position - 1]} {word}"] += 1
-    chosen = [pair for pair, count in pairs.most_common(40) if count > 1]
-    covered = {word for pair in chosen[:limit] for word in pair.split()}
-    singles = [word for word, count in words.most_common(60)
-               if count > 2 and word not in covered and len(word) > 4 and not word.endswith(ENDS_LIKE_A_VERB)]
-    rest = [pair for pair, count in pairs.most_common(60) if count == 1]
-    return list(dict.fromkeys([*chosen[:limit - 3], *singles[:3], *chosen[limit - 3:], *rest]))[:limit]
+            if not useful[position] or (word[0].isupper() and position > 0):
+                continue
+            words[word.lower()] += 1
+            before = row[position - 1].lower() if position and useful[position - 1] else ""
+            if before and not word.endswith(ENDS_LIKE_A_VERB) and not before.endswith(("ly", "ed")):
+                capital = row[position - 1][0].isupper() and position > 1
+                pairs[f"{before} {word.lower()}"] += 0 if capital else 1
+    often = [pair for pair, count in pairs.most_common(40) if count > 1]
+    covered = {word for pair in often[:limit] for word in pair.split()}
+    singles = [
+        word
+        for word, count in words.most_common(60)
+        if count > 2 and word not in covered and len(word) > 4 and not word.endswith(ENDS_LIKE_A_VERB)
+    ]
+    enough = [*often, *singles[:2]]
+    if len(text.split()) < SHORT_TEXT_WORDS or len(often) < 5:
+        enough += [
+            pair for pair, count in pairs.items() if count == 1 and min(words[word] for word in pair.split()) > 1
+        ] + singles
+    enough += [pair for pair in pairs if len(enough) < 3]
+    return [phrase for phrase in dict.fromkeys(enough) if phrase.split()[-1] not in people_words()][:limit]
 
 
 def names(text: str, *, without: str = "") -> list[str]:
-    """Capitalised phrases that return, most frequent first: products, mostly."""
+    """Capitalised phrases, most frequent first, whose last word is an ordinary word too: products, not people."""
+    whole = lines_once(text)
     skip = {word.lower() for word in WORD.findall(without)}
-    found = Counter(match for match in NAME.findall(lines_once(text)) if not {word.lower() for word in match.split()} & skip)
+    ordinary = {word for word in WORD.findall(whole) if word.islower()}
+    found = Counter(
+        match
+        for match in NAME.findall(whole)
+        if match.split()[-1].lower() in ordinary - stopwords() and match.split()[0].lower() not in stopwords() | skip
+    )
     return [name for name, _ in found.most_common(12)]
+
+
+@cache
+def people_words() -> frozenset[str]:
+    return frozenset((Path(__file__).parent / "banks" / "people.txt").read_text("utf-8").split())
+
+
+def people(text: str) -> list[str]:
+    """People or organisations that the text speaks of, the most frequent first: "independent cafés", "runners"."""
+    found: Counter[str] = Counter()
+    for piece in re.split(r"[.,;:!?()\[\]|/\"“”\n*#>–—]+|\band\b|\bor\b", lines_once(text).lower()):
+        row = piece.split()
+        for position, word in enumerate(row):
+            if word in people_words():
+                before = row[position - 1] if position else ""
+                told = before in ("small", "independent", "local", "young") or (
+                    before.isalpha()
+                    and len(before) > 3
+                    and before not in stopwords()
+                    and not before.endswith(ENDS_LIKE_A_VERB)
+                )
+                found[f"{before} {word}" if told else word] += 1
+    return [group for group, _ in found.most_common(6)]
 
 
 def sentences(text: str) -> list[str]:
     """Whole sentences of a readable length, each once; nothing that gives orders to a reader's software."""
     found = (" ".join(piece.strip(" -*#>|").split()) for piece in SENTENCE.split(lines_once(text)))
-    whole = (piece for piece in found if 40 <= len(piece) <= 220 and piece[0].isupper() and piece[-1] in ".!?" and "http" not in piece)
-    return [piece for piece in dict.fromkeys(whole) if not ORDERS.search(piece) and "|" not in piece and ": {" not in piece]
+    whole = (
+        piece
+        for piece in found
+        if 40 <= len(piece) <= 220 and piece[0].isupper() and piece[-1] in ".!?" and "http" not in piece
+    )
+    return [
+        piece for piece in dict.fromkeys(whole) if not NOT_EVIDENCE.search(piece) and not re.search(r"[|{}]", piece)
+    ]
 
 
 def about(words: str, candidates: list[str]) -> list[str]:

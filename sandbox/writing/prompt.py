@@ -1,4 +1,4 @@
-"""What a prompt says, wherever it says it: data blocks, JSON in them, `Key: value` lines, addresses, plain sentences."""
+"""What a prompt says, wherever it says it: data blocks, JSON in them, `Key: value` lines, addresses, sentences."""
 
 import json
 import re
@@ -10,19 +10,67 @@ from urllib.parse import urlsplit
 from sandbox.writing import phrases
 
 BLOCK = re.compile(r"<(data-[A-Za-z0-9_-]+)\b([^>]*)>(.*?)</\1\b[^>]*>", re.DOTALL)
+DELIMITER = re.compile(r"</?(data-[A-Za-z0-9_-]+)")
 BLOCK_NAME = re.compile(r"""name\s*=\s*["']?([^"'>\s]+)""")
 LINE = re.compile(r"^[\s*#-]*\**([A-Za-z][A-Za-z _/-]{1,38}?)\**\s*:\**\s+(\S.*)$", re.MULTILINE)
 ADDRESS = re.compile(r"https?://[^\s<>\"')\]},|]+")
 WORDS_WANTED = re.compile(r"\b(\d[\d,]{2,5})(?:\s*(?:-|–|to)\s*(\d[\d,]{2,5}))?[\s-]*words?\b", re.IGNORECASE)
-PEOPLE = re.compile(r"\bfor ((?:[a-z-]+ ){0,3}[a-z-]+s)(?= (?:who|that|between|in|from|near|with|across)\b|[.,;:]| and\b)")
+HEADING = re.compile(r"^#{2,4}\s+(.+)$", re.MULTILINE)
+BULLET = re.compile(r"^\s*(?:[-*]|\d+\.)\s+(.+)$", re.MULTILINE)
+HEADINGS = {
+    "products": r"product|service|offer",
+    "audiences": r"audience|reader|customer|patients",
+    "themes": r"theme|topic",
+    "facts": r"\bfacts\b",
+}
+GUIDANCE = re.compile(r"skill")  # blocks on how to write, which say nothing about the client
+# Blocks that other agents wrote: good for topics, no source to quote from.
+SECOND_HAND = re.compile(
+    r"competitor|industry|strategy|brief|keyword|cluster|research|draft|post|article|schema|plan|goal", re.IGNORECASE
+)
 ORGANISATION_BLOCK = re.compile(r"company|client|tenant|profile|organi[sz]ation|customer")
 LONGEST_VALUE = 300
 
-COMPANY = ("companyname", "company", "businessname", "business", "clientname", "client", "tenantname", "tenant", "brandname", "brand",
-           "organisation", "organization", "customername", "displayname")
+COMPANY = (
+    "companyname",
+    "company",
+    "businessname",
+    "business",
+    "clientname",
+    "client",
+    "tenantname",
+    "tenant",
+    "brandname",
+    "brand",
+    "organisation",
+    "organization",
+    "customername",
+    "displayname",
+)
 WEBSITE = ("websiteurl", "website", "websiteaddress", "siteurl", "homepage", "domain", "site", "url")
-KEYWORD = ("primarykeyword", "targetkeyword", "focuskeyword", "keyword", "primary", "topic", "topics", "subject", "theme")
-NOTE = ("reviewernote", "reviewersnote", "reviewnote", "revisionnote", "changenote", "rejectionnote", "decisionnote", "feedback", "reviewerfeedback", "note")
+KEYWORD = (
+    "primarykeyword",
+    "targetkeyword",
+    "focuskeyword",
+    "keyword",
+    "primary",
+    "topic",
+    "topics",
+    "subject",
+    "theme",
+)
+NOTE = (
+    "reviewernote",
+    "reviewersnote",
+    "reviewnote",
+    "revisionnote",
+    "changenote",
+    "rejectionnote",
+    "decisionnote",
+    "feedback",
+    "reviewerfeedback",
+    "note",
+)
 WORD_COUNT = ("targetwordcount", "wordcounttarget", "wordcount", "targetwords", "length")
 
 
@@ -69,21 +117,28 @@ def normalised(name: str) -> str:
 
 
 def without_delimiters(text: str) -> str:
-    """The prompt with the random part of its block tags taken out: what the answer depends on."""
-    return re.sub(r"(</?data-)[A-Za-z0-9_-]+", r"\1", text)
+    """The prompt with the random part of its block tags taken out, wherever it stands: what the answer depends on."""
+    for delimiter in set(DELIMITER.findall(text)):
+        text = text.replace(delimiter, "data-")
+    return text
 
 
 def read(system: str, prompt: str) -> Facts:
+    """The system text is read only when the prompt holds no data blocks: else it speaks about data and holds none."""
+    whole = prompt if BLOCK.search(prompt) else f"{system}\n{prompt}"
     blocks: dict[str, str] = {}
-    for _, attributes, inner in BLOCK.findall(f"{system}\n{prompt}"):
+    for _, attributes, inner in BLOCK.findall(whole):
         name = BLOCK_NAME.search(attributes)
         key = name.group(1) if name else "data"
-        blocks[key] = f"{blocks[key]}\n{inner}" if key in blocks else inner
-    outside = BLOCK.sub("\n", f"{system}\n{prompt}")
-    corpus = "\n".join(blocks.values()) if blocks else BLOCK.sub("\n", prompt)
-    facts = Facts(corpus=_readable(corpus), blocks=blocks)
+        if not GUIDANCE.match(key):
+            blocks[key] = f"{blocks[key]}\n{inner}" if key in blocks else inner
+    outside = BLOCK.sub("\n", whole)
+    told = [_readable(inner) for name, inner in blocks.items() if normalised(name) not in NOTE]
+    facts = Facts(corpus="\n\n".join(told) if told else prompt, blocks=blocks)
     for name, inner in blocks.items():
         _collect(facts.fields, name, _parsed(inner))
+    for inner in blocks.values():
+        _collect_lists(facts.fields, inner)
     for text in (*blocks.values(), outside):
         for name, value in LINE.findall(text):
             facts.fields.setdefault(normalised(name), []).append(value.strip())
@@ -114,34 +169,92 @@ def _collect(fields: dict[str, list[Any]], name: str, value: Any) -> None:
         fields.setdefault(normalised(name), []).append(value)
 
 
-def _readable(corpus: str) -> str:
-    """Text without JSON punctuation and entities, so that phrases can be counted in it."""
-    corpus = corpus.replace("\\n", "\n").replace('\\"', '"')
-    return re.sub(r'"[\w-]+"\s*:', "\n", corpus) if '":' in corpus else corpus
+def _collect_lists(fields: dict[str, list[Any]], text: str) -> None:
+    """Lists below Markdown headings that name products, audiences, themes or facts, as a context file has them."""
+    parts = HEADING.split(text)
+    for heading, body in zip(parts[1::2], parts[2::2], strict=True):
+        for name, pattern in HEADINGS.items():
+            if re.search(pattern, heading, re.IGNORECASE):
+                fields.setdefault(f"listed{name}", []).extend(bullet.strip() for bullet in BULLET.findall(body))
+
+
+def _readable(text: str) -> str:
+    """A block as prose: of JSON only the texts in it, one below the other."""
+    parsed = _parsed(text)
+    return text if isinstance(parsed, str) else "\n".join(_texts(parsed))
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        return [text for inner in value.values() for text in _texts(inner)]
+    if isinstance(value, list):
+        return [text for inner in value for text in _texts(inner)]
+    return [value] if isinstance(value, str) else []
 
 
 def _interpret(facts: Facts, outside: str) -> None:
-    facts.addresses = [address for address in dict.fromkeys(
-        address.rstrip(".,;:!?*`") for address in ADDRESS.findall("\n".join(facts.blocks.values()) + outside)) if "evil" not in address]
+    facts.addresses = [
+        address
+        for address in dict.fromkeys(
+            address.rstrip(".,;:!?*`") for address in ADDRESS.findall("\n".join(facts.blocks.values()) + outside)
+        )
+        if "evil" not in address
+    ]
     facts.website = _website(facts)
     facts.company = _company(facts, outside)
-    facts.phrases = phrases.key_phrases(ADDRESS.sub(" ", facts.corpus), without=facts.company) or ["good advice", "clear answers", "careful work"]
-    facts.sentences = phrases.sentences(facts.corpus)
-    facts.note = next((facts.blocks[name].strip() for name in facts.blocks if normalised(name) in NOTE), "") or facts.text(*NOTE[:-1])
-    facts.title = facts.text("workingtitle", "title", "headline")
+    themes = [theme.lower() for theme in facts.listed("listedthemes")]
+    found = phrases.key_phrases(ADDRESS.sub(" ", facts.corpus), without=facts.company)
+    facts.phrases = (list(dict.fromkeys([*themes, *found])) if len(themes) < 3 else themes) or [
+        "good advice",
+        "clear answers",
+        "careful work",
+    ]
+    facts.sentences = _evidence(facts)
+    facts.note = next(
+        (facts.blocks[name].strip() for name in facts.blocks if normalised(name) in NOTE), ""
+    ) or facts.text(*NOTE[:-1])
+    facts.title = facts.text("workingtitle", "articletitle", "approvedtitle")
     facts.keyword = next(iter(facts.listed(*KEYWORD)), "") or facts.phrases[0]
-    facts.products = [name for name in facts.listed("products", "product", "services", "service", "offers", "offer") if len(name) < 50] \
-        or phrases.names(facts.corpus, without=facts.company)[:5] or facts.phrases[:4]
-    people = Counter(match for match in PEOPLE.findall(facts.corpus) if not set(match.split()) & phrases.stopwords())
-    facts.audiences = facts.listed("audiences", "audience", "targetaudience", "customers") or [who for who, _ in people.most_common(4)] \
+    offered = facts.listed("products", "product", "services", "service", "offers", "offer") or facts.listed(
+        "listedproducts"
+    )
+    facts.products = (
+        [name for name in offered if len(name) < 50]
+        or phrases.names(facts.corpus, without=facts.company)[:5]
+        or facts.phrases[:4]
+    )
+    facts.audiences = (
+        facts.listed("audiences", "audience", "targetaudience")
+        or [group.lower() for group in facts.listed("listedaudiences")]
+        or phrases.people(facts.corpus)[:4]
         or ["local customers"]
+    )
     facts.word_count = _word_count(facts, outside)
+
+
+def _evidence(facts: Facts) -> list[str]:
+    """Sentences to quote as the client's own: the facts a context file lists, else those of first-hand blocks."""
+    listed = "\n".join(value for value in facts.fields.get("listedfacts", []))
+    own = "\n".join(
+        inner
+        for name, inner in facts.blocks.items()
+        if not SECOND_HAND.search(name) and normalised(name) not in NOTE and isinstance(_parsed(inner), str)
+    )
+    found = phrases.sentences(listed) or phrases.sentences(own if facts.blocks else facts.corpus)
+    return [sentence for sentence in found if not sentence.startswith((f"{facts.company},", f"{facts.company} serves"))]
 
 
 def _website(facts: Facts) -> str:
     """The client's address, with a slash at its end: the named one, else the most frequent beginning."""
-    named = next((value for name in WEBSITE for value in facts.fields.get(name, [])
-                  if isinstance(value, str) and value.startswith("http")), "")
+    named = next(
+        (
+            value
+            for name in WEBSITE
+            for value in facts.fields.get(name, [])
+            if isinstance(value, str) and value.startswith("http")
+        ),
+        "",
+    )
     if named:
         return f"{_root(named)}"
     roots = Counter(_root(address) for address in facts.addresses)
@@ -157,14 +270,23 @@ def _root(address: str) -> str:
 
 
 def _company(facts: Facts, outside: str) -> str:
-    named = next((value for name in COMPANY for value in facts.fields.get(name, [])
-                  if isinstance(value, str) and 1 < len(value.strip()) <= 60 and not value.startswith("http")), "")
+    named = next(
+        (
+            value
+            for name in COMPANY
+            for value in facts.fields.get(name, [])
+            if isinstance(value, str) and 1 < len(value.strip()) <= 60 and not value.startswith("http")
+        ),
+        "",
+    )
     if named:
         return named.strip().strip('"*.')
     headings = re.findall(r"^\s*(?:#\s*|title:\s*)?[^\n|]{3,90}\|\s*([A-Z][^\n|]{1,40})$", facts.corpus, re.MULTILINE)
     if headings:
         return Counter(heading.strip() for heading in headings).most_common(1)[0][0]
-    spoken = re.search(r"\b(?:for|of|client|company|called|named)\s+[\"“]?([A-Z][\w&'’]+(?: [A-Z][\w&'’]+){0,3})", outside)
+    spoken = re.search(
+        r"\b(?:for|of|client|company|called|named)\s+[\"“]?([A-Z][\w&'’]+(?: [A-Z][\w&'’]+){0,3})", outside
+    )
     if spoken:
         return spoken.group(1)
     steps = [step for step in urlsplit(facts.website).path.split("/") if step]

@@ -19,7 +19,7 @@ function hold(form, clicked) {
       button.disabled = true;
       button.dataset.heldByBusy = "";
     }
-    clicked?.setAttribute("aria-busy", "true");
+    (clicked ?? buttonsOf(form).find((button) => button.type === "submit"))?.setAttribute("aria-busy", "true");
   });
 }
 

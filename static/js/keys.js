@@ -111,12 +111,19 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   if (isTyping(event.target) || document.querySelector("dialog:modal")) return;
+  if (event.target.closest?.(".decision-ask-panel")) return;
+  const isMoving = !first && (event.key === "j" || event.key === "k");
+  // A key held down must not decide on what comes next.
+  if (event.repeat && !isMoving) return;
 
-  const keys = first ? `${first} ${event.key}` : event.key;
-  const elements = keyed();
-  const element = elements.find((one) => one.dataset.key === keys) ?? elements.find((one) => one.dataset.key === event.key);
+  // After "g" only a pair counts: "g a" with nothing behind it must not approve.
+  const wasSecond = Boolean(first);
+  const keys = wasSecond ? `${first} ${event.key}` : event.key;
   clearTimeout(timer);
   first = "";
+  const elements = keyed();
+  const element = elements.find((one) => one.dataset.key === keys);
+  if (wasSecond && !element) return;
 
   let isDone = true;
   if (element) act(element);

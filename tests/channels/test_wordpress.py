@@ -4,6 +4,7 @@ import base64
 import json
 import re
 import socket
+import sys
 import time
 from pathlib import Path
 
@@ -304,6 +305,8 @@ def test_a_refusal_names_cause_and_next_step_and_is_not_repeated(blog, response,
         lambda blog: answer(blog.localised("post_created", link="javascript:alert(1)"), 201),
         lambda blog: answer(blog.localised("post_created", link="https://evil.example/x"), 201),
         lambda blog: answer(blog.localised("post_created", link=None), 201),
+        lambda blog: answer(blog.localised("post_created", link=f"{blog.base_url}/a\x00b"), 201),
+        lambda blog: answer(blog.localised("post_created", link=f"{blog.base_url}@evil.example/"), 201),
         lambda blog: answer(blog.localised("post_created", status="pending"), 201),
     ],
 )
@@ -317,7 +320,8 @@ def test_an_answer_that_cannot_be_trusted_leaves_the_outcome_unknown_after_one_r
 
 
 def test_silence_after_sending_leaves_the_outcome_unknown_after_one_request(blog, monkeypatch):
-    monkeypatch.setattr("apps.channels.platforms.wordpress.publish.SEND_TIMEOUT_S", 0.2)
+    # Within the package the name `publish` is the function, so its module is taken from where modules are kept.
+    monkeypatch.setattr(sys.modules["apps.channels.platforms.wordpress.publish"], "SEND_TIMEOUT_S", 0.2)
 
     def stay_silent(request):
         time.sleep(0.5)
@@ -350,7 +354,8 @@ def test_a_marker_that_could_leave_its_comment_is_refused_before_anything_is_sen
 
 def test_a_link_under_the_sites_own_home_or_www_name_is_accepted(blog):
     blog.on("GET", "/", answer(blog.localised("index", home="https://www.acme.example")))
-    blog.on("POST", "/wp/v2/posts", answer(blog.localised("post_created", link="https://acme.example/good-bread/"), 201))
+    post = blog.localised("post_created", link="https://acme.example/good-bread/")
+    blog.on("POST", "/wp/v2/posts", answer(post, 201))
 
     outcome = publish(blog.connection(), publication())
 
@@ -367,6 +372,15 @@ def test_a_secret_that_the_site_echoes_is_not_kept(blog):
 
     assert "EFGH" not in repr(outcome)
     assert "EFGH" not in repr(connection)
+
+
+def test_what_is_kept_of_an_answer_holds_no_control_characters(blog):
+    blog.on("POST", "/wp/v2/posts", Response(b"\x00\xff garbage \x07\x1b[31m", 200))
+
+    outcome = publish(blog.connection(), publication())
+
+    assert isinstance(outcome, Unknown)
+    assert all(text.isprintable() for text in outcome.response_summary.values() if isinstance(text, str))
 
 
 def posts_by(blog, **by_slug):
@@ -450,7 +464,8 @@ def test_a_marked_post_with_an_impossible_link_proves_nothing(blog):
 
 def test_markdown_becomes_plain_safe_html():
     html = markdown_to_html(
-        "# Title\n\nSome *text* with [a link](https://acme.example/a 'T').\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n~~old~~"
+        "# Title\n\nSome *text* with [a link](https://acme.example/a 'T').\n\n"
+        "| a | b |\n|---|---|\n| 1 | 2 |\n\n~~old~~"
     )
 
     assert html == (

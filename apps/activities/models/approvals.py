@@ -6,7 +6,14 @@ from django.db.models import Q
 from apps.shared.constraints import TenantForeignKey, UserKey, not_negative
 from apps.shared.models import Mutable, TenantRecord
 
-from ..statuses import APPROVAL_MOVES, ApprovalStatus, HumanRole, RequesterType, RiskLevel, SubjectType
+from ..statuses import (
+    APPROVAL_MOVES,
+    ApprovalStatus,
+    HumanRole,
+    RequesterType,
+    RiskLevel,
+    SubjectType,
+)
 from .work import Activity
 
 

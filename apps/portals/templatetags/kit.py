@@ -6,7 +6,15 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from django import template
-from django.forms import BoundField, CheckboxInput, CheckboxSelectMultiple, FileInput, RadioSelect, Select, Textarea
+from django.forms import (
+    BoundField,
+    CheckboxInput,
+    CheckboxSelectMultiple,
+    FileInput,
+    RadioSelect,
+    Select,
+    Textarea,
+)
 from django.forms.boundfield import BoundWidget
 from django.template.loader import render_to_string
 from django.templatetags.static import static
@@ -206,8 +214,8 @@ def accent_style(accent: str | None, nonce: str = "") -> SafeString:
         return mark_safe("")
     light, dark = _legible_on(accent, _SHEETS["light"]), _legible_on(accent, _SHEETS["dark"])
     return format_html(
-        '<style nonce="{}">:root{{--accent-light:{};--accent-light-content:{};--accent-dark:{};--accent-dark-content:{}}}'
-        "</style>",
+        '<style nonce="{}">:root{{--accent-light:{};--accent-light-content:{};'
+        "--accent-dark:{};--accent-dark-content:{}}}</style>",
         nonce, light, _text_on(light), dark, _text_on(dark),
     )  # fmt: skip
 

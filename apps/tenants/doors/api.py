@@ -9,7 +9,14 @@ from django.conf import settings
 from django.core import signing
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest
-from rest_framework import authentication, exceptions, parsers, permissions, serializers, viewsets
+from rest_framework import (
+    authentication,
+    exceptions,
+    parsers,
+    permissions,
+    serializers,
+    viewsets,
+)
 from rest_framework.response import Response
 
 from apps.shared.errors import NotFound, OperationRefused

@@ -14,7 +14,13 @@ from collections.abc import Callable, Sequence
 from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.db import OperationalError, connection
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotAllowed,
+    HttpResponseRedirect,
+)
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 

@@ -167,7 +167,7 @@ def fault_of_answer(answer: egress.Answer, connection: Connection) -> WordPressF
     summary = summary_of(answer, connection)
     if cause_of(answer) == "redirected":
         there = urljoin(answer.url, answer.headers.get("location", ""))
-        summary["forwards_to"] = re.split(r"/wp-json|\?", there)[0][:MAX_SUMMARY_TEXT]
+        summary["forwards_to"] = printable(re.split(r"/wp-json|\?", there)[0])
     retry_after_s = egress.retry_after_s(answer.headers.get("retry-after"))
     return WordPressFault(cause_of(answer), summary, retry_after_s=retry_after_s)
 
@@ -213,17 +213,24 @@ def json_of(answer: egress.Answer) -> Any:
 def summary_of(answer: egress.Answer, connection: Connection) -> dict[str, Any]:
     """What operators may see of an answer: status, WordPress's code and message, without secrets."""
     body = json_of(answer)
-    summary: dict[str, Any] = {"status": answer.status, "took_ms": answer.took_ms}
     if isinstance(body, dict):
-        summary |= {name: body[name] for name in ("code", "message", "id", "link") if body.get(name) is not None}
+        said = {name: body.get(name) for name in ("code", "message", "id", "link")}
     else:
-        summary["message"] = answer.body[:MAX_SUMMARY_TEXT].decode("utf-8", "replace")
-    cut = {name: item[:MAX_SUMMARY_TEXT] if isinstance(item, str) else item for name, item in summary.items()}
-    return redact(cut, secrets=[connection.secret])
+        said = {"message": answer.body[:MAX_SUMMARY_TEXT].decode("utf-8", "replace")}
+    kept = {name: printable(item) for name, item in said.items() if isinstance(item, str) and item}
+    if isinstance(said.get("id"), int):
+        kept["id"] = said["id"]
+    pair = f"{connection.username}:{connection.secret}"
+    return redact({"status": answer.status, "took_ms": answer.took_ms, **kept}, secrets=[connection.secret, pair])
+
+
+def printable(text: str) -> str:
+    """Without control characters and lone surrogates, which neither a page nor a JSON column takes; cut to size."""
+    return "".join(character for character in text[:MAX_SUMMARY_TEXT] if character.isprintable())
 
 
 def text_of(value: Any) -> str:
-    return html.unescape(value)[:200] if isinstance(value, str) else ""
+    return printable(html.unescape(value)) if isinstance(value, str) else ""
 
 
 def _bare_host(url: str) -> str:
@@ -235,7 +242,7 @@ def _bare_host(url: str) -> str:
 
 
 def is_own_link(site: Site, link: Any) -> bool:
-    if not isinstance(link, str) or len(link) > egress.MAX_URL_LENGTH:
+    if not isinstance(link, str) or len(link) > egress.MAX_URL_LENGTH or not link.isprintable() or " " in link:
         return False
     return link.startswith(("https://", "http://")) and _bare_host(link) in site.hosts
 

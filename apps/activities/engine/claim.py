@@ -1,0 +1,62 @@
+"""The claim: one statement that takes a due activity, writes its lease and inserts its run."""
+
+from django.conf import settings
+from django.db import connection
+
+from apps.shared.scoping import every_tenant
+
+from ..bodies import PUBLISHER
+from ..operations.runs import Claim
+
+# Due work in the order urgent first, then longest ready. The row is locked with SKIP LOCKED, so claimers never wait for
+# each other; a role's max_concurrent counts live leases. A publish step and a system job have a lease and no model run.
+CLAIM = """
+WITH candidate AS (
+  SELECT a.id, a.tenant_id, a.assignee_agent_role AS role, c.adapter_type, c.model_id,
+         a.assignee_agent_role NOT LIKE 'system.%%' AND a.assignee_agent_role <> %(publisher)s AS has_model
+    FROM activities a
+    JOIN tenants t ON t.id = a.tenant_id AND t.status IN ('trialing', 'active')
+    LEFT JOIN agent_configs c ON c.tenant_id = a.tenant_id AND c.agent_role = a.assignee_agent_role
+   WHERE a.assignee_type = 'agent' AND a.status = 'assigned' AND a.deleted_on IS NULL AND a.ready_on <= now()
+     AND (a.assignee_agent_role LIKE 'system.%%' OR a.assignee_agent_role = %(publisher)s
+          OR (c.is_enabled AND c.max_concurrent > (
+            SELECT count(*) FROM activity_leases l
+              JOIN activities b ON b.tenant_id = l.tenant_id AND b.id = l.activity_id
+             WHERE l.tenant_id = a.tenant_id AND l.expires_on IS NOT NULL AND b.assignee_agent_role = a.assignee_agent_role)))
+   ORDER BY CASE a.priority WHEN 'urgent' THEN 0 WHEN 'high' THEN 1 WHEN 'normal' THEN 2 ELSE 3 END, a.ready_on, a.ref_id
+     FOR UPDATE OF a SKIP LOCKED
+   LIMIT 1),
+moved AS (
+  UPDATE activities SET status = 'in_progress', started_on = coalesce(started_on, now()), updated_on = now()
+    FROM candidate WHERE activities.tenant_id = candidate.tenant_id AND activities.id = candidate.id
+  RETURNING activities.id),
+lease AS (
+  INSERT INTO activity_leases AS l
+         (id, tenant_id, created_on, activity_id, attempt, worker, leased_on, heartbeat_on, expires_on)
+  SELECT ulid_uuid(), tenant_id, now(), id, 1, %(worker)s, now(), now(), now() + %(lease)s * interval '1 second'
+    FROM candidate WHERE id IN (SELECT id FROM moved)
+  ON CONFLICT (activity_id) DO UPDATE
+     SET attempt = l.attempt + 1, worker = excluded.worker, leased_on = excluded.leased_on,
+         heartbeat_on = excluded.heartbeat_on, expires_on = excluded.expires_on, updated_on = now()
+  RETURNING activity_id, attempt),
+run AS (
+  INSERT INTO activity_runs
+         (id, tenant_id, created_on, activity_id, adapter_type, model_id, status, error, input_tokens, output_tokens,
+          cost_usd, started_on, attempt)
+  SELECT ulid_uuid(), c.tenant_id, now(), c.id, c.adapter_type, c.model_id, 'running', '', 0, 0, 0, now(), lease.attempt
+    FROM candidate c JOIN lease ON lease.activity_id = c.id WHERE c.has_model
+  RETURNING id)
+SELECT c.id, c.tenant_id, c.role, lease.attempt, (SELECT id FROM run), c.adapter_type, c.model_id
+  FROM candidate c JOIN lease ON lease.activity_id = c.id
+"""
+
+
+def claim(worker: str) -> Claim | None:
+    """The next due activity of any tenant, now this worker's; None when nothing is due."""
+    with every_tenant(reason="due work of all tenants waits in one queue"), connection.cursor() as cursor:
+        cursor.execute(CLAIM, {"worker": worker, "lease": settings.LEASE_SECONDS, "publisher": PUBLISHER})
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    activity_id, tenant_id, role, attempt, run_id, adapter_type, model_id = row
+    return Claim(activity_id, tenant_id, role, attempt, worker, run_id, adapter_type, model_id)

@@ -1,0 +1,69 @@
+"""Live text: deltas are gathered for a moment and written to `activity_streams`. The output never depends on them."""
+
+import time
+
+import structlog
+from django.utils import timezone
+from pydantic_core import from_json
+
+from apps import storage
+
+log = structlog.get_logger(__name__)
+
+FLUSH_SECONDS = 0.3
+
+
+class Stream:
+    """The writing side, one per run. While the store is away the text is simply not shown live."""
+
+    def __init__(self, *, activity_ref: str, run_ref: str):
+        self._activity_ref, self._run_ref = activity_ref, run_ref
+        self._waiting: list[str] = []
+        self._next, self._sequence, self._is_off = 0.0, 0, False
+
+    def write(self, delta: str) -> None:
+        self._waiting.append(delta)
+        if time.monotonic() >= self._next:
+            self.flush()
+
+    def flush(self) -> None:
+        text, self._waiting = "".join(self._waiting), []
+        self._next = time.monotonic() + FLUSH_SECONDS
+        if not text or self._is_off:
+            return
+        self._sequence += 1
+        try:
+            storage.write(
+                storage.ActivityStream(
+                    activityId=self._activity_ref,
+                    activityRunId=self._run_ref,
+                    sequenceNum=self._sequence,
+                    delta=text,
+                    createdOn=timezone.now(),
+                )
+            )
+        except storage.StorageUnavailable:
+            self._is_off = True
+            log.warning("stream.not_shown", run=self._run_ref)
+
+
+def read(run_ref: str) -> str:
+    """All that this run has written so far; '' while the store is away or nothing was written."""
+    try:
+        pieces = storage.find(storage.ActivityStream, {"activityRunId": run_ref}, sort=[("sequenceNum", 1)], limit=5_000)
+    except storage.StorageUnavailable:
+        return ""
+    return "".join(piece.delta for _, piece in pieces)
+
+
+def live_text(streamed: str, field: str) -> str:
+    """The text field people read, out of JSON that is still being written."""
+    start = streamed.find("{")
+    if start < 0 or not field:
+        return ""
+    try:
+        answer = from_json(streamed[start:], allow_partial="trailing-strings")
+    except ValueError:
+        return ""
+    text = answer.get(field, "") if isinstance(answer, dict) else ""
+    return text if isinstance(text, str) else ""

@@ -1,0 +1,61 @@
+"""Everything the product needs before it can serve: stores, partitions, global templates, a provider, the schedules."""
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+from django.db import transaction
+from django.utils import timezone
+from django_celery_beat.models import IntervalSchedule, PeriodicTask
+
+from apps.activities import operations, queries
+from apps.activities.models import LlmProvider
+from apps.activities.seeds import DEFAULT_MODEL
+from apps.storage import bootstrap
+
+HOUR = 3_600
+DAY = 24 * HOUR
+# The product's fixed ticks; each is harmless twice, so any number of beats may run. `None` means SWEEP_SECONDS.
+TICKS = {
+    "doors.deliver": None,
+    "activities.work": None,
+    "activities.sweep": None,
+    "activities.plan_periods": HOUR,
+    "activities.ensure_partitions": DAY,
+}
+
+
+class Command(BaseCommand):
+    help = "Prepare PostgreSQL, MongoDB and S3 for the product. Safe to repeat, to run twice at once, and to kill."
+
+    def handle(self, *args, **options):
+        at = timezone.now()
+        if settings.MONGO_ADMIN_URL:
+            made = bootstrap.mongodb()
+            self.stdout.write(f"  MongoDB: {len(made)} collections made, validators, indexes and users in place.")
+        if settings.S3_ADMIN_ACCESS_KEY:
+            made = bootstrap.s3()
+            self.stdout.write(f"  S3: {len(made)} buckets made, versioning and Object Lock in place.")
+        self.stdout.write(f"  Partitions: {queries.ensure_partitions(at)} made.")
+        self.stdout.write(f"  Templates: {operations.seed_global_templates(at=at)} made.")
+        self._provider(at)
+        self._ticks()
+
+    def _provider(self, at) -> None:
+        _, made = LlmProvider.objects.get_or_create(
+            name="Anthropic",
+            defaults={
+                "adapter_type": "claude",
+                "models": [{"model_id": DEFAULT_MODEL, "context_tokens": 200_000}],
+                "created_on": at,
+            },
+        )
+        self.stdout.write(f"  Model providers: {int(made)} made; keys come from the environment or from Manage.")
+
+    def _ticks(self) -> None:
+        with transaction.atomic():
+            for name, seconds in TICKS.items():
+                every = seconds if seconds is not None else max(1, round(settings.SWEEP_SECONDS))
+                schedule, _ = IntervalSchedule.objects.get_or_create(every=every, period=IntervalSchedule.SECONDS)
+                PeriodicTask.objects.update_or_create(
+                    name=name, defaults={"task": name, "interval": schedule, "expire_seconds": max(every, 30)}
+                )
+        self.stdout.write(f"  Schedules: {len(TICKS)} in place.")

@@ -1,0 +1,72 @@
+"""The context file: stored twice as specified, edited by reviewers, given in full to every agent of the client."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from apps import storage
+from apps.shared import locks
+from apps.shared.actors import Actor
+from apps.strategy import operations as strategy
+from apps.strategy.models import OnboardingRun
+from apps.strategy.statuses import OnboardingStatus
+
+from ..models import Activity
+from ..queries import next_version
+from .edits import replace_output
+from .gates import refresh_gate
+
+
+def store(markdown: str, *, run_ref: str, at: datetime) -> dict[str, str]:
+    """Under its fixed key beside the research, and as a skill of the client; the pointers of both documents."""
+    research = storage.write(storage.OnboardingResearch(runId=run_ref, createdOn=at), {"generatedContextFile": markdown})
+    former = storage.find(storage.Skill, {"name": "client-context", "source": "context_file"}, sort=[("version", -1)], limit=1)
+    skill = storage.write(
+        storage.Skill(
+            name="client-context",
+            description="Who the client is, whom it serves, how it speaks. Always given in full.",
+            body=markdown,
+            version=former[0][1].version + 1 if former else 1,
+            source="context_file",
+            createdOn=at,
+        )
+    )
+    return {"research": research, "skill": skill}
+
+
+def approved() -> str:
+    """The text a reviewer approved last for the tenant in scope; '' before the first."""
+    run = OnboardingRun.objects.filter(status=OnboardingStatus.COMPLETED).order_by("-ref_id").first()
+    return storage.document(storage.Skill, run.context_file_id).body if run else ""
+
+
+def edit_context_file(
+    gate: Activity, markdown: str, *, by: Actor, at: datetime, shown_sha256: str, change_note: str = ""
+) -> OnboardingRun:
+    """A reviewer's version: stored as a new version, and the pending approval is bound to it.
+
+    Raises NotEditable outside of review, ApprovalStale when the text changed after it was opened.
+    """
+    run = OnboardingRun.objects.get(ref_id=gate.subject_ref)
+    written = gate.parent_activity.steps.get(pipeline_step="context_file")
+    pointers = store(markdown, run_ref=run.ref_id, at=at)
+    version = next_version(run.ref_id)
+    pointer, sha256 = storage.write_with_digest(
+        storage.ActivityOutput(
+            activityId=written.ref_id,
+            subjectRef=run.ref_id,
+            version=version,
+            authorType="human",
+            changeNote=change_note,
+            type="context_file",
+            createdOn=at,
+            createdBy=by.ref,
+        ),
+        markdown,
+    )
+    with transaction.atomic():
+        _, written, gate = locks.take(gate.parent_activity, written, gate)
+        replace_output(written, gate, pointer=pointer, sha256=sha256, version=version, shown_sha256=shown_sha256)
+        run = strategy.replace_context_file(run, skill_pointer=pointers["skill"], by=by, at=at)
+        refresh_gate(gate, by=by, at=at)
+    return run

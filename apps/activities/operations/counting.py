@@ -1,0 +1,40 @@
+"""How much of a promise is done: recounted from what is true, so any order of events gives the same number."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from apps.shared import journal
+from apps.shared.actors import Actor
+from apps.shared.transitions import touched
+from apps.strategy.models import DeliverablePeriod
+from apps.strategy.statuses import PERIOD_MOVES, PeriodStatus
+
+from ..models import Activity
+from ..statuses import ActivityStatus
+
+
+def recount(period: DeliverablePeriod, *, by: Actor, at: datetime) -> None:
+    """Set completed_count to what is true: units whose counting step is completed. Closed periods stay as they are."""
+    with transaction.atomic():
+        period = DeliverablePeriod.objects.select_for_update(of=("self",)).get(pk=period.pk)
+        if period.status in (PeriodStatus.COMPLETED, PeriodStatus.MISSED):
+            return
+        done = Activity.objects.filter(
+            deliverable_period=period,
+            parent_activity__isnull=False,
+            status=ActivityStatus.COMPLETED,
+            input_data__step__counts_unit=True,
+            parent_activity__deleted_on__isnull=True,
+        ).count()
+        if done == period.completed_count:
+            return
+        before, period.completed_count = period.completed_count, done
+        for field, value in touched(DeliverablePeriod, by=by, at=at).items():
+            setattr(period, field, value)
+        period.save(update_fields=["completed_count", "updated_by", "updated_on"])
+        journal.record(
+            "period.counted", period, by=by, at=at, before={"completed_count": before}, after={"completed_count": done}
+        )
+        if done >= period.target_count and period.status in (PeriodStatus.IN_PROGRESS, PeriodStatus.AT_RISK):
+            PERIOD_MOVES.perform(period, "complete", by=by, at=at)

@@ -1,0 +1,31 @@
+"""A person's version of a text while a decision on it is pending."""
+
+from apps.shared.errors import OperationRefused
+
+from ..models import Activity, Approval
+from ..statuses import ApprovalStatus
+from .approvals import ApprovalStale
+
+
+class NotEditable(OperationRefused):
+    """This can only be edited while it is in review."""
+
+    code = "not_editable"
+
+
+def replace_output(
+    written: Activity, gate: Activity, *, pointer: str, sha256: str, version: int, shown_sha256: str
+) -> Approval:
+    """Let the step that wrote the text point at the person's version. Both steps are locked by the caller.
+
+    Raises NotEditable without a pending approval at the gate, ApprovalStale when the text changed after it was opened.
+    """
+    approval = Approval.objects.select_for_update(of=("self",)).filter(activity=gate, status=ApprovalStatus.PENDING).first()
+    if approval is None:
+        raise NotEditable
+    if approval.content_sha256 != shown_sha256:
+        raise ApprovalStale
+    written.output_ref = pointer
+    written.output_summary = {**written.output_summary, "sha256": sha256, "version": version}
+    written.save(update_fields=["output_ref", "output_summary"])
+    return approval

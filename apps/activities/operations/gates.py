@@ -1,0 +1,103 @@
+"""Gates: what is shown at one, the digest of it, and asking the person whose turn it is."""
+
+import hashlib
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+from apps.shared import journal
+from apps.shared.actors import Actor
+from apps.shared.transitions import touched
+from apps.tenants import queries as tenant_queries
+
+from .. import registry
+from ..models import Activity, Approval
+from ..statuses import (
+    ACTIVITY_MOVES,
+    ApprovalStatus,
+    AssigneeType,
+    HumanRole,
+    RiskLevel,
+)
+
+LIVES = {RiskLevel.HIGH: timedelta(hours=24), RiskLevel.MEDIUM: timedelta(hours=72), RiskLevel.LOW: timedelta(days=7)}
+
+
+
+def person_for(human_role: str | None, tenant_id):
+    """Who gets work of this role for the client; None while nobody is there, and then it shows as nobody's."""
+    if human_role == HumanRole.ADMIN:
+        return tenant_queries.admin_of(tenant_id)
+    return tenant_queries.reviewer_of(tenant_id)
+
+
+def body_behind(gate: Activity) -> tuple[str, str]:
+    """(pointer, SHA-256) of the text the gate decides on: the output of the nearest agent's step before it."""
+    steps = {step.pipeline_step: step for step in gate.parent_activity.steps.all()}
+    frontier = list(gate.step.depends_on)
+    while frontier:
+        step = steps[frontier.pop(0)]
+        if step.assignee_type == AssigneeType.AGENT and step.output_ref:
+            return step.output_ref, step.output_summary["sha256"]
+        frontier.extend(step.step.depends_on)
+    return "", ""
+
+
+def shown_at(gate: Activity) -> dict[str, Any]:
+    """Everything that goes out if this is approved, but for the text itself, which its digest stands for."""
+    pointer, sha256 = body_behind(gate)
+    behind = registry.GATES[gate.subject_type]
+    return {"subject": behind.shown(behind.load(gate.subject_ref)), "body": {"ref": pointer, "sha256": sha256}}
+
+
+def digest_of(shown: dict[str, Any]) -> str:
+    """SHA-256 of the canonical JSON of what is shown."""
+    return hashlib.sha256(json.dumps(shown, sort_keys=True, separators=(",", ":"), default=str).encode()).hexdigest()
+
+
+def open_gate(gate: Activity, *, by: Actor, at: datetime) -> Approval:
+    """Ask the person whose turn it is; the approval is bound to exactly what is shown now. Part of a transaction."""
+    shown = shown_at(gate)
+    risk = registry.GATES[gate.subject_type].risk
+    assignee = person_for(gate.step.human_role, gate.tenant_id)
+    ACTIVITY_MOVES.perform(gate, "ask_approval", by=by, at=at, assignee_user=assignee, started_on=at)
+    approval = Approval.objects.create(
+        tenant_id=gate.tenant_id,
+        subject_type=gate.subject_type,
+        subject_ref=gate.subject_ref,
+        activity=gate,
+        risk_level=risk,
+        requested_by_type=by.kind if by.kind != "integration" else "system",
+        requested_by_id=by.ref,
+        required_role=gate.step.human_role,
+        assigned_to=assignee,
+        content_ref=shown["body"]["ref"] or None,
+        content_sha256=digest_of(shown),
+        shown_snapshot=shown,
+        expires_at=at + LIVES[RiskLevel(risk)],
+        created_by=by.user,
+        created_on=at,
+    )
+    journal.record("approval.asked", approval, by=by, at=at, after={"subject": approval.subject_ref})
+    return approval
+
+
+def refresh_gate(gate: Activity, *, by: Actor, at: datetime) -> Approval | None:
+    """After an edit while the decision is pending: the same approval is bound to the new content."""
+    approval = Approval.objects.select_for_update(of=("self",)).filter(activity=gate, status=ApprovalStatus.PENDING).first()
+    if approval is None:
+        return None
+    before, shown = approval.content_sha256, shown_at(gate)
+    changes = {
+        "content_ref": shown["body"]["ref"] or None,
+        "content_sha256": digest_of(shown),
+        "shown_snapshot": shown,
+        **touched(Approval, by=by, at=at),
+    }
+    for field, value in changes.items():
+        setattr(approval, field, value)
+    approval.save(update_fields=list(changes))
+    journal.record(
+        "approval.redigested", approval, by=by, at=at, before={"sha256": before}, after={"sha256": approval.content_sha256}
+    )
+    return approval

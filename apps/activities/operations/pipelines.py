@@ -1,0 +1,252 @@
+"""Units and their steps: spawning them, making the next ones ready, sending back, cancelling."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.db import IntegrityError, transaction
+
+from apps.shared import journal, locks
+from apps.shared.actors import Actor
+from apps.shared.ids import new_id
+
+from ..bodies import TemplateStep
+from ..models import Activity, ActivityDependency, ActivityLease, ActivityTemplate
+from ..statuses import (
+    ACTIVITY_MOVES,
+    ActivityStatus,
+    ActivityType,
+    AssigneeType,
+    HumanRole,
+    Priority,
+)
+from .counting import recount
+from .gates import open_gate, person_for
+
+S = ActivityStatus
+SKIPPED = [S.COMPLETED, S.CANCELLED]
+
+
+def spawn_unit(
+    template: ActivityTemplate,
+    *,
+    tenant_id,
+    title: str,
+    origin: str,
+    by: Actor,
+    at: datetime,
+    subject: tuple[str, str] | None = None,
+    period=None,
+    number: int = 1,
+) -> Activity:
+    """One unit of a pipeline: the parent, a step for each of the template's, and their order; the first become ready.
+
+    `origin` makes it idempotent: a unit of this origin that exists already is returned as it is. `subject` is
+    (subject type, ref_id) where all steps are about one existing row.
+    """
+    existing = Activity.objects.filter(tenant_id=tenant_id, origin_key=f"{origin}/unit").first()
+    if existing:
+        return existing
+    steps = template.parsed_steps
+    placed = {}
+    if period is not None:
+        deliverable = period.deliverable
+        placed = {"deliverable_period": period, "deliverable": deliverable, "goal_id": deliverable.goal_id}
+    common = {"tenant_id": tenant_id, "created_by": by.user, "created_on": at, "ready_on": at, **placed}
+    refs = {"template": template.ref_id, "template_version": template.version, "number": number}
+    about = {"subject": {"type": subject[0], "ref": subject[1]}} if subject else {}
+    unit = Activity(
+        id=new_id(),
+        title=title[:500],
+        type=ActivityType.OTHER,
+        assignee_type=AssigneeType.HUMAN,
+        origin_key=f"{origin}/unit",
+        input_data={**refs, **about},
+        due_date=(at + timedelta(days=max(step.due_offset_days for step in steps))).date(),
+        **common,
+    )
+    children = {step.key: _child(step, unit, origin=origin, refs=refs, about=about, at=at, common=common) for step in steps}
+    try:
+        with transaction.atomic():
+            Activity.objects.bulk_create([unit, *children.values()])
+            ActivityDependency.objects.bulk_create(
+                ActivityDependency(
+                    id=new_id(),
+                    tenant_id=tenant_id,
+                    activity=children[step.key],
+                    depends_on=children[needed],
+                    created_by=by.user,
+                    created_on=at,
+                )
+                for step in steps
+                for needed in step.depends_on
+            )
+            journal.record("unit.spawned", unit, by=by, at=at, after={"origin": origin, "steps": len(children)})
+            unit = ACTIVITY_MOVES.perform(unit, "start", by=by, at=at, started_on=at)
+            for step in steps:
+                if not step.depends_on:
+                    make_ready(children[step.key], by=by, at=at)
+    except IntegrityError:
+        existing = Activity.objects.filter(tenant_id=tenant_id, origin_key=f"{origin}/unit").first()
+        if existing is None:
+            raise
+        return existing  # spawned by somebody else at the same moment
+    return unit
+
+
+def _child(step: TemplateStep, unit: Activity, *, origin: str, refs: dict, about: dict, at: datetime, common: dict) -> Activity:
+    return Activity(
+        id=new_id(),
+        parent_activity=unit,
+        pipeline_step=step.key,
+        title=step.title,
+        type=step.type,
+        assignee_type=step.assignee_type,
+        assignee_agent_role=step.agent_role or "",
+        is_approval_gate=step.is_approval_gate,
+        input_data={**refs, **about, "step": step.model_dump(mode="json")},
+        origin_key=f"{origin}/{step.key}",
+        due_date=(at + timedelta(days=step.due_offset_days)).date(),
+        **common,
+    )
+
+
+def set_subject(unit: Activity, subject_type: str, subject_ref: str, *, steps: Sequence[str], at: datetime) -> None:
+    """From here on these steps are about this row."""
+    for step in unit.steps.filter(pipeline_step__in=steps):
+        step.input_data = {**step.input_data, "subject": {"type": subject_type, "ref": subject_ref}}
+        step.updated_on = at
+        step.save(update_fields=["input_data", "updated_on"])
+
+
+def steps_of(unit: Activity) -> list[Activity]:
+    return list(unit.steps.order_by("ref_id"))
+
+
+def advance(unit: Activity, *, by: Actor, at: datetime) -> None:
+    """Make those steps ready whose dependencies are all done; close the unit when every step is. Idempotent."""
+    steps = {step.id: step for step in unit.steps.all()}
+    needed: dict = {}
+    for activity_id, depends_on_id in ActivityDependency.objects.filter(activity_id__in=steps).values_list(
+        "activity_id", "depends_on_id"
+    ):
+        needed.setdefault(activity_id, []).append(depends_on_id)
+    for step in sorted(steps.values(), key=lambda s: s.ref_id):
+        waits = step.status == S.CREATED
+        if waits and all(steps[other].status == S.COMPLETED for other in needed.get(step.id, ()) if other in steps):
+            make_ready(step, by=by, at=at)
+    open_steps = unit.steps.exclude(status__in=SKIPPED)
+    if not open_steps.exists() and unit.status == S.IN_PROGRESS:
+        ACTIVITY_MOVES.perform(unit, "complete", by=by, at=at, completed_on=at)
+
+
+def make_ready(step: Activity, *, by: Actor, at: datetime) -> None:
+    """An agent's step is assigned, a gate asks for its approval, a person's step gets its person."""
+    if step.is_approval_gate:
+        open_gate(step, by=by, at=at)
+        return
+    assignee = None
+    if step.assignee_type == AssigneeType.HUMAN:
+        assignee = person_for(step.step.human_role, step.tenant_id)
+    ready_on = max(step.ready_on, at)
+    ACTIVITY_MOVES.perform(step, "ready", by=by, at=at, assignee_user=assignee, ready_on=ready_on)
+
+
+def close_step(step: Activity, *, by: Actor, at: datetime, **changes) -> Activity:
+    """Complete a step in progress, count the unit if this step counts it, and make the next steps ready."""
+    unit, step = locks.take(step.parent_activity, step)
+    step = ACTIVITY_MOVES.perform(step, "complete", by=by, at=at, completed_on=at, **changes)
+    if step.step.counts_unit and step.deliverable_period_id:
+        recount(step.deliverable_period, by=by, at=at)
+    if unit is not None:
+        advance(unit, by=by, at=at)
+    return step
+
+
+def send_back(gate: Activity, *, note: str, by: Actor, at: datetime) -> None:
+    """The gate's step to return to is done again with the note; what lay between waits again. Part of a decision."""
+    unit = gate.parent_activity
+    steps = {step.pipeline_step: step for step in steps_of(unit)}
+    target = steps[gate.step.on_reject]
+    for key in _after(target.pipeline_step, steps):
+        step = steps[key]
+        if step.status in (S.COMPLETED, S.REJECTED):
+            ACTIVITY_MOVES.perform(step, "wait_again", by=by, at=at, completed_on=None)
+    ACTIVITY_MOVES.perform(target, "redo", by=by, at=at, revision_note=note, ready_on=at, completed_on=None)
+
+
+def _after(key: str, steps: dict[str, Activity]) -> list[str]:
+    """Keys of all steps that wait for this one, directly or not."""
+    found: list[str] = []
+    frontier = [key]
+    while frontier:
+        current = frontier.pop()
+        for other, step in steps.items():
+            if current in step.step.depends_on and other not in found:
+                found.append(other)
+                frontier.append(other)
+    return found
+
+
+def retry_activity(activity: Activity, *, by: Actor, at: datetime, note: str = "") -> Activity:
+    """A person has a failed step tried again; the count of failures begins anew."""
+    with transaction.atomic():
+        lease = ActivityLease.objects.filter(activity=activity).first()
+        attempts = lease.attempt if lease else 0
+        changes = {"ready_on": at, "input_data": {**activity.input_data, "failures_before": attempts}}
+        if note:
+            changes["revision_note"] = note
+        return ACTIVITY_MOVES.perform(activity, "retry", by=by, at=at, **changes)
+
+
+def cancel_activity(activity: Activity, *, by: Actor, at: datetime) -> Activity:
+    """Stop one step; a run that is under way finds out when it tries to finish."""
+    with transaction.atomic():
+        unit, activity = locks.take(activity.parent_activity, activity)
+        cancelled = ACTIVITY_MOVES.perform(activity, "cancel", by=by, at=at)
+        if unit is not None:
+            advance(unit, by=by, at=at)
+        return cancelled
+
+
+def cancel_unit(unit: Activity, *, by: Actor, at: datetime) -> Activity:
+    """Stop the whole unit: open steps are cancelled, what was decided or published stays as it is."""
+    with transaction.atomic():
+        (unit,) = locks.take(unit)
+        ACTIVITY_MOVES.perform_many(unit.steps.all(), "cancel", by=by, at=at)
+        return ACTIVITY_MOVES.perform(unit, "cancel", by=by, at=at)
+
+
+def raise_task(
+    *, tenant_id, title: str, note: str, origin: str, by: Actor, at: datetime, role: str = HumanRole.REVIEWER, about: dict | None = None
+) -> Activity | None:
+    """An activity for a person: an alert, an escalation. Once per origin; None when it was raised before."""
+    try:
+        with transaction.atomic():
+            task = Activity.objects.create(
+                tenant_id=tenant_id,
+                title=title[:500],
+                type=ActivityType.OTHER,
+                assignee_type=AssigneeType.HUMAN,
+                priority=Priority.HIGH,
+                revision_note=note,
+                origin_key=origin,
+                input_data=about or {},
+                ready_on=at,
+                created_by=by.user,
+                created_on=at,
+            )
+            journal.record("task.raised", task, by=by, at=at, after={"title": task.title})
+            return ACTIVITY_MOVES.perform(task, "ready", by=by, at=at, assignee_user=person_for(role, tenant_id))
+    except IntegrityError:
+        if Activity.objects.filter(tenant_id=tenant_id, origin_key=origin).exists():
+            return None
+        raise
+
+
+def finish_task(task: Activity, *, by: Actor, at: datetime) -> Activity:
+    """A person says that a task of theirs is done."""
+    with transaction.atomic():
+        if task.status == S.ASSIGNED:
+            task = ACTIVITY_MOVES.perform(task, "start", by=by, at=at, started_on=at)
+        return ACTIVITY_MOVES.perform(task, "complete", by=by, at=at, completed_on=at)
+

@@ -1,0 +1,236 @@
+"""How an attempt ends: finished, given back, or failed. Each checks the fence: the lease's attempt must be the caller's."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from apps.billing import operations as billing
+from apps.billing.models import SpendReservation
+from apps.shared import locks
+from apps.shared.actors import Actor
+from apps.shared.errors import OperationRefused
+from apps.shared.scoping import only_tenant
+
+from .. import registry
+from ..models import Activity, ActivityLease, ActivityRun, AgentConfig, LlmCall
+from ..statuses import ACTIVITY_MOVES, ActivityStatus, RunStatus
+from . import pipelines
+
+CAP_REACHED = "cap_reached"  # how the error of a run begins that waited for money; it is no failure of the agent
+BACK_OFF_SECONDS = (5, 20, 60, 300)
+
+
+class LeaseLost(OperationRefused):
+    """The work was given to another attempt, or cancelled, meanwhile. Nothing was changed."""
+
+    code = "lease_lost"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claimed activity: the right to work on it, as long as the lease has this attempt."""
+
+    activity_id: UUID
+    tenant_id: UUID
+    role: str
+    attempt: int
+    worker: str
+    run_id: UUID | None
+    adapter_type: str | None
+    model_id: str | None
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What a run used over all its calls."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: Decimal = Decimal(0)
+    duration_ms: int = 0
+
+    def plus(self, other: "Spent") -> "Spent":
+        return Spent(
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.cost_usd + other.cost_usd,
+            self.duration_ms + other.duration_ms,
+        )
+
+
+def held(claim: Claim) -> tuple[Activity | None, Activity, ActivityLease]:
+    """(unit, activity, lease), locked, if the claim still holds; raises LeaseLost otherwise. Needs a transaction."""
+    activity = Activity.objects.filter(pk=claim.activity_id).select_related("parent_activity").first()
+    if activity is None:
+        raise LeaseLost
+    unit, activity = locks.take(activity.parent_activity, activity)
+    lease = ActivityLease.objects.select_for_update(of=("self",)).get(activity_id=claim.activity_id)
+    if lease.attempt != claim.attempt or lease.expires_on is None or activity.status != ActivityStatus.IN_PROGRESS:
+        raise LeaseLost
+    return unit, activity, lease
+
+
+def holds_lease(claim: Claim) -> bool:
+    """Whether the claim still holds, without a lock: asked between calls, proven again when the attempt ends."""
+    return ActivityLease.objects.filter(
+        activity_id=claim.activity_id, attempt=claim.attempt, expires_on__isnull=False, activity__status=ActivityStatus.IN_PROGRESS
+    ).exists()
+
+
+def finish_run(
+    claim: Claim, *, output, kept: registry.Kept, summary: dict, spent: Spent, by: Actor, at: datetime
+) -> Activity:
+    """Store the pointer, hand the answer to its receiver, close the run, free the lease, make the next steps ready."""
+    with transaction.atomic():
+        _, activity, lease = held(claim)
+        role = registry.AGENTS[claim.role]
+        changes = {
+            "output_ref": kept.pointer,
+            "output_summary": {**summary, "sha256": kept.sha256, "version": kept.version},
+        }
+        for field, value in changes.items():
+            setattr(activity, field, value)
+        activity.save(update_fields=list(changes))
+        role.receive(output, activity=activity, kept=kept, by=by, at=at)
+        _close(claim, RunStatus.COMPLETED, "", spent)
+        _free(lease, at=at)
+        return pipelines.close_step(activity, by=by, at=at)
+
+
+def finish_job(claim: Claim, *, summary: dict, by: Actor, at: datetime) -> Activity:
+    """The same for a system job, which has no model run."""
+    with transaction.atomic():
+        _, activity, lease = held(claim)
+        _free(lease, at=at)
+        return pipelines.close_step(activity, by=by, at=at, output_summary=summary)
+
+
+def give_back(claim: Claim, *, error: str, spent: Spent, ready_on: datetime, by: Actor, at: datetime) -> None:
+    """Try again at `ready_on`, without counting a failure: a stop, a cap, a wait for settling."""
+    with transaction.atomic():
+        _, activity, lease = held(claim)
+        _close(claim, RunStatus.FAILED, error, spent)
+        _free(lease, at=at)
+        ACTIVITY_MOVES.perform(activity, "give_back", by=by, at=at, ready_on=ready_on)
+
+
+def fail_attempt(
+    claim: Claim,
+    *,
+    error: str,
+    spent: Spent,
+    by: Actor,
+    at: datetime,
+    status: str = RunStatus.FAILED,
+    may_repeat: bool = True,
+    retry_after_s: float | None = None,
+) -> bool:
+    """One attempt failed: back off and try again, or after enough failures fail and call a person. True if it goes on."""
+    with transaction.atomic():
+        _, activity, lease = held(claim)
+        _close(claim, status, error, spent)
+        _free(lease, at=at)
+        return settle_failure(activity, lease, error=error, by=by, at=at, may_repeat=may_repeat, retry_after_s=retry_after_s)
+
+
+def settle_failure(
+    activity: Activity,
+    lease: ActivityLease,
+    *,
+    error: str,
+    by: Actor,
+    at: datetime,
+    may_repeat: bool = True,
+    retry_after_s: float | None = None,
+) -> bool:
+    failures = lease.attempt - activity.input_data.get("failures_before", 0) - _waits_for_money(activity)
+    limit = escalation_limit(activity)
+    if may_repeat and failures < limit:
+        wait = retry_after_s if retry_after_s is not None else BACK_OFF_SECONDS[min(failures, len(BACK_OFF_SECONDS)) - 1]
+        ACTIVITY_MOVES.perform(activity, "give_back", by=by, at=at, ready_on=at + timedelta(seconds=min(wait, 3600)))
+        return True
+    ACTIVITY_MOVES.perform(activity, "fail", by=by, at=at)
+    pipelines.raise_task(
+        tenant_id=activity.tenant_id,
+        title=f"Failed {failures} times: {activity.title}" if failures > 1 else f"Failed: {activity.title}",
+        note=error,
+        origin=f"escalation:{activity.ref_id}/{lease.attempt}",
+        by=by,
+        at=at,
+        about={"failed": activity.ref_id},
+    )
+    return False
+
+
+def _waits_for_money(activity: Activity) -> int:
+    first = activity.input_data.get("failures_before", 0)
+    return ActivityRun.objects.filter(activity=activity, attempt__gt=first, error__startswith=CAP_REACHED).count()
+
+
+def escalation_limit(activity: Activity) -> int:
+    config = AgentConfig.objects.filter(tenant_id=activity.tenant_id, agent_role=activity.assignee_agent_role).first()
+    return config.escalation_after_failures if config else 3
+
+
+def _close(claim: Claim, status: str, error: str, spent: Spent) -> None:
+    if claim.run_id is None:
+        return
+    close_run(claim.run_id, claim.attempt, status, error, spent)
+
+
+def close_run(run_id: UUID, attempt: int, status: str, error: str, spent: Spent) -> bool:
+    """Close a run once, through the function of the database that checks the attempt; False if it was closed before."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT close_activity_run(%s, %s::smallint, %s, %s, %s, %s, %s, %s)",
+            [run_id, attempt, status, error[:2000], spent.input_tokens, spent.output_tokens, spent.cost_usd, spent.duration_ms],
+        )
+        return cursor.fetchone()[0]
+
+
+def _free(lease: ActivityLease, *, at: datetime) -> None:
+    lease.expires_on, lease.updated_on = None, at
+    lease.save(update_fields=["expires_on", "updated_on"])
+
+
+def record_call(
+    claim: Claim,
+    reservation: SpendReservation,
+    *,
+    prompt_hash: str,
+    response_hash: str,
+    input_tokens: int,
+    cached_input_tokens: int,
+    output_tokens: int,
+    cost_usd: Decimal,
+    input_usd_per_million: Decimal,
+    output_usd_per_million: Decimal,
+    duration_ms: int,
+    started_on: datetime,
+    by: Actor,
+    at: datetime,
+) -> LlmCall:
+    """One request to a model: its row and the settling of its money, in one transaction. Kept even when the lease is lost:
+    what was spent was spent."""
+    with transaction.atomic():
+        billing.settle(reservation, cost_usd=cost_usd, by=by, at=at)
+        return LlmCall.objects.create(
+            tenant_id=only_tenant().id,
+            activity_run_id=claim.run_id,
+            adapter_type=claim.adapter_type,
+            model_id=claim.model_id,
+            agent_role=claim.role,
+            prompt_hash=prompt_hash,
+            response_hash=response_hash,
+            input_tokens=input_tokens,
+            cached_input_tokens=cached_input_tokens,
+            output_tokens=output_tokens,
+            cost_usd=cost_usd,
+            input_usd_per_million=input_usd_per_million,
+            output_usd_per_million=output_usd_per_million,
+            duration_ms=duration_ms,
+            created_on=started_on,
+        )

@@ -1,0 +1,57 @@
+"""The bells of the engine, and what follows from journal entries."""
+
+from celery import shared_task
+from django.utils import timezone
+
+from apps.shared import journal
+from apps.shared.actors import Actor
+from apps.shared.models import JournalEntry
+from apps.shared.scoping import every_tenant, only_tenant
+from apps.tenants import queries as tenant_queries
+from apps.tenants.doors.tasks import consumer, inside
+
+from . import operations, queries
+from .engine import sweep as sweeping
+from .engine import worker
+
+
+@shared_task(name="activities.work")
+def work(**_) -> int:
+    """Work off due activities; when the limit is reached, ring for the rest."""
+    done = worker.work()
+    if done >= worker.MOST_AT_ONCE:
+        journal.reactions.bell("work")
+    return done
+
+
+@shared_task(name="activities.sweep")
+def sweep(**_) -> int:
+    """Take back what the dead left; ring for whatever is due and was not heard."""
+    taken = sweeping.sweep()
+    with every_tenant(reason="whether anything is due is asked over all tenants"):
+        due = queries.has_due_work()
+    if due:
+        journal.reactions.bell("work")
+    return taken
+
+
+@shared_task(name="activities.plan_periods")
+def plan_periods(**_) -> int:
+    """This period's work for every open tenant with an active strategy; what is planned already is left alone."""
+    made = 0
+    for tenant in tenant_queries.facts_of_all():
+        with inside(tenant.id) as facts:
+            made += operations.plan_tenant(facts, by=Actor.system("activities.plan_periods"), at=timezone.now())
+    return made
+
+
+@shared_task(name="activities.ensure_partitions")
+def ensure_partitions(**_) -> int:
+    """Months of llm_calls: this one and three ahead."""
+    return queries.ensure_partitions(timezone.now())
+
+
+@consumer("activities.plan_tenant")
+def plan_after_activation(entry: JournalEntry, *, at) -> None:
+    """A strategy became active: its first month begins at once."""
+    operations.plan_tenant(only_tenant(), by=Actor.system("activities.plan_tenant"), at=at)

@@ -1,0 +1,150 @@
+"""Setting money aside before a model call, and settling it after. Caps hold at every instant, under any concurrency."""
+
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import F
+
+from apps.shared import scoping
+from apps.shared.actors import Actor
+from apps.shared.errors import OperationRefused
+from apps.shared.ids import new_id
+from apps.tenants.models import Tenant
+
+from .models import SpendCounter, SpendReservation
+from .statuses import RESERVATION_MOVES, CounterScope
+
+RESERVATION_LIVES = timedelta(minutes=30)  # longer than any call; an older open one belongs to a dead worker
+
+
+class CapReached(OperationRefused):
+    """The spending cap is reached. Work waits and goes on when the cap is raised or the month ends."""
+
+    code = "cap_reached"
+
+
+# All three counters are raised, or none: the rows are locked in the fixed order tenant, role, activity, the sums are
+# looked at under the lock, and the UPDATE runs only if every cap holds.
+RAISE = """
+WITH locked AS (
+  SELECT id, cap_usd IS NULL OR settled_usd + reserved_usd + %(amount)s <= cap_usd AS fits
+    FROM spend_counters
+   WHERE tenant_id = %(tenant)s AND id = ANY(%(counters)s)
+   ORDER BY CASE scope WHEN 'tenant' THEN 0 WHEN 'role' THEN 1 ELSE 2 END
+     FOR UPDATE)
+UPDATE spend_counters SET reserved_usd = reserved_usd + %(amount)s, updated_on = %(at)s
+ WHERE tenant_id = %(tenant)s AND id IN (SELECT id FROM locked)
+   AND (SELECT bool_and(fits) AND count(*) = 3 FROM locked)
+"""
+
+
+def month_of(at: datetime, time_zone: str) -> date:
+    """The first of the month, in the tenant's time zone, to which a call that starts now belongs."""
+    return at.astimezone(ZoneInfo(time_zone)).date().replace(day=1)
+
+
+def reserve(
+    *,
+    amount_usd: Decimal,
+    activity_ref: str,
+    run_ref: str,
+    agent_role: str,
+    model_id: str,
+    activity_cap_usd: Decimal,
+    role_cap_usd: Decimal | None,
+    at: datetime,
+) -> SpendReservation:
+    """Set the call's largest possible cost aside on the three counters of the one tenant in scope.
+
+    Raises CapReached, with nothing changed, when one of the caps would be passed.
+    """
+    facts = scoping.only_tenant()
+    month = month_of(at, facts.time_zone)
+    tenant_cap = Tenant.objects.values_list("monthly_spend_cap_usd", flat=True).get(pk=facts.id)
+    if tenant_cap is None:
+        tenant_cap = Decimal(settings.DEFAULT_MONTHLY_CAP_USD)
+    wanted = [
+        (CounterScope.TENANT, "", month, tenant_cap),
+        (CounterScope.ROLE, agent_role, month, role_cap_usd),
+        (CounterScope.ACTIVITY, activity_ref, None, activity_cap_usd),
+    ]
+    counters = [_counter(scope, key, in_month, cap, at=at) for scope, key, in_month, cap in wanted]
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(RAISE, {"amount": amount_usd, "tenant": facts.id, "counters": [c.id for c in counters], "at": at})
+            if cursor.rowcount != 3:
+                raise CapReached
+        return SpendReservation.objects.create(
+            tenant_id=facts.id,
+            month=month,
+            activity_ref=activity_ref,
+            run_ref=run_ref,
+            agent_role=agent_role,
+            model_id=model_id,
+            reserved_usd=amount_usd,
+            expires_on=at + RESERVATION_LIVES,
+            created_on=at,
+        )
+
+
+def _counter(scope: str, key: str, month: date | None, cap: Decimal | None, *, at: datetime) -> SpendCounter:
+    """The counter row with today's cap; made when it is the first call of its kind."""
+    tenant_id = scoping.only_tenant().id
+    where = {"tenant_id": tenant_id, "scope": scope, "scope_key": key, "month": month}
+    counter = SpendCounter.objects.filter(**where).first()
+    if counter is None:
+        SpendCounter.objects.bulk_create(
+            [SpendCounter(id=new_id(), cap_usd=cap, created_on=at, **where)], ignore_conflicts=True
+        )
+        counter = SpendCounter.objects.get(**where)
+    if counter.cap_usd != cap:  # the cap was changed where people set it; it holds from this call on
+        SpendCounter.objects.filter(pk=counter.pk).update(cap_usd=cap, updated_on=at)
+    return counter
+
+
+def settle(reservation: SpendReservation, *, cost_usd: Decimal, by: Actor, at: datetime) -> SpendReservation:
+    """The call was answered: its real cost takes the place of what was set aside. Part of the caller's transaction."""
+    with transaction.atomic():
+        _lower(reservation, settled=cost_usd, at=at)
+        return RESERVATION_MOVES.perform(reservation, "settle", by=by, at=at, settled_usd=cost_usd, settled_on=at)
+
+
+def release(reservation: SpendReservation, *, by: Actor, at: datetime) -> SpendReservation:
+    """The request never left: nothing was spent."""
+    with transaction.atomic():
+        _lower(reservation, settled=Decimal(0), at=at)
+        return RESERVATION_MOVES.perform(reservation, "release", by=by, at=at, settled_usd=Decimal(0), settled_on=at)
+
+
+def keep_at_estimate(reservation: SpendReservation, *, by: Actor, at: datetime) -> SpendReservation:
+    """The request left and nothing is known of its cost: what was set aside counts as spent, never silently freed."""
+    with transaction.atomic():
+        _lower(reservation, settled=reservation.reserved_usd, at=at)
+        return RESERVATION_MOVES.perform(
+            reservation, "expire", by=by, at=at, settled_usd=reservation.reserved_usd, settled_on=at
+        )
+
+
+def _lower(reservation: SpendReservation, *, settled: Decimal, at: datetime) -> None:
+    """Turn a reservation into settled cost on its three counters and in the tenant's running total."""
+    fields = {"settled_usd": F("settled_usd") + settled, "reserved_usd": F("reserved_usd") - reservation.reserved_usd}
+    keys = [
+        (CounterScope.TENANT, "", reservation.month),
+        (CounterScope.ROLE, reservation.agent_role, reservation.month),
+        (CounterScope.ACTIVITY, reservation.activity_ref, None),
+    ]
+    Tenant.objects.select_for_update(of=("self",)).get(pk=reservation.tenant_id)
+    for scope, key, month in keys:
+        changed = SpendCounter.objects.filter(scope=scope, scope_key=key, month=month, tenant_id=reservation.tenant_id).update(
+            **fields, updated_on=at
+        )
+        if changed != 1:
+            raise RuntimeError(f"The {scope} counter of reservation {reservation.ref_id} is missing.")
+    if reservation.month == month_of(at, scoping.facts_of(reservation.tenant_id).time_zone):
+        counter = SpendCounter.objects.get(
+            tenant_id=reservation.tenant_id, scope=CounterScope.TENANT, scope_key="", month=reservation.month
+        )
+        Tenant.objects.filter(pk=reservation.tenant_id).update(current_month_spend_usd=counter.settled_usd)

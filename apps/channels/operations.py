@@ -1,0 +1,211 @@
+"""Every write of channels and publish attempts."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+
+from apps.shared import journal
+from apps.shared.actors import Actor
+from apps.shared.errors import InvalidInput, OperationRefused
+from apps.shared.redaction import redact
+from apps.shared.transitions import touched
+
+from .models import Channel, PublishAttempt
+from .platforms.base import Connection, ConnectionCheck
+from .statuses import (
+    ATTEMPT_MOVES,
+    CHANNEL_MOVES,
+    AttemptStatus,
+    ChannelStatus,
+    ChannelType,
+    Platform,
+)
+
+
+class AttemptUnderWay(OperationRefused):
+    """This is being published on this channel at the moment."""
+
+    code = "attempt_under_way"
+
+
+@dataclass(frozen=True)
+class WordPressSite:
+    """What a person enters to connect a WordPress site. `application_password` empty keeps the stored one."""
+
+    name: str
+    site_url: str
+    username: str
+    application_password: str
+    publish_as: str = "publish"
+
+
+def connect_wordpress(tenant_id, site: WordPressSite, *, by: Actor, at: datetime) -> Channel:
+    """Keep a WordPress site as a channel; the password is sealed. Raises InvalidInput when the site is connected already."""
+    channel = Channel(
+        tenant_id=tenant_id,
+        platform=Platform.WORDPRESS,
+        channel_type=ChannelType.CMS,
+        name=site.name,
+        external_id=f"{site.site_url.rstrip('/')}|{site.username}",
+        external_url=site.site_url,
+        access_token=site.application_password,
+        metadata={"username": site.username, "publish_as": site.publish_as},
+        created_by=by.user,
+        created_on=at,
+    )
+    try:
+        with transaction.atomic():
+            channel.save()
+            journal.record("channel.added", channel, by=by, at=at, after={"name": channel.name, "platform": channel.platform})
+    except IntegrityError as error:
+        raise InvalidInput({"site_url": ["This site is connected with this user already."]}) from error
+    return channel
+
+
+def edit_wordpress(channel: Channel, site: WordPressSite, *, by: Actor, at: datetime) -> Channel:
+    """Change the settings of a WordPress channel; an empty password keeps the stored one."""
+    with transaction.atomic():
+        channel = Channel.objects.select_for_update(of=("self",)).get(pk=channel.pk)
+        before = {"name": channel.name, "external_url": channel.external_url, **channel.metadata}
+        channel.name, channel.external_url = site.name, site.site_url
+        channel.external_id = f"{site.site_url.rstrip('/')}|{site.username}"
+        channel.metadata = {**channel.metadata, "username": site.username, "publish_as": site.publish_as}
+        changed = ["name", "external_url", "external_id", "metadata"]
+        if site.application_password:
+            channel.access_token = site.application_password
+            changed.append("access_token")
+        for field, value in touched(Channel, by=by, at=at).items():
+            setattr(channel, field, value)
+            changed.append(field)
+        channel.save(update_fields=changed)
+        after = {"name": channel.name, "external_url": channel.external_url, **channel.metadata}
+        journal.record("channel.edited", channel, by=by, at=at, before=before, after=after)
+    return channel
+
+
+def record_check(channel: Channel, check: ConnectionCheck, *, by: Actor, at: datetime) -> Channel:
+    """Keep what a connection test found: the channel is connected, or in error with the cause a person can act on."""
+    if check.ok:
+        if channel.status != ChannelStatus.CONNECTED:
+            return CHANNEL_MOVES.perform(channel, "connect", by=by, at=at, last_verified_at=at, error_message="")
+        Channel.objects.filter(pk=channel.pk).update(last_verified_at=at, **touched(Channel, by=by, at=at))
+        channel.refresh_from_db()
+        return channel
+    if channel.status == ChannelStatus.CONNECTED:
+        return CHANNEL_MOVES.perform(channel, "report_error", by=by, at=at, error_message=check.detail)
+    Channel.objects.filter(pk=channel.pk).update(error_message=check.detail, **touched(Channel, by=by, at=at))
+    channel.refresh_from_db()
+    return channel
+
+
+def disconnect(channel: Channel, *, by: Actor, at: datetime) -> Channel:
+    """Nothing more is sent to this channel; its secrets are forgotten."""
+    return CHANNEL_MOVES.perform(channel, "disconnect", by=by, at=at, access_token=None, refresh_token=None)
+
+
+def connection_of(channel: Channel) -> Connection:
+    """How to reach the channel, its secret opened for the one call that needs it."""
+    override = settings.WORDPRESS_BASE_URL if channel.platform == Platform.WORDPRESS else ""
+    return Connection(
+        base_url=override or channel.external_url,
+        username=channel.metadata.get("username", ""),
+        secret=channel.access_token.open() if channel.access_token else "",
+        settings={key: value for key, value in channel.metadata.items() if key != "username"},
+    )
+
+
+def open_attempt(subject_ref: str, channel: Channel) -> PublishAttempt | None:
+    """The attempt that is prepared, sent or unknown for this subject and channel; there is one at most."""
+    return PublishAttempt.objects.filter(
+        subject_ref=subject_ref,
+        channel=channel,
+        status__in=[AttemptStatus.PREPARED, AttemptStatus.SENT, AttemptStatus.UNKNOWN],
+    ).first()
+
+
+def prepare_attempt(
+    *,
+    subject_type: str,
+    subject_ref: str,
+    channel: Channel,
+    approval_ref: str,
+    content_sha256: str,
+    request_summary: dict[str, Any],
+    by: Actor,
+    at: datetime,
+) -> PublishAttempt:
+    """Write down what is going to be sent, before anything is. Marker and key follow from the row's own ref_id."""
+    attempt = PublishAttempt(
+        tenant_id=channel.tenant_id,
+        subject_type=subject_type,
+        subject_ref=subject_ref,
+        channel=channel,
+        approval_ref=approval_ref,
+        content_sha256=content_sha256,
+        request_summary=redact(request_summary),
+        created_by=by.user,
+        created_on=at,
+    )
+    attempt.marker = attempt.idempotency_key = f"lm-{attempt.ref_id.lower()}"
+    try:
+        with transaction.atomic():
+            attempt.save()
+            journal.record("publish.prepared", attempt, by=by, at=at, after={"subject": subject_ref})
+    except IntegrityError as error:
+        raise AttemptUnderWay from error
+    return attempt
+
+
+def mark_sent(attempt: PublishAttempt, *, by: Actor, at: datetime) -> PublishAttempt:
+    """The irreversible request leaves next. From here on only the platform knows whether it arrived."""
+    return ATTEMPT_MOVES.perform(
+        attempt, "send", by=by, at=at, sent_on=at, settle_until=at + timedelta(seconds=settings.SETTLE_SECONDS)
+    )
+
+
+def mark_confirmed(attempt: PublishAttempt, *, external_id: str, url: str, response_summary: dict, by: Actor, at: datetime) -> PublishAttempt:
+    return ATTEMPT_MOVES.perform(
+        attempt,
+        "confirm",
+        by=by,
+        at=at,
+        external_object_id=external_id,
+        external_url=url,
+        response_summary=redact(response_summary),
+        confirmed_on=at,
+    )
+
+
+def mark_unknown(attempt: PublishAttempt, *, cause: str, response_summary: dict, by: Actor, at: datetime) -> PublishAttempt:
+    """No trustworthy answer came: it is looked up on the platform after the settle time, before anything else."""
+    return ATTEMPT_MOVES.perform(
+        attempt,
+        "lose",
+        by=by,
+        at=at,
+        failure_cause=cause[:100],
+        response_summary=redact(response_summary),
+        settle_until=at + timedelta(seconds=settings.SETTLE_SECONDS),
+    )
+
+
+def mark_failed(attempt: PublishAttempt, *, cause: str, next_step: str, response_summary: dict, by: Actor, at: datetime) -> PublishAttempt:
+    """Nothing is on the platform: it refused, or the request never left."""
+    move = "stop" if attempt.status == AttemptStatus.PREPARED else "fail"
+    return ATTEMPT_MOVES.perform(
+        attempt,
+        move,
+        by=by,
+        at=at,
+        failure_cause=cause[:100],
+        next_step=next_step[:255],
+        response_summary=redact(response_summary),
+    )
+
+
+def prepare_again(attempt: PublishAttempt, *, by: Actor, at: datetime) -> PublishAttempt:
+    """The platform says it is not there, after the settle time: the same attempt may be sent once more."""
+    return ATTEMPT_MOVES.perform(attempt, "prepare_again", by=by, at=at, settle_until=None)

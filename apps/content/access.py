@@ -1,0 +1,17 @@
+"""The gate to posts: fetch and authorise in one step; absent and foreign look the same."""
+
+from apps.shared.actors import Actor
+from apps.shared.errors import NotFound
+from apps.shared.ids import is_ref_id
+from apps.tenants.permissions import require
+
+from .models import BlogPost
+
+
+def blog_post_for(actor: Actor, ref_id: str, *, to: str) -> BlogPost:
+    """`to`: "read" or "edit"."""
+    require(actor, f"post.{to}")
+    post = BlogPost.objects.select_related("channel", "blog_request").filter(ref_id=ref_id).first() if is_ref_id(ref_id) else None
+    if post is None:
+        raise NotFound
+    return post

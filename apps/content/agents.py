@@ -1,0 +1,80 @@
+"""What the agents of the blog pipeline are told, and how their answers are kept as text."""
+
+import json
+
+from pydantic import BaseModel
+
+from apps import storage
+from apps.activities.models import Activity
+from apps.activities.operations import context_files
+from apps.activities.prompting import DataBlock
+from apps.activities.queries import output_of
+from apps.shared.egress import EgressFailed, EgressRefused, request
+from apps.strategy import queries as strategy_queries
+
+from . import queries
+from .bodies import Article
+
+PAGE_CHARACTERS = 40_000
+
+
+def as_json(output: BaseModel) -> tuple[str, str]:
+    return json.dumps(output.model_dump(mode="json"), ensure_ascii=False, indent=2), "application/json"
+
+
+def article_as_text(article: Article) -> tuple[str, str]:
+    return article.body_markdown, "text/markdown"
+
+
+def gather_keywords(activity: Activity) -> list[DataBlock]:
+    return [DataBlock("context_file", context_files.approved()), *_promise(activity)]
+
+
+def gather_brief(activity: Activity) -> list[DataBlock]:
+    unit = activity.parent_activity
+    blocks = [DataBlock("context_file", context_files.approved()), *_promise(activity)]
+    blocks.append(DataBlock("keyword_research", output_of(unit, "keyword_research")))
+    return blocks + _previous(activity)
+
+
+def gather_article(activity: Activity) -> list[DataBlock]:
+    unit = activity.parent_activity
+    blocks = [
+        DataBlock("context_file", context_files.approved()),
+        DataBlock("brief", output_of(unit, "topic_request")),
+        DataBlock("keyword_research", output_of(unit, "keyword_research")),
+    ]
+    return blocks + _previous(activity)
+
+
+def gather_live_check(activity: Activity) -> list[DataBlock]:
+    """The approved text and the page as it is seen now; a page that does not answer is said to be so."""
+    post = queries.blog_post_of(activity.subject_ref)
+    approved = storage.read_one(storage.ActivityOutput, post.content_ref).text
+    try:
+        answer = request("GET", post.published_url)
+        page = f"Status {answer.status}\n\n{answer.body.decode('utf-8', 'replace')[:PAGE_CHARACTERS]}"
+    except (EgressRefused, EgressFailed) as error:
+        page = f"The page could not be read: {error.cause}"
+    return [
+        DataBlock("published_post", f"# {post.title}\n\n{approved}"),
+        DataBlock("live_page", f"Address: {post.published_url}\n{page}"),
+    ]
+
+
+def _promise(activity: Activity) -> list[DataBlock]:
+    deliverable = activity.deliverable
+    if deliverable is None:
+        return []
+    goals = "\n".join(
+        f"- {g.name}: {g.metric} from {g.baseline_value} to {g.target_value}" for g in strategy_queries.goals_of(deliverable.strategy)
+    )
+    told = f"{deliverable.name}: {deliverable.quantity_per_period} per {deliverable.period} period, for {', '.join(deliverable.platforms)}"
+    return [DataBlock("deliverable", told), DataBlock("goals", goals)]
+
+
+def _previous(activity: Activity) -> list[DataBlock]:
+    """What was handed in before, when a person asked for a change."""
+    if not activity.revision_note or not activity.output_ref:
+        return []
+    return [DataBlock("previous_draft", storage.read_one(storage.ActivityOutput, activity.output_ref).text)]

@@ -1,0 +1,25 @@
+"""The gate to strategies and onboarding runs: fetch and authorise in one step; absent and foreign look the same."""
+
+from apps.shared.actors import Actor
+from apps.shared.errors import NotFound
+from apps.shared.ids import is_ref_id
+from apps.tenants.permissions import require
+
+from .models import OnboardingRun, Strategy
+
+
+def strategy_for(actor: Actor, ref_id: str, *, to: str) -> Strategy:
+    require(actor, f"strategy.{to}")
+    strategy = Strategy.objects.filter(ref_id=ref_id).first() if is_ref_id(ref_id) else None
+    if strategy is None:
+        raise NotFound
+    return strategy
+
+
+def onboarding_run_for(actor: Actor, ref_id: str, *, to: str) -> OnboardingRun:
+    """`to`: "edit" for the context file."""
+    require(actor, f"context_file.{to}")
+    run = OnboardingRun.objects.filter(ref_id=ref_id).first() if is_ref_id(ref_id) else None
+    if run is None:
+        raise NotFound
+    return run

@@ -1,0 +1,199 @@
+"""Every write of onboarding runs, strategies, goals, deliverables and periods."""
+
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from django.db import transaction
+
+from apps.shared import journal
+from apps.shared.actors import Actor
+from apps.shared.errors import OperationRefused
+from apps.shared.ids import new_id
+from apps.shared.scoping import only_tenant
+from apps.shared.transitions import touched
+
+from .bodies import StrategyDraft
+from .models import Deliverable, DeliverablePeriod, Goal, OnboardingRun, Strategy
+from .statuses import ONBOARDING_MOVES, STRATEGY_MOVES, OnboardingStatus, StrategyStatus
+
+
+class OnboardingUnderWay(OperationRefused):
+    """Research for this client is under way already. Follow it on the client's page."""
+
+    code = "onboarding_under_way"
+
+
+def open_onboarding(tenant_id, *, by: Actor, at: datetime) -> OnboardingRun:
+    """Begin the research of a client. Raises OnboardingUnderWay while one is open."""
+    with transaction.atomic():
+        if OnboardingRun.objects.filter(tenant_id=tenant_id).exclude(status=OnboardingStatus.COMPLETED).exists():
+            raise OnboardingUnderWay
+        run = OnboardingRun.objects.create(tenant_id=tenant_id, created_by=by.user, created_on=at)
+        journal.record("onboarding.opened", run, by=by, at=at)
+    return run
+
+
+def start_research(run: OnboardingRun, *, by: Actor, at: datetime) -> OnboardingRun:
+    """The first agent begins; a repeated beginning changes nothing."""
+    return ONBOARDING_MOVES.perform(run, "start", by=by, at=at) if run.status == OnboardingStatus.PENDING else run
+
+
+def keep_research(run: OnboardingRun, *, summary: str, by: Actor, at: datetime) -> OnboardingRun:
+    """The short summary for lists; the texts themselves are in S3."""
+    return _save(run, "onboarding.researched", by=by, at=at, research_output=summary)
+
+
+def submit_context_file(run: OnboardingRun, *, skill_pointer: str, by: Actor, at: datetime) -> OnboardingRun:
+    """The context file is written: a reviewer looks at it next."""
+    return ONBOARDING_MOVES.perform(run, "submit", by=by, at=at, context_file_id=skill_pointer)
+
+
+def replace_context_file(run: OnboardingRun, *, skill_pointer: str, by: Actor, at: datetime) -> OnboardingRun:
+    """A person edited the context file: the row points at the new version."""
+    return _save(run, "context_file.edited", by=by, at=at, context_file_id=skill_pointer)
+
+
+def send_back_onboarding(run: OnboardingRun, *, by: Actor, at: datetime, note: str) -> None:
+    ONBOARDING_MOVES.perform(run, "send_back", by=by, at=at)
+
+
+def complete_onboarding(run: OnboardingRun, *, by: Actor, at: datetime, **_) -> None:
+    """The context file is approved; the strategy follows."""
+    ONBOARDING_MOVES.perform(run, "complete", by=by, at=at, reviewed_by=by.user, reviewed_on=at)
+
+
+def begin_strategy(tenant_id, *, by: Actor, at: datetime) -> Strategy:
+    """A new draft version, to be filled by the strategy writer."""
+    with transaction.atomic():
+        latest = Strategy.objects.select_for_update(of=("self",)).filter(tenant_id=tenant_id).order_by("-version").first()
+        strategy = Strategy.objects.create(
+            tenant_id=tenant_id, version=latest.version + 1 if latest else 1, created_by=by.user, created_on=at
+        )
+        journal.record("strategy.begun", strategy, by=by, at=at, after={"version": strategy.version})
+    return strategy
+
+
+def submit_strategy(strategy: Strategy, draft: StrategyDraft, *, by: Actor, at: datetime) -> Strategy:
+    """Fill the draft with goals and deliverables, replacing those of an earlier draft, and ask the client."""
+    with transaction.atomic():
+        stamped = {"deleted_by": by.user, "deleted_on": at}
+        Deliverable.objects.filter(strategy=strategy).update(**stamped)
+        Goal.objects.filter(strategy=strategy).update(**stamped)
+        today = _today(at)
+        goals = [
+            Goal(
+                id=new_id(),
+                tenant_id=strategy.tenant_id,
+                strategy=strategy,
+                name=goal.name,
+                description=goal.description,
+                metric=goal.metric,
+                baseline_value=goal.baseline_value,
+                current_value=goal.baseline_value,
+                target_value=goal.target_value,
+                period=goal.period,
+                target_date=months_after(today, goal.target_months),
+                priority=goal.priority,
+                created_by=by.user,
+                created_on=at,
+            )
+            for goal in draft.goals
+        ]
+        Goal.objects.bulk_create(goals)
+        Deliverable.objects.bulk_create(
+            Deliverable(
+                id=new_id(),
+                tenant_id=strategy.tenant_id,
+                strategy=strategy,
+                goal=goals[wanted.goal_index],
+                type=wanted.type,
+                name=wanted.name,
+                quantity_per_period=wanted.quantity_per_period,
+                period=wanted.period,
+                platforms=list(wanted.platforms),
+                created_by=by.user,
+                created_on=at,
+            )
+            for wanted in draft.deliverables
+        )
+        return STRATEGY_MOVES.perform(
+            strategy,
+            "submit",
+            by=by,
+            at=at,
+            summary=draft.summary,
+            rationale=draft.rationale,
+            period_months=draft.period_months,
+        )
+
+
+def send_back_strategy(strategy: Strategy, *, by: Actor, at: datetime, note: str) -> None:
+    STRATEGY_MOVES.perform(strategy, "send_back", by=by, at=at)
+
+
+def activate_strategy(strategy: Strategy, *, by: Actor, at: datetime, **_) -> None:
+    """The client approved: this one is active from today, and the one before is archived in the same transaction."""
+    with transaction.atomic():
+        for former in Strategy.objects.filter(tenant_id=strategy.tenant_id, status=StrategyStatus.ACTIVE):
+            STRATEGY_MOVES.perform(former, "archive", by=by, at=at)
+        today = _today(at)
+        STRATEGY_MOVES.perform(
+            strategy,
+            "activate",
+            by=by,
+            at=at,
+            approved_by=by.user,
+            approved_on=at,
+            start_date=today,
+            end_date=months_after(today, strategy.period_months),
+        )
+
+
+def open_period(deliverable: Deliverable, *, start: date, end: date, by: Actor, at: datetime) -> DeliverablePeriod:
+    """The row of this deliverable and period; the one that exists is returned as it is, its target unchanged."""
+    with transaction.atomic():
+        existing = DeliverablePeriod.objects.filter(deliverable=deliverable, period_start=start).first()
+        if existing:
+            return existing
+        Deliverable.objects.select_for_update(of=("self",)).get(pk=deliverable.pk)  # two planners take turns
+        period, made = DeliverablePeriod.objects.get_or_create(
+            deliverable=deliverable,
+            period_start=start,
+            defaults={
+                "tenant_id": deliverable.tenant_id,
+                "period_end": end,
+                "target_count": deliverable.quantity_per_period,
+                "created_by": by.user,
+                "created_on": at,
+            },
+        )
+        if made:
+            journal.record("period.opened", period, by=by, at=at, after={"target_count": period.target_count})
+    return period
+
+
+def months_after(day: date, months: int) -> date:
+    """The same day so many months later, or the last day of that month."""
+    years, month = divmod(day.month - 1 + months, 12)
+    for last in (day.day, 30, 29, 28):
+        try:
+            return date(day.year + years, month + 1, min(day.day, last))
+        except ValueError:
+            continue
+    raise AssertionError("every month has 28 days")
+
+
+def _today(at: datetime) -> date:
+    return at.astimezone(ZoneInfo(only_tenant().time_zone)).date()
+
+
+def _save(row, code: str, *, by: Actor, at: datetime, **changes):
+    with transaction.atomic():
+        row = type(row).objects.select_for_update(of=("self",)).get(pk=row.pk)
+        before = {name: getattr(row, name) for name in changes}
+        changes = {**changes, **touched(type(row), by=by, at=at)}
+        for field, value in changes.items():
+            setattr(row, field, value)
+        row.save(update_fields=list(changes))
+        journal.record(code, row, by=by, at=at, before=before, after={name: changes[name] for name in before})
+    return row

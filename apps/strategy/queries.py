@@ -1,0 +1,97 @@
+"""Answers about strategies and promises."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from apps.shared.errors import NotFound
+
+from .models import Deliverable, DeliverablePeriod, Goal, OnboardingRun, Strategy
+from .statuses import StrategyStatus
+
+
+def strategy_of(ref_id: str, *, lock: bool = False) -> Strategy:
+    return _row(Strategy, ref_id, lock)
+
+
+def onboarding_run_of(ref_id: str, *, lock: bool = False) -> OnboardingRun:
+    return _row(OnboardingRun, ref_id, lock)
+
+
+def _row(model, ref_id: str, lock: bool):
+    rows = model.objects.select_for_update(of=("self",)) if lock else model.objects.all()
+    row = rows.filter(ref_id=ref_id).first()
+    if row is None:
+        raise NotFound
+    return row
+
+
+def strategy_shown(strategy: Strategy) -> dict:
+    """What the client decides on besides the narrative: goals and promises, to the last figure."""
+    return {
+        "strategy": strategy.ref_id,
+        "version": strategy.version,
+        "summary": strategy.summary,
+        "rationale": strategy.rationale,
+        "period_months": strategy.period_months,
+        "goals": [
+            [g.ref_id, g.name, g.metric, str(g.baseline_value), str(g.target_value), g.period, str(g.target_date)]
+            for g in goals_of(strategy)
+        ],
+        "deliverables": [
+            [d.ref_id, d.type, d.name, d.quantity_per_period, d.period, sorted(d.platforms)] for d in deliverables_of(strategy)
+        ],
+    }
+
+
+def onboarding_shown(run: OnboardingRun) -> dict:
+    """What the reviewer decides on: this run's context file, by its pointer; the text is bound by its own digest."""
+    return {"onboarding_run": run.ref_id, "context_file_id": run.context_file_id}
+
+
+def goals_of(strategy: Strategy) -> list[Goal]:
+    return list(Goal.objects.filter(strategy=strategy).order_by("priority", "ref_id"))
+
+
+def deliverables_of(strategy: Strategy) -> list[Deliverable]:
+    return list(Deliverable.objects.filter(strategy=strategy).select_related("goal").order_by("ref_id"))
+
+
+def active_strategy() -> Strategy | None:
+    """The active strategy of the one tenant in scope."""
+    return Strategy.objects.filter(status=StrategyStatus.ACTIVE).first()
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One line of the monthly promise."""
+
+    name: str
+    type: str
+    target_count: int
+    completed_count: int
+    status: str
+    status_label: str
+    pct_complete: float | None
+    goal_name: str
+
+
+def progress(*, month_start: date, today: date) -> list[Progress]:
+    """The month's promises with how much is done; a quarter that contains today is listed too."""
+    periods = (
+        DeliverablePeriod.objects.filter(period_start__lte=today, period_end__gte=month_start)
+        .select_related("deliverable", "deliverable__goal")
+        .order_by("status", "deliverable__name")
+    )
+    return [
+        Progress(
+            name=p.deliverable.name,
+            type=p.deliverable.type,
+            target_count=p.target_count,
+            completed_count=p.completed_count,
+            status=p.status,
+            status_label=p.get_status_display(),
+            pct_complete=round(p.completed_count / p.target_count * 100, 1) if p.target_count else None,
+            goal_name=p.deliverable.goal.name,
+        )
+        for p in periods
+    ]

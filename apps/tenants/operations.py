@@ -1,0 +1,311 @@
+"""Every write of clients, people, assignments and contracts."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from allauth.account.models import EmailAddress
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.utils.crypto import salted_hmac
+
+from apps.shared import journal
+from apps.shared.actors import Actor
+from apps.shared.errors import InvalidInput, NotAllowed, OperationRefused
+from apps.shared.transitions import touched
+
+from .models import Contract, Invitation, Tenant, TenantAssignment, User
+from .statuses import (
+    CONTRACT_MOVES,
+    STAFF_ROLES,
+    TENANT_MOVES,
+    USER_MOVES,
+    AppAccess,
+    AssignmentRole,
+    ContractStatus,
+    Plan,
+    Role,
+    UserStatus,
+)
+
+INVITATION_LIVES = timedelta(hours=72)
+RESERVED_SLUGS = {"admin", "api", "app", "dm", "manage", "static", "account", "hooks", "agent", "global", "new"}
+ACCESS = {
+    Role.ADMIN: [AppAccess.DASHBOARD],
+    Role.MEMBER: [AppAccess.DASHBOARD],
+    Role.REVIEWER: [AppAccess.DM_PORTAL],
+    Role.SUPER_ADMIN: [AppAccess.DM_PORTAL, AppAccess.MANAGE],
+}
+
+
+class AlreadyAssigned(OperationRefused):
+    """This reviewer serves this client already."""
+
+    code = "already_assigned"
+
+
+class ContractChanged(OperationRefused):
+    """The contract was renewed after you opened it. Read the new version and accept that one."""
+
+    code = "contract_changed"
+
+
+@dataclass(frozen=True)
+class NewClient:
+    """What is asked for when a client is created; `slug` empty means made from the name."""
+
+    name: str
+    slug: str
+    admin_name: str
+    admin_email: str
+    website: str = ""
+    industry: str = ""
+    plan: str = Plan.PRO
+    timezone: str = "Asia/Kolkata"
+    currency: str = "INR"
+    gstin: str | None = None
+    monthly_spend_cap_usd: Decimal | None = None
+    data_privacy_level: str = "cloud_ok"
+
+
+def create_tenant(wanted: NewClient, *, by: Actor, at: datetime) -> Tenant:
+    """Create the client, its admin and the admin's invitation; templates and agent settings are copied with it.
+
+    Needs to be outside tenancy: the client does not exist yet. The contract and the mail follow after the commit.
+    Raises InvalidInput when the slug or the address is taken.
+    """
+    if wanted.slug in RESERVED_SLUGS:
+        raise InvalidInput({"slug": ["This word is reserved. Choose another."]})
+    with transaction.atomic():
+        if Tenant.objects.filter(slug=wanted.slug).exists():
+            raise InvalidInput({"slug": ["Another client has this address."]})
+        try:
+            with transaction.atomic():
+                tenant = Tenant.objects.create(
+                    name=wanted.name,
+                    slug=wanted.slug,
+                    website=wanted.website,
+                    industry=wanted.industry,
+                    plan=wanted.plan,
+                    timezone=wanted.timezone,
+                    currency=wanted.currency,
+                    gstin=wanted.gstin,
+                    monthly_spend_cap_usd=wanted.monthly_spend_cap_usd,
+                    data_privacy_level=wanted.data_privacy_level,
+                    created_by=by.user,
+                    created_on=at,
+                )
+        except IntegrityError as error:
+            raise InvalidInput({"slug": ["Another client has this address."]}) from error
+        journal.record("tenant.created", tenant, by=by, at=at, after={"name": tenant.name, "plan": tenant.plan})
+        invite_user(tenant, name=wanted.admin_name, email=wanted.admin_email, role=Role.ADMIN, by=by, at=at)
+    return tenant
+
+
+def move_tenant(tenant: Tenant, move: str, *, by: Actor, at: datetime) -> Tenant:
+    return TENANT_MOVES.perform(tenant, move, by=by, at=at)
+
+
+def invite_user(tenant: Tenant | None, *, name: str, email: str, role: str, by: Actor, at: datetime) -> User:
+    """Create an invited person and the invitation; the mail follows after the commit. `tenant` is None for staff.
+
+    Raises InvalidInput when somebody has this address, NotAllowed when the role is above the inviter's own.
+    """
+    if by.kind == "human" and by.role != Role.SUPER_ADMIN and role not in (Role.ADMIN, Role.MEMBER):
+        raise NotAllowed("Only a super admin invites platform staff.")
+    email = email.strip().lower()
+    try:
+        with transaction.atomic():
+            user = User(
+                tenant=tenant,
+                email=email,
+                name=name,
+                role=role,
+                app_access=ACCESS[Role(role)],
+                status=UserStatus.INVITED,
+                password=make_password(None),
+                created_by=by.user,
+                created_on=at,
+            )
+            user.save()
+            invitation = Invitation(
+                tenant=tenant,
+                email=email,
+                role=role,
+                app_access=user.app_access,
+                expires_on=at + INVITATION_LIVES,
+                user=user,
+                created_by=by.user,
+                created_on=at,
+            )
+            invitation.token_digest = hashlib.sha256(invitation_token(invitation).encode()).hexdigest()
+            invitation.save()
+            journal.record("user.invited", invitation, by=by, at=at, after={"role": role})
+    except IntegrityError as error:
+        raise InvalidInput({"email": ["Somebody has an account with this address already."]}) from error
+    return user
+
+
+def invitation_token(invitation: Invitation) -> str:
+    """The token of the mailed link. It follows from the invitation, so a mail sent twice carries the same link."""
+    return salted_hmac("leadmetrics.invitation", invitation.ref_id, algorithm="sha256").hexdigest()
+
+
+def accept_invitation(invitation: Invitation, *, password: str, at: datetime) -> User:
+    """Set the password and open the account. Raises InvalidInput for a weak password; a second use finds no invitation."""
+    user = invitation.user
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise InvalidInput({"password": list(error.messages)}) from error
+    hashed = make_password(password)
+    by = Actor.human(user)
+    with transaction.atomic():
+        user = USER_MOVES.perform(user, "join", by=by, at=at, password=hashed)
+        Invitation.objects.filter(pk=invitation.pk).update(accepted_on=at, **touched(Invitation, by=by, at=at))
+        _address_is_proven(user)  # the link came by mail
+    return user
+
+
+def create_staff(*, email: str, name: str, role: str, password: str, by: Actor, at: datetime) -> User:
+    """A member of the platform's own staff, active at once. Raises InvalidInput for a taken address or a weak password."""
+    if role not in STAFF_ROLES:
+        raise InvalidInput({"role": ["Staff are super_admin or reviewer."]})
+    user = User(
+        email=email.strip().lower(),
+        name=name,
+        role=role,
+        app_access=ACCESS[Role(role)],
+        status=UserStatus.ACTIVE,
+        created_by=by.user,
+        created_on=at,
+    )
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise InvalidInput({"password": list(error.messages)}) from error
+    user.password = make_password(password)
+    try:
+        with transaction.atomic():
+            user.save()
+            _address_is_proven(user)
+            journal.record("staff.created", user, by=by, at=at, after={"role": role})
+    except IntegrityError as error:
+        raise InvalidInput({"email": ["Somebody has an account with this address already."]}) from error
+    return user
+
+
+def _address_is_proven(user: User) -> None:
+    """MFA can only be set up by somebody whose address is verified."""
+    EmailAddress.objects.update_or_create(user=user, email=user.email, defaults={"verified": True, "primary": True})
+
+
+def deactivate_user(user: User, *, by: Actor, at: datetime) -> User:
+    if user.pk == getattr(by.user, "pk", None):
+        raise NotAllowed("You cannot deactivate yourself.")
+    return USER_MOVES.perform(user, "deactivate", by=by, at=at)
+
+
+def reactivate_user(user: User, *, by: Actor, at: datetime) -> User:
+    return USER_MOVES.perform(user, "reactivate", by=by, at=at)
+
+
+def assign_reviewer(
+    tenant: Tenant, user: User, *, by: Actor, at: datetime, role: str = AssignmentRole.REVIEWER
+) -> TenantAssignment:
+    """From now on the reviewer sees and serves the client. Raises AlreadyAssigned, or InvalidInput for a non-reviewer."""
+    if user.role not in STAFF_ROLES or not user.is_active:
+        raise InvalidInput({"user": ["Choose an active reviewer."]})
+    try:
+        with transaction.atomic():
+            assignment = TenantAssignment.objects.create(
+                tenant=tenant, user=user, role=role, started_on=at, created_by=by.user, created_on=at
+            )
+            journal.record("assignment.started", assignment, by=by, at=at, after={"user": user.ref_id, "role": role})
+    except IntegrityError as error:
+        raise AlreadyAssigned from error
+    return assignment
+
+
+def end_assignment(assignment: TenantAssignment, *, by: Actor, at: datetime) -> TenantAssignment:
+    """The reviewer no longer sees the client, from the next request on."""
+    with transaction.atomic():
+        locked = TenantAssignment.objects.select_for_update(of=("self",)).get(pk=assignment.pk)
+        if locked.ended_on is None:
+            locked.ended_on = at
+            for field, value in touched(TenantAssignment, by=by, at=at).items():
+                setattr(locked, field, value)
+            locked.save(update_fields=["ended_on", "updated_by", "updated_on"])
+            journal.record("assignment.ended", locked, by=by, at=at)
+    return locked
+
+
+def contract_id(cause_id: UUID) -> UUID:
+    """The id of the contract that follows from a journal entry: making it again stores a version, not a second object."""
+    digest = hashlib.sha256(b"contract" + cause_id.bytes).digest()
+    return UUID(bytes=cause_id.bytes[:6] + digest[:10])
+
+
+def record_contract(
+    tenant: Tenant,
+    *,
+    row_id,
+    template_version: str,
+    key: str,
+    version_id: str,
+    sha256: str,
+    by: Actor,
+    at: datetime,
+) -> Contract:
+    """Keep the generated PDF as the client's current contract; a second time returns the first record."""
+    with transaction.atomic():
+        Tenant.objects.select_for_update(of=("self",)).get(pk=tenant.pk)  # two generators take turns
+        current = Contract.objects.filter(tenant=tenant).exclude(status=ContractStatus.SUPERSEDED).first()
+        if current is not None:
+            return current
+        contract = Contract.objects.create(
+            id=row_id,
+            tenant=tenant,
+            template_version=template_version,
+            generated_on=at,
+            pdf_s3_key=key,
+            pdf_version_id=version_id,
+            pdf_sha256=sha256,
+            created_by=by.user,
+            created_on=at,
+        )
+        journal.record("contract.generated", contract, by=by, at=at, after={"version": template_version, "sha256": sha256})
+    return contract
+
+
+def accept_contract(contract: Contract, *, by: Actor, at: datetime, shown_sha256: str) -> Contract:
+    """Record who accepted which PDF, when and from where, and open the client's gate, in one transaction.
+
+    A second click changes nothing and returns the record. Raises ContractChanged when another PDF was shown.
+    """
+    with transaction.atomic():
+        tenant = Tenant.objects.select_for_update(of=("self",)).get(pk=contract.tenant_id)
+        contract = Contract.objects.get(pk=contract.pk)
+        if contract.pdf_sha256 != shown_sha256 or contract.status == ContractStatus.SUPERSEDED:
+            raise ContractChanged
+        if contract.status == ContractStatus.ACCEPTED:
+            return contract
+        contract = CONTRACT_MOVES.perform(
+            contract,
+            "accept",
+            by=by,
+            at=at,
+            accepted_on=at,
+            accepted_by=by.user,
+            accepted_ip=by.ip or "",
+            accepted_user_agent=by.user_agent,
+        )
+        tenant.contract_accepted_on = at
+        for field, value in touched(Tenant, by=by, at=at).items():
+            setattr(tenant, field, value)
+        tenant.save(update_fields=["contract_accepted_on", "updated_by", "updated_on"])
+    return contract
