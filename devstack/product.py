@@ -44,7 +44,12 @@ def serving(places: Places, block: Block, environment: Mapping[str, str]) -> lis
     port = block.port("web")
 
     def ready() -> None:
-        urllib.request.urlopen(f"http://{HOST}:{port}/readyz", timeout=5).close()
+        try:
+            urllib.request.urlopen(f"http://{HOST}:{port}/readyz", timeout=5).close()
+        except urllib.error.HTTPError as answer:  # its body says which server is missing
+            raise ConnectionError(
+                f"/readyz answers {answer.code}: {answer.read(500).decode(errors='replace')}"
+            ) from None
 
     beat = places.data / "beat"
     beat.mkdir(mode=0o700, exist_ok=True)

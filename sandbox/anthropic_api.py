@@ -75,7 +75,7 @@ def route(world: World, request: Request) -> Response:
 
 
 def check_headers(request: Request) -> None:
-    """The key may come as `x-api-key` (the reference) or as a bearer token (what the SDK sends from version 2 on)."""
+    """The key may come as `x-api-key` (the reference) or as a bearer token (what the Python SDK 2.11 sends)."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     key = request.headers.get("x-api-key", "").strip() or (token.strip() if scheme.lower() == "bearer" else "")
     if not key:

@@ -24,7 +24,7 @@ def approval_for(actor: Actor, ref_id: str, *, to: str) -> Approval:
 
 
 def activity_for(actor: Actor, ref_id: str, *, to: str) -> Activity:
-    """`to`: "read", "retry" or "cancel"."""
+    """`to`: "read", "retry", "cancel" or "finish"."""
     require(actor, f"activity.{to}")
     activity = (
         Activity.objects.select_related("tenant", "parent_activity", "deliverable", "goal", "assignee_user").filter(ref_id=ref_id).first()

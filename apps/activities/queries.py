@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from uuid import UUID
 
 from django.db import connection
-from django.db.models import Case, IntegerField, QuerySet, Value, When
-from django.db.models.functions import Now
+from django.db.models import Case, Count, IntegerField, Q, QuerySet, Value, When
+from django.db.models.fields.json import KeyTextTransform, KeyTransform
+from django.db.models.functions import Coalesce, Now
 from pydantic import BaseModel
 
 from apps import storage
@@ -15,7 +17,7 @@ from apps.billing.operations import month_of
 from apps.shared.scoping import TenantFacts, every_tenant
 
 from .models import Activity, ActivityRun, Approval, LlmCall
-from .statuses import ActivityStatus, ApprovalStatus, AssigneeType
+from .statuses import ActivityStatus, ApprovalStatus, AssigneeType, HumanRole
 
 MONTHS_AHEAD = 3
 
@@ -47,6 +49,7 @@ class Version:
     author_type: str
     change_note: str
     created_on: datetime
+    created_by: str = ""  # ref_id of the person; agents leave it empty
 
 
 def versions_of(subject_ref: str) -> list[Version]:
@@ -55,7 +58,7 @@ def versions_of(subject_ref: str) -> list[Version]:
     runs = {document.activityRunId for _, document in found if document.activityRunId}
     finished = set(ActivityRun.objects.filter(ref_id__in=runs, status="completed").values_list("ref_id", flat=True))
     return [
-        Version(pointer, d.version, d.authorType, d.changeNote, d.createdOn)
+        Version(pointer, d.version, d.authorType, d.changeNote, d.createdOn, d.createdBy or "")
         for pointer, d in found
         if d.authorType == "human" or d.activityRunId in finished
     ]
@@ -93,6 +96,111 @@ def waiting_approvals(*, required_role: str, user=None) -> QuerySet[Approval]:
     )
 
 
+def title_of(approval: Approval) -> str:
+    """What is decided on, in a line: the subject's own title, else that of its unit."""
+    return approval.shown_snapshot["subject"].get("title") or approval.activity.parent_activity.title
+
+
+def opening_of(approval: Approval) -> str:
+    """A line that says what is in it, from what is shown; '' where the subject has none."""
+    subject = approval.shown_snapshot["subject"]
+    return subject.get("meta_description") or subject.get("summary") or ""
+
+
+def pending_about(subject_ref: str) -> Approval | None:
+    """The open decision about a row, whosever turn it is."""
+    return Approval.objects.filter(subject_ref=subject_ref, status=ApprovalStatus.PENDING).first()
+
+
+@dataclass(frozen=True)
+class UnitInWork:
+    """A unit that is not finished, with its steps in order; `current` is the first that is not done."""
+
+    unit: Activity
+    steps: list[Activity]
+
+    @property
+    def current(self) -> Activity | None:
+        done = (ActivityStatus.COMPLETED, ActivityStatus.CANCELLED)
+        return next((step for step in self.steps if step.status not in done), None)
+
+    @property
+    def done_count(self) -> int:
+        return sum(step.status == ActivityStatus.COMPLETED for step in self.steps)
+
+
+def units_in_work(*, limit: int = 50) -> list[UnitInWork]:
+    """The units under way of the clients in scope, oldest first."""
+    units = list(
+        Activity.objects.filter(
+            status=ActivityStatus.IN_PROGRESS, parent_activity__isnull=True, origin_key__endswith="/unit"
+        ).order_by("ref_id")[:limit]
+    )
+    steps: dict = {unit.id: [] for unit in units}
+    for step in Activity.objects.filter(parent_activity__in=units).order_by("ref_id"):
+        steps[step.parent_activity_id].append(step)
+    return [UnitInWork(unit, steps[unit.id]) for unit in units]
+
+
+def titled(approvals: QuerySet[Approval]) -> QuerySet[Approval]:
+    """With `shown_title`, the title of what is decided on ('' where it has none), and without the rest of the snapshot."""
+    subject = KeyTransform("subject", "shown_snapshot")
+    return approvals.annotate(shown_title=Coalesce(KeyTextTransform("title", subject), Value(""))).defer("shown_snapshot")
+
+
+def following(approvals: QuerySet[Approval], after: Approval) -> QuerySet[Approval]:
+    """Those that expire after this one, in order; `waiting_approvals` or a part of it."""
+    return approvals.filter(Q(expires_at__gt=after.expires_at) | Q(expires_at=after.expires_at, ref_id__gt=after.ref_id))
+
+
+def preceding(approvals: QuerySet[Approval], before: Approval) -> QuerySet[Approval]:
+    """Those that expire before this one, the nearest first."""
+    earlier = Q(expires_at__lt=before.expires_at) | Q(expires_at=before.expires_at, ref_id__lt=before.ref_id)
+    return approvals.filter(earlier).order_by("-expires_at", "-ref_id")
+
+
+def decisions_on(subject_ref: str) -> list[Approval]:
+    """Every approval ever asked for this subject, newest first."""
+    approvals = Approval.objects.filter(subject_ref=subject_ref).select_related("decided_by", "assigned_to", "activity")
+    return list(approvals.order_by("-ref_id")[:50])
+
+
+@dataclass(frozen=True)
+class ShownText:
+    """The text an approval is bound to. `text` is None when it cannot be had, and `why_not` says why in a sentence."""
+
+    text: str | None
+    why_not: str = ""
+
+
+def text_shown(approval: Approval) -> ShownText:
+    """Exactly the text whose digest the approval carries, or the reason why it must not be approved now."""
+    if not approval.content_ref:
+        return ShownText("")
+    try:
+        body = storage.read_one(storage.ActivityOutput, approval.content_ref)
+    except storage.StorageUnavailable:
+        return ShownText(None, "The text cannot be loaded at the moment. Try again in a minute.")
+    except storage.BodyMissing:
+        return ShownText(None, "The text is missing from the content store. Tell an operator.")
+    if body.sha256 != approval.shown_snapshot["body"]["sha256"]:
+        return ShownText(None, "The stored text is not the one this decision was asked for. Tell an operator.")
+    return ShownText(body.text)
+
+
+def history_of(subject_ref: str) -> list[Version]:
+    """`versions_of`, or nothing while the store is away: a page without it still stands."""
+    try:
+        return versions_of(subject_ref)
+    except storage.StorageUnavailable:
+        return []
+
+
+def runs_of_unit(unit: Activity) -> list[ActivityRun]:
+    """Every model run of a unit's steps, newest first."""
+    return list(ActivityRun.objects.filter(activity__parent_activity=unit).select_related("activity").order_by("-ref_id")[:100])
+
+
 def tasks_of(user) -> QuerySet[Activity]:
     """Work of a person that is not a gate (QRY-human-queue), most urgent first."""
     return (
@@ -105,6 +213,48 @@ def tasks_of(user) -> QuerySet[Activity]:
         .select_related("tenant", "deliverable", "goal")
         .order_by(PRIORITY_RANK, "due_date", "ref_id")
     )
+
+
+def reviewers_tasks(user) -> QuerySet[Activity]:
+    """The tasks of a reviewer, and those that reached nobody because the client had no reviewer yet."""
+    return (
+        Activity.objects.filter(
+            Q(assignee_user=user) | Q(assignee_user__isnull=True),
+            assignee_type=AssigneeType.HUMAN,
+            is_approval_gate=False,
+            status=ActivityStatus.ASSIGNED,
+        )
+        .select_related("tenant")
+        .order_by(PRIORITY_RANK, "due_date", "ref_id")
+    )
+
+
+def work_list() -> QuerySet[Activity]:
+    """Steps and tasks of the clients in scope; units are left out, their steps name them."""
+    return (
+        Activity.objects.exclude(origin_key__endswith="/unit").select_related("parent_activity", "assignee_user").defer("output_summary")
+    )
+
+
+@dataclass(frozen=True)
+class ClientCounts:
+    """What calls for a person at one client."""
+
+    waiting: int = 0
+    waiting_for_client: int = 0
+    failed: int = 0
+
+
+def counts_by_client() -> dict[UUID, ClientCounts]:
+    """By tenant id, over all clients in scope: decisions of reviewers and of clients, and failed steps."""
+    roles = {"waiting": HumanRole.REVIEWER, "waiting_for_client": HumanRole.ADMIN}
+    pending = Approval.objects.filter(status=ApprovalStatus.PENDING).values("tenant_id")
+    decisions = pending.annotate(**{name: Count("pk", filter=Q(required_role=role)) for name, role in roles.items()})
+    failed = Activity.objects.filter(status=ActivityStatus.FAILED).values("tenant_id").annotate(failed=Count("pk"))
+    counts: dict[UUID, dict[str, int]] = {}
+    for row in [*decisions, *failed]:
+        counts.setdefault(row.pop("tenant_id"), {}).update(row)
+    return {tenant_id: ClientCounts(**numbers) for tenant_id, numbers in counts.items()}
 
 
 def runs_of(activity: Activity) -> list[ActivityRun]:

@@ -66,7 +66,7 @@ def connect_wordpress(tenant_id, site: WordPressSite, *, by: Actor, at: datetime
 
 
 def edit_wordpress(channel: Channel, site: WordPressSite, *, by: Actor, at: datetime) -> Channel:
-    """Change the settings of a WordPress channel; an empty password keeps the stored one."""
+    """Change the settings of a WordPress channel; an empty password keeps the stored one. Raises InvalidInput."""
     with transaction.atomic():
         channel = Channel.objects.select_for_update(of=("self",)).get(pk=channel.pk)
         before = {"name": channel.name, "external_url": channel.external_url, **channel.metadata}
@@ -80,7 +80,11 @@ def edit_wordpress(channel: Channel, site: WordPressSite, *, by: Actor, at: date
         for field, value in touched(Channel, by=by, at=at).items():
             setattr(channel, field, value)
             changed.append(field)
-        channel.save(update_fields=changed)
+        try:
+            with transaction.atomic():
+                channel.save(update_fields=changed)
+        except IntegrityError as error:
+            raise InvalidInput({"site_url": ["This site is connected with this user already."]}) from error
         after = {"name": channel.name, "external_url": channel.external_url, **channel.metadata}
         journal.record("channel.edited", channel, by=by, at=at, before=before, after=after)
     return channel

@@ -166,6 +166,8 @@ def edit_post(post: BlogPost, edit: PostEdit, *, by: Actor, at: datetime, shown_
     approval = _pending(post)
     if approval is None:
         raise work.NotEditable
+    if approval.content_sha256 != shown_sha256:
+        raise work.ApprovalStale  # before anything is stored; asked again under the lock
     draft = approval.activity.parent_activity.steps.get(pipeline_step="draft")
     pointer, sha256, version = _store_edit(post, draft, edit, at=at, by=by)
     with transaction.atomic():

@@ -1,9 +1,13 @@
 """Answers about requests and posts."""
 
-from apps.activities.models import Activity
+from dataclasses import dataclass
+
+from apps.activities.models import Activity, Approval
+from apps.activities.statuses import ApprovalStatus, HumanRole, SubjectType
 from apps.shared.errors import NotFound
 
 from .models import BlogPost, BlogRequest
+from .statuses import BlogPostStatus
 
 
 def blog_request_of(ref_id: str, *, lock: bool = False) -> BlogRequest:
@@ -15,7 +19,8 @@ def blog_post_of(ref_id: str, *, lock: bool = False) -> BlogPost:
 
 
 def _row(model, ref_id: str, lock: bool):
-    rows = model.objects.select_for_update(of=("self",)) if lock else model.objects.all()
+    shown_with = {BlogRequest: ("target_channel",), BlogPost: ("channel", "blog_request")}[model]
+    rows = model.objects.select_for_update(of=("self",)) if lock else model.objects.select_related(*shown_with)
     row = rows.filter(ref_id=ref_id).first()
     if row is None:
         raise NotFound
@@ -55,3 +60,55 @@ def unit_of(request: BlogRequest) -> Activity | None:
 
 def request_of_unit(unit: Activity) -> BlogRequest | None:
     return BlogRequest.objects.filter(activity__parent_activity=unit).first()
+
+
+@dataclass(frozen=True)
+class PostForClient:
+    """A post with the label a client reads, which is derived and no status; `approval_ref` when it waits for the client."""
+
+    post: BlogPost
+    label: str
+    tone: str
+    approval_ref: str
+
+
+CLIENT_LABELS = {
+    BlogPostStatus.DRAFT: ("Being written", "neutral"),
+    BlogPostStatus.WRITING: ("Being written", "info"),
+    BlogPostStatus.REJECTED: ("Being rewritten", "info"),
+    BlogPostStatus.REVIEW: ("In review", "info"),
+    BlogPostStatus.APPROVED: ("Approved", "success"),
+    BlogPostStatus.SCHEDULED: ("Scheduled", "success"),
+    BlogPostStatus.PUBLISHED: ("Published", "success"),
+}
+
+
+def as_client_sees(posts: list[BlogPost]) -> list[PostForClient]:
+    """The posts with their labels: being written, in review, waiting for you, approved, scheduled, published."""
+    refs = [post.ref_id for post in posts if post.status == BlogPostStatus.REVIEW]
+    waiting = dict(
+        Approval.objects.filter(
+            subject_type=SubjectType.BLOG_POST,
+            subject_ref__in=refs,
+            status=ApprovalStatus.PENDING,
+            required_role=HumanRole.ADMIN,
+        ).values_list("subject_ref", "ref_id")
+        if refs
+        else ()
+    )
+    seen = []
+    for post in posts:
+        label, tone = CLIENT_LABELS[BlogPostStatus(post.status)]
+        if post.ref_id in waiting:
+            label, tone = "Waiting for you", "warning"
+        seen.append(PostForClient(post, label, tone, waiting.get(post.ref_id, "")))
+    return seen
+
+
+def published_posts(*, limit: int) -> list[BlogPost]:
+    """What went live, the latest first."""
+    return list(BlogPost.objects.filter(status=BlogPostStatus.PUBLISHED).order_by("-published_on")[:limit])
+
+
+def titles_of_posts(refs: list[str]) -> dict[str, str]:
+    return dict(BlogPost.objects.filter(ref_id__in=refs).values_list("ref_id", "title"))

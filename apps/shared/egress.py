@@ -286,7 +286,11 @@ def request(
         raise ValueError(f"a {method} is neither repeated nor redirected")
     call = Call(deadline=time.monotonic() + timeout_s, send_by=send_by)
     options = {"headers": headers, "params": params, "json": json, "data": data, "auth": auth}
-    limits = {"max_bytes": max_bytes, "content_types": content_types, "follow_redirects": follow_redirects}
+    limits: dict[str, Any] = {
+        "max_bytes": max_bytes,
+        "content_types": content_types,
+        "follow_redirects": follow_redirects,
+    }
     for tries_left in reversed(range(MAX_TRIES if retry else 1)):
         wait_s = 0.25 * 2 ** (MAX_TRIES - tries_left - 1) * random.uniform(0.5, 1.5)
         try:

@@ -19,9 +19,7 @@ SECRET_WORDS = frozenset(
 )
 SECRET_NAMES = frozenset({"code_verifier", "cookies", "recovery_codes", "session_id", "totp_code"})
 # End like a secret, yet are names of things, and an operator who reads a log needs them.
-PLAIN_NAMES = frozenset(
-    "idempotency_key origin_key s3_key primary_key foreign_key step_key cache_key".split()
-)
+PLAIN_NAMES = frozenset("idempotency_key origin_key s3_key primary_key foreign_key step_key cache_key".split())
 
 # Every repetition has an upper bound, or hostile text could keep the pattern busy for minutes.
 SHAPES = (

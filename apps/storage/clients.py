@@ -1,21 +1,30 @@
 """One client per process and store, made on first use, which is after any fork."""
 
 import os
-from functools import lru_cache
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
 from django.conf import settings
 from django.core.files.storage import storages
-from django.core.signals import setting_changed
 from pymongo import MongoClient
 from pymongo.database import Database
+from pymongo.errors import PyMongoError
 from pymongo.write_concern import WriteConcern
 
 TIMEOUT_MS = 3_000  # a page with content waits no longer for a store that is away
 
 
-@lru_cache(maxsize=8)
-def _mongo(url: str, pid: int) -> MongoClient:
+_clients: dict[tuple[str, int], MongoClient] = {}
+
+
+def _mongo(url: str) -> MongoClient:
+    key = (url, os.getpid())  # a client made before a fork is not used after it
+    if key not in _clients:
+        _clients[key] = _connect(url)
+    return _clients[key]
+
+
+def _connect(url: str) -> MongoClient:
     return MongoClient(
         url,
         tz_aware=True,
@@ -28,7 +37,7 @@ def _mongo(url: str, pid: int) -> MongoClient:
 
 def database(url: str | None = None) -> Database:
     """The database named in the URL; written with majority and journal, so an acknowledged document stays."""
-    client = _mongo(url or settings.MONGO_URL, os.getpid())
+    client = _mongo(url or settings.MONGO_URL)
     return client.get_default_database().with_options(write_concern=WriteConcern(w="majority", j=True))
 
 
@@ -46,9 +55,22 @@ def s3(alias: str) -> tuple[Any, str]:
     return storage.connection.meta.client, storage.bucket_name
 
 
-def _forget(*, setting, **_):
-    if setting.startswith("MONGO_"):
-        _mongo.cache_clear()
+def close() -> None:
+    """Close this process's MongoDB clients; the next use opens them again."""
+    while _clients:
+        _clients.popitem()[1].close()
 
 
-setting_changed.connect(_forget)  # tests change settings; the product never does
+def is_reachable() -> dict[str, bool]:
+    """Whether each store answers a small question, for /readyz."""
+    answers = {"mongodb": True, "s3": True}
+    try:
+        database().skills.find_one({}, {"_id": 1})
+    except PyMongoError:
+        answers["mongodb"] = False
+    client, bucket = s3("content")
+    try:
+        client.list_objects_v2(Bucket=bucket, MaxKeys=1)
+    except (BotoCoreError, ClientError):
+        answers["s3"] = False
+    return answers

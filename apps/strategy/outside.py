@@ -154,6 +154,7 @@ def crawl_website(
     `on_progress` is called after each address; what it raises ends the crawl.
     """
     deadline = time.monotonic() + limits.seconds
+    failed: CrawlFailure | None = None
     with PageReader() as page_reader:
         reader = _Reader(limits=limits, deadline=deadline, start=url, page_reader=page_reader)
         try:
@@ -166,7 +167,8 @@ def crawl_website(
         except _SiteFault as fault:
             failed = CrawlFailure(fault.cause, SENTENCES[fault.cause])
         else:
-            failed = None if reader.pages else CrawlFailure("no_text", SENTENCES["no_text"])
+            if not reader.pages:
+                failed = CrawlFailure("no_text", SENTENCES["no_text"])
     return Crawl(tuple(reader.pages), tuple(reader.skipped), failed)
 
 
@@ -333,5 +335,3 @@ def _is_same_host(url: str, other: str) -> bool:
         return _bare(urlsplit(url).netloc) == _bare(urlsplit(other).netloc)
     except ValueError:
         return False
-
-

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from datetime import date
 
+from apps import storage
 from apps.shared.errors import NotFound
 
 from .models import Deliverable, DeliverablePeriod, Goal, OnboardingRun, Strategy
-from .statuses import StrategyStatus
+from .statuses import COUNTED, DeliverableType, StrategyStatus
 
 
 def strategy_of(ref_id: str, *, lock: bool = False) -> Strategy:
@@ -61,18 +62,46 @@ def active_strategy() -> Strategy | None:
     return Strategy.objects.filter(status=StrategyStatus.ACTIVE).first()
 
 
+def latest_strategy() -> Strategy | None:
+    """The newest version of the one tenant in scope, whatever its status."""
+    return Strategy.objects.order_by("-version").first()
+
+
+def latest_onboarding() -> OnboardingRun | None:
+    """The newest research of the one tenant in scope."""
+    return OnboardingRun.objects.order_by("-ref_id").first()
+
+
+def narrative_of(strategy: Strategy) -> str | None:
+    """The strategy's Markdown; '' before it is written, None while the store does not answer."""
+    try:
+        found = storage.find(storage.StrategyContent, {"strategyId": strategy.ref_id}, sort=[("_id", -1)], limit=1)
+        return storage.read_one(storage.StrategyContent, found[0][0]).text if found else ""
+    except storage.StorageUnavailable:
+        return None
+
+
 @dataclass(frozen=True)
 class Progress:
     """One line of the monthly promise."""
 
     name: str
     type: str
+    period: str
+    period_start: date
+    period_end: date
     target_count: int
     completed_count: int
     status: str
     status_label: str
     pct_complete: float | None
     goal_name: str
+
+    @property
+    def words(self) -> str:
+        """`2 of 3 blog posts published`."""
+        one, many, done = COUNTED[DeliverableType(self.type)]
+        return f"{self.completed_count} of {self.target_count} {one if self.target_count == 1 else many} {done}"
 
 
 def progress(*, month_start: date, today: date) -> list[Progress]:
@@ -86,6 +115,9 @@ def progress(*, month_start: date, today: date) -> list[Progress]:
         Progress(
             name=p.deliverable.name,
             type=p.deliverable.type,
+            period=p.deliverable.period,
+            period_start=p.period_start,
+            period_end=p.period_end,
             target_count=p.target_count,
             completed_count=p.completed_count,
             status=p.status,

@@ -46,6 +46,21 @@ class DeliverableType(TextChoices):
     VIDEO_SCRIPTS = "video_scripts", "Video scripts"
 
 
+# How one, many and a finished one are said in a sentence.
+COUNTED: dict[DeliverableType, tuple[str, str, str]] = {
+    DeliverableType.BLOG_POSTS: ("blog post", "blog posts", "published"),
+    DeliverableType.SOCIAL_POSTS: ("social post", "social posts", "published"),
+    DeliverableType.BACKLINKS: ("backlink", "backlinks", "won"),
+    DeliverableType.GBP_POSTS: ("Business Profile post", "Business Profile posts", "published"),
+    DeliverableType.WEBSITE_AUDIT: ("website audit", "website audits", "delivered"),
+    DeliverableType.EMAIL_NEWSLETTERS: ("newsletter", "newsletters", "sent"),
+    DeliverableType.AD_COPY_SETS: ("set of ad texts", "sets of ad texts", "delivered"),
+    DeliverableType.PERFORMANCE_REPORTS: ("report", "reports", "delivered"),
+    DeliverableType.LANDING_PAGES: ("landing page", "landing pages", "delivered"),
+    DeliverableType.VIDEO_SCRIPTS: ("video script", "video scripts", "delivered"),
+}
+
+
 class DeliverablePeriodLength(TextChoices):
     MONTHLY = "monthly", "Monthly"
     QUARTERLY = "quarterly", "Quarterly"

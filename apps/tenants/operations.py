@@ -1,7 +1,7 @@
 """Every write of clients, people, assignments and contracts."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -15,6 +15,7 @@ from django.utils.crypto import salted_hmac
 
 from apps.shared import journal
 from apps.shared.actors import Actor
+from apps.shared.edits import edit
 from apps.shared.errors import InvalidInput, NotAllowed, OperationRefused
 from apps.shared.transitions import touched
 
@@ -46,6 +47,18 @@ class AlreadyAssigned(OperationRefused):
     """This reviewer serves this client already."""
 
     code = "already_assigned"
+
+
+class AlreadyJoined(OperationRefused):
+    """This person has joined already, or was deactivated. There is nothing to invite them to."""
+
+    code = "already_joined"
+
+
+class InvitationClosed(OperationRefused):
+    """This invitation was used or withdrawn already."""
+
+    code = "invitation_closed"
 
 
 class ContractChanged(OperationRefused):
@@ -106,6 +119,26 @@ def create_tenant(wanted: NewClient, *, by: Actor, at: datetime) -> Tenant:
     return tenant
 
 
+@dataclass(frozen=True)
+class ClientFacts:
+    """What may be changed about a client afterwards."""
+
+    name: str
+    website: str
+    industry: str
+    plan: str
+    timezone: str
+    currency: str
+    gstin: str | None
+    monthly_spend_cap_usd: Decimal | None
+    data_privacy_level: str
+
+
+def edit_tenant(tenant: Tenant, wanted: ClientFacts, *, by: Actor, at: datetime, seen_on: datetime | None) -> Tenant:
+    """Change plain facts of a client; a new cap or privacy level holds from the next model call on."""
+    return edit(tenant, "tenant.edited", asdict(wanted), by=by, at=at, seen_on=seen_on)
+
+
 def move_tenant(tenant: Tenant, move: str, *, by: Actor, at: datetime) -> Tenant:
     return TENANT_MOVES.perform(tenant, move, by=by, at=at)
 
@@ -132,22 +165,58 @@ def invite_user(tenant: Tenant | None, *, name: str, email: str, role: str, by: 
                 created_on=at,
             )
             user.save()
-            invitation = Invitation(
-                tenant=tenant,
-                email=email,
-                role=role,
-                app_access=user.app_access,
-                expires_on=at + INVITATION_LIVES,
-                user=user,
-                created_by=by.user,
-                created_on=at,
-            )
-            invitation.token_digest = hashlib.sha256(invitation_token(invitation).encode()).hexdigest()
-            invitation.save()
-            journal.record("user.invited", invitation, by=by, at=at, after={"role": role})
+            _invite(user, by=by, at=at)
     except IntegrityError as error:
         raise InvalidInput({"email": ["Somebody has an account with this address already."]}) from error
     return user
+
+
+def _invite(user: User, *, by: Actor, at: datetime) -> Invitation:
+    """The invitation of a person, with a token of its own; the mail follows after the commit."""
+    invitation = Invitation(
+        tenant_id=user.tenant_id,
+        email=user.email,
+        role=user.role,
+        app_access=user.app_access,
+        expires_on=at + INVITATION_LIVES,
+        user=user,
+        created_by=by.user,
+        created_on=at,
+    )
+    invitation.token_digest = hashlib.sha256(invitation_token(invitation).encode()).hexdigest()
+    invitation.save()
+    journal.record("user.invited", invitation, by=by, at=at, after={"role": user.role})
+    return invitation
+
+
+def revoke_invitation(invitation: Invitation, *, by: Actor, at: datetime) -> Invitation:
+    """The mailed link no longer opens anything. Raises InvitationClosed when it was used or withdrawn already."""
+    with transaction.atomic():
+        locked = Invitation.objects.select_for_update(of=("self",)).get(pk=invitation.pk)
+        if locked.accepted_on or locked.revoked_on:
+            raise InvitationClosed
+        _revoke(locked, by=by, at=at)
+    return locked
+
+
+def _revoke(invitation: Invitation, *, by: Actor, at: datetime) -> None:
+    changes = {"revoked_by": by.user, "revoked_on": at, **touched(Invitation, by=by, at=at)}
+    for field, value in changes.items():
+        setattr(invitation, field, value)
+    invitation.save(update_fields=list(changes))
+    journal.record("invitation.revoked", invitation, by=by, at=at)
+
+
+def resend_invitation(invitation: Invitation, *, by: Actor, at: datetime) -> Invitation:
+    """Invite the same person once more: a new link by a new mail; the old link dies. Raises AlreadyJoined."""
+    with transaction.atomic():
+        locked = Invitation.objects.select_for_update(of=("self",)).get(pk=invitation.pk)
+        user = User.objects.select_for_update(of=("self",)).get(pk=locked.user_id)
+        if user.status != UserStatus.INVITED:
+            raise AlreadyJoined
+        for open_one in Invitation.objects.filter(user=user, accepted_on__isnull=True, revoked_on__isnull=True):
+            _revoke(open_one, by=by, at=at)
+        return _invite(user, by=by, at=at)
 
 
 def invitation_token(invitation: Invitation) -> str:

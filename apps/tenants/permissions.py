@@ -27,6 +27,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         "activity.read": (SUPER, REVIEWER, ADMIN, MEMBER),
         "activity.retry": (SUPER, REVIEWER),
         "activity.cancel": (SUPER, REVIEWER),
+        "activity.finish": (SUPER, REVIEWER),
         "period.plan": (SUPER, REVIEWER),
         "post.read": (SUPER, REVIEWER, ADMIN, MEMBER),
         "post.edit": (SUPER, REVIEWER),

@@ -76,6 +76,8 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "apps.portals.app.frame.dashboard",
+                "apps.portals.dm.frame.portal",
             ],
         },
     },
@@ -168,6 +170,11 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "unacked_restore_throttle": 1,
     "socket_connect_timeout": 1,
     "socket_timeout": 5,
+    # A broker that is away must not hold a request up: one more try at once, then the sweep rings.
+    "max_retries": 1,
+    "interval_start": 0,
+    "interval_step": 0,
+    "interval_max": 0,
 }
 CELERY_DB_REUSE_MAX = 10_000  # the connection outlives the task: 4.4 times the throughput
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
@@ -202,6 +209,7 @@ LOGIN_URL = "/account/login/"
 LOGIN_REDIRECT_URL = "/"
 ACCOUNT_LOGOUT_REDIRECT_URL = LOGIN_URL
 ACCOUNT_ADAPTER = "apps.tenants.sign_in.AccountAdapter"
+ACCOUNT_FORMS = {"login": "apps.tenants.forms.SignInForm"}
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]

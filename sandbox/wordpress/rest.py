@@ -247,7 +247,7 @@ def page_of(request: Request, items: list[Any], *, too_far: str) -> Response:
     if not 1 <= per_page <= 100:
         raise Refused.parameter("per_page", "per_page must be between 1 (inclusive) and 100 (inclusive)")
     pages = math.ceil(len(items) / per_page)
-    if too_far and page > max(pages, 1):
+    if too_far and items and page > pages:
         raise Refused(400, too_far, "The page number requested is larger than the number of pages available.")
     shown = [fields_wanted(request, item) for item in items[(page - 1) * per_page : page * per_page]]
     return json_response(shown, headers={"X-WP-Total": str(len(items)), "X-WP-TotalPages": str(pages)})

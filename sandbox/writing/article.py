@@ -50,11 +50,12 @@ def paragraphs(sentences: list[str]) -> str:
 def write_article(facts: Facts, rng: random.Random, links: list[tuple[str, str]], words: int) -> str:
     """Markdown without a first-level heading. `links` are (address, words to click); the first three are worked in."""
     bank, filler = sections("article.md"), Filler(facts, rng)
-    opening = paragraphs([filler.fill(line) for line in rng.sample(bank["intro"][0][1], 5)])
+    first, *others = bank["intro"][0][1]
+    opening = paragraphs([filler.fill(line) for line in [first, *rng.sample(others, 4)]])
     tail = [_list(bank, filler), *_answer_to_note(facts), _conclusion(bank, filler, links)]
     evidence = phrases.about(f"{facts.keyword} {facts.title}", facts.sentences)[: len(QUOTING)]
     quoting = iter(QUOTING)
-    parts, left = [opening], rng.sample(bank["section"], len(bank["section"]))
+    parts, left = [opening], [*rng.sample(bank["section"][1:], len(bank["section"]) - 1), bank["section"][0]]
     budget = (words or USUAL_WORDS) - count_words("\n".join([opening, *tail]))
     while left and budget > 40:
         filler.next_section()

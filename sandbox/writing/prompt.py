@@ -47,7 +47,7 @@ COMPANY = (
     "customername",
     "displayname",
 )
-WEBSITE = ("websiteurl", "website", "websiteaddress", "siteurl", "homepage", "domain", "site", "url")
+WEBSITE = ("websiteurl", "website", "clientwebsite", "websiteaddress", "siteurl", "homepage", "domain", "site", "url")
 KEYWORD = (
     "primarykeyword",
     "targetkeyword",
@@ -107,7 +107,7 @@ class Facts:
         for name in names:
             for value in self.fields.get(name, []):
                 if isinstance(value, str):
-                    parts = re.split(r"\s*[,;\n]\s*", value) if len(value) < LONGEST_VALUE else []
+                    parts = re.split(r"\s*[,;\n]\s*", value.split(" | ")[0]) if len(value) < LONGEST_VALUE else []
                     found += [part.strip(" -*.") for part in parts if 2 < len(part.strip(" -*.")) <= 60]
         return list(dict.fromkeys(found))
 
@@ -233,8 +233,9 @@ def _interpret(facts: Facts, outside: str) -> None:
 
 
 def _evidence(facts: Facts) -> list[str]:
-    """Sentences to quote as the client's own: the facts a context file lists, else those of first-hand blocks."""
-    listed = "\n".join(value for value in facts.fields.get("listedfacts", []))
+    """Sentences to quote as the client's own: what context file and research list, else first-hand blocks."""
+    named = ("listedfacts", "rawnotes", "tonesamples")
+    listed = "\n".join(value for name in named for value in facts.fields.get(name, []) if isinstance(value, str))
     own = "\n".join(
         inner
         for name, inner in facts.blocks.items()

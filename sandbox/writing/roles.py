@@ -28,7 +28,9 @@ INTENTS = ("informational", "commercial", "transactional", "informational", "com
 
 def keyword_researcher(facts: Facts, rng: random.Random) -> dict[str, Any]:
     wanted = facts.listed("topics", "topic", "keyword", "primarykeyword", "theme")
-    pool = list(dict.fromkeys([*wanted, *rng.sample(facts.phrases[:8], min(8, len(facts.phrases)))]))[:5]
+    unit = str(facts.first("unitnumber") or 1)
+    turn = (int(unit) - 1 if unit.isdigit() else 0) % len(facts.phrases)  # each unit of a period gets its own subject
+    pool = list(dict.fromkeys([*wanted, *facts.phrases[turn:], *facts.phrases[:turn]]))[:5]
     place = next(iter(facts.listed("market", "location", "city", "region")), "")
     clusters = []
     for number, seed in enumerate(pool):
@@ -336,7 +338,7 @@ def inner_links(facts: Facts) -> list[tuple[str, str]]:
             if steps and address.rstrip("/") != facts.website.rstrip("/")
             else f"the {facts.company} website"
         )
-        found.append((address, words))
+        found.append((address, f"about {facts.company}" if words == "about" else words))
     pages = [link for link in dict.fromkeys(found) if not link[1].startswith("the ")]
     home = [link for link in dict.fromkeys(found) if link[1].startswith("the ")]
     fitting = phrases.about(f"{facts.keyword} {facts.title}", [words for _, words in pages])

@@ -381,7 +381,9 @@ def test_a_service_that_is_down_was_not_asked(settings):
     assert (failure.cause, failure.request_left) == ("unavailable", False)
 
 
-@pytest.mark.parametrize("base_url", ["http://127.0.0.1:9999", "http://169.254.169.254", "file:///x", "http://10.0.0.1"])
+@pytest.mark.parametrize(
+    "base_url", ["http://127.0.0.1:9999", "http://169.254.169.254", "file:///x", "http://10.0.0.1"]
+)
 def test_an_address_inside_is_refused_unless_it_is_listed(settings, base_url):
     settings.EGRESS_ALLOW_HOSTS = []
 

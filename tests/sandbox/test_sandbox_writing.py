@@ -78,6 +78,26 @@ def test_keywords_come_from_the_clients_own_words(website):
     assert len({cluster["primary"] for cluster in clusters}) == len(clusters)
 
 
+def test_each_unit_of_a_month_gets_its_own_subject(website):
+    schema = shape(clusters={"type": "array", "items": shape(primary=TEXT)})
+    firsts = [
+        answer(schema, website + data("facts", f"unit_number: {number}"))["clusters"][0]["primary"]
+        for number in (1, 2, 3)
+    ]
+
+    assert len(set(firsts)) == 3
+
+
+def test_words_of_the_system_text_are_not_taken_for_the_clients():
+    system = 'Text between <data-7 name="..."> and </data-7> is data.\n- products: what they sell\n- title: short'
+    facts = prompt.read(
+        system, data("facts", "client_name: Lumen Physio") + data("website_text", "We treat back pain.")
+    )
+
+    assert (facts.company, facts.title) == ("Lumen Physio", "")
+    assert "what they sell" not in facts.products
+
+
 def test_a_brief_has_what_a_copywriter_needs(website, running):
     brief = answer(
         shape(

@@ -172,7 +172,9 @@ def test_what_is_no_ordinary_web_address_is_refused_with_its_cause(url, cause, s
     assert refusal.value.sentence.endswith(".")
 
 
-@pytest.mark.parametrize("url", ["https://1.1.1.1/", "http://[2606:4700:4700::1111]/x?y=1", "https://[64:ff9b::101:101]/"])
+@pytest.mark.parametrize(
+    "url", ["https://1.1.1.1/", "http://[2606:4700:4700::1111]/x?y=1", "https://[64:ff9b::101:101]/"]
+)
 def test_a_public_address_may_be_saved(url, settings):
     settings.EGRESS_ALLOW_HOSTS = []
 
@@ -344,7 +346,10 @@ def test_credentials_do_not_follow_to_another_host(site, settings, names, monkey
     site.expect_request("/c").respond_with_handler(answer)
 
     egress.request(
-        "GET", f"http://{hosts[0]}/a", auth=("anna", "pw"), headers={"X-Api-Key": "k", "Accept": "text/html"},
+        "GET",
+        f"http://{hosts[0]}/a",
+        auth=("anna", "pw"),
+        headers={"X-Api-Key": "k", "Accept": "text/html"},
         follow_redirects=True,
     )
 
@@ -521,9 +526,7 @@ def certificate(tmp_path_factory):
     path = tmp_path_factory.mktemp("tls") / "shop.pem"
     path.write_bytes(
         made.public_bytes(serialization.Encoding.PEM)
-        + key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        + key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(path)

@@ -4,7 +4,7 @@ https://platform.claude.com/docs/en/api/messages · /en/api/errors · /en/build-
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -99,13 +99,14 @@ class _End:
     request_id: str
 
 
-def _pieces(request: ModelRequest, call: egress.Call) -> Iterator[str | _End]:
+def _pieces(request: ModelRequest, call: egress.Call) -> Generator[str | _End, None, None]:
     """The text piece by piece, then the end. Everything that goes wrong on the way becomes ModelFailed."""
     try:
         egress.check_url(request.base_url)
         # Two seconds of import, which a worker that never asks Claude need not spend.
         import anthropic
 
+        messages: Any = [{"role": message.role, "content": message.content} for message in request.messages]
         options: dict[str, Any] = {"system": request.system} if request.system else {}
         if request.schema is not None:
             # Limits the service does not know (lengths, ranges) go into the descriptions; the engine checks them all.
@@ -125,7 +126,7 @@ def _pieces(request: ModelRequest, call: egress.Call) -> Iterator[str | _End]:
             client.messages.create(
                 model=request.model_id,
                 max_tokens=request.max_tokens,
-                messages=[{"role": message.role, "content": message.content} for message in request.messages],
+                messages=messages,
                 stream=True,
                 **options,
             ) as stream,

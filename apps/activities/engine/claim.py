@@ -17,7 +17,7 @@ WITH candidate AS (
     FROM activities a
     JOIN tenants t ON t.id = a.tenant_id AND t.status IN ('trialing', 'active')
     LEFT JOIN agent_configs c ON c.tenant_id = a.tenant_id AND c.agent_role = a.assignee_agent_role
-   WHERE a.assignee_type = 'agent' AND a.status = 'assigned' AND a.deleted_on IS NULL AND a.ready_on <= now()
+   WHERE a.assignee_type = 'agent' AND a.status = 'assigned' AND a.deleted_on IS NULL AND a.ready_on <= statement_timestamp()
      AND (a.assignee_agent_role LIKE 'system.%%' OR a.assignee_agent_role = %(publisher)s
           OR (c.is_enabled AND c.max_concurrent > (
             SELECT count(*) FROM activity_leases l
@@ -27,23 +27,23 @@ WITH candidate AS (
      FOR UPDATE OF a SKIP LOCKED
    LIMIT 1),
 moved AS (
-  UPDATE activities SET status = 'in_progress', started_on = coalesce(started_on, now()), updated_on = now()
+  UPDATE activities SET status = 'in_progress', started_on = coalesce(started_on, statement_timestamp()), updated_on = statement_timestamp()
     FROM candidate WHERE activities.tenant_id = candidate.tenant_id AND activities.id = candidate.id
   RETURNING activities.id),
 lease AS (
   INSERT INTO activity_leases AS l
          (id, tenant_id, created_on, activity_id, attempt, worker, leased_on, heartbeat_on, expires_on)
-  SELECT ulid_uuid(), tenant_id, now(), id, 1, %(worker)s, now(), now(), now() + %(lease)s * interval '1 second'
+  SELECT ulid_uuid(), tenant_id, statement_timestamp(), id, 1, %(worker)s, statement_timestamp(), statement_timestamp(), statement_timestamp() + %(lease)s * interval '1 second'
     FROM candidate WHERE id IN (SELECT id FROM moved)
   ON CONFLICT (activity_id) DO UPDATE
      SET attempt = l.attempt + 1, worker = excluded.worker, leased_on = excluded.leased_on,
-         heartbeat_on = excluded.heartbeat_on, expires_on = excluded.expires_on, updated_on = now()
+         heartbeat_on = excluded.heartbeat_on, expires_on = excluded.expires_on, updated_on = statement_timestamp()
   RETURNING activity_id, attempt),
 run AS (
   INSERT INTO activity_runs
          (id, tenant_id, created_on, activity_id, adapter_type, model_id, status, error, input_tokens, output_tokens,
           cost_usd, started_on, attempt)
-  SELECT ulid_uuid(), c.tenant_id, now(), c.id, c.adapter_type, c.model_id, 'running', '', 0, 0, 0, now(), lease.attempt
+  SELECT ulid_uuid(), c.tenant_id, statement_timestamp(), c.id, c.adapter_type, c.model_id, 'running', '', 0, 0, 0, statement_timestamp(), lease.attempt
     FROM candidate c JOIN lease ON lease.activity_id = c.id WHERE c.has_model
   RETURNING id)
 SELECT c.id, c.tenant_id, c.role, lease.attempt, (SELECT id FROM run), c.adapter_type, c.model_id

@@ -8,10 +8,20 @@ from .approvals import (
     mark_opened,
     refuse_approval,
 )
+from .configuration import (
+    AgentSettings,
+    ProviderFacts,
+    add_provider,
+    edit_agent_config,
+    edit_provider,
+    edit_template,
+    models_offered,
+)
 from .context_files import edit_context_file
 from .edits import NotEditable, replace_output
 from .gates import digest_of, open_gate, refresh_gate, shown_at
 from .pipelines import (
+    NotATask,
     advance,
     cancel_activity,
     cancel_unit,
@@ -41,6 +51,14 @@ from .runs import (
 from .templates import copy_global_templates, seed_global_templates
 
 __all__ = [
+    "AgentSettings",
+    "ProviderFacts",
+    "add_provider",
+    "edit_agent_config",
+    "edit_provider",
+    "edit_template",
+    "models_offered",
+    "NotATask",
     "NotEditable",
     "edit_context_file",
     "replace_output",

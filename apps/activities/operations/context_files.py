@@ -13,7 +13,7 @@ from apps.strategy.statuses import OnboardingStatus
 
 from ..models import Activity
 from ..queries import next_version
-from .edits import replace_output
+from .edits import pending_at, replace_output
 from .gates import refresh_gate
 
 
@@ -47,6 +47,7 @@ def edit_context_file(
 
     Raises NotEditable outside of review, ApprovalStale when the text changed after it was opened.
     """
+    pending_at(gate, shown_sha256=shown_sha256)  # before anything is stored; asked again under the lock
     run = OnboardingRun.objects.get(ref_id=gate.subject_ref)
     written = gate.parent_activity.steps.get(pipeline_step="context_file")
     pointers = store(markdown, run_ref=run.ref_id, at=at)

@@ -13,6 +13,17 @@ class NotEditable(OperationRefused):
     code = "not_editable"
 
 
+def pending_at(gate: Activity, *, shown_sha256: str, lock: bool = False) -> Approval:
+    """The decision that is pending at this gate about exactly what was shown. Raises NotEditable, ApprovalStale."""
+    approvals = Approval.objects.select_for_update(of=("self",)) if lock else Approval.objects.all()
+    approval = approvals.filter(activity=gate, status=ApprovalStatus.PENDING).first()
+    if approval is None:
+        raise NotEditable
+    if approval.content_sha256 != shown_sha256:
+        raise ApprovalStale
+    return approval
+
+
 def replace_output(
     written: Activity, gate: Activity, *, pointer: str, sha256: str, version: int, shown_sha256: str
 ) -> Approval:
@@ -20,11 +31,7 @@ def replace_output(
 
     Raises NotEditable without a pending approval at the gate, ApprovalStale when the text changed after it was opened.
     """
-    approval = Approval.objects.select_for_update(of=("self",)).filter(activity=gate, status=ApprovalStatus.PENDING).first()
-    if approval is None:
-        raise NotEditable
-    if approval.content_sha256 != shown_sha256:
-        raise ApprovalStale
+    approval = pending_at(gate, shown_sha256=shown_sha256, lock=True)
     written.output_ref = pointer
     written.output_summary = {**written.output_summary, "sha256": sha256, "version": version}
     written.save(update_fields=["output_ref", "output_summary"])

@@ -7,12 +7,14 @@ from django.db import IntegrityError, transaction
 
 from apps.shared import journal, locks
 from apps.shared.actors import Actor
+from apps.shared.errors import OperationRefused
 from apps.shared.ids import new_id
 
 from ..bodies import TemplateStep
-from ..models import Activity, ActivityDependency, ActivityLease, ActivityTemplate
+from ..models import Activity, ActivityDependency, ActivityLease, ActivityTemplate, Approval
 from ..statuses import (
     ACTIVITY_MOVES,
+    APPROVAL_MOVES,
     ActivityStatus,
     ActivityType,
     AssigneeType,
@@ -24,6 +26,12 @@ from .gates import open_gate, person_for
 
 S = ActivityStatus
 SKIPPED = [S.COMPLETED, S.CANCELLED]
+
+
+class NotATask(OperationRefused):
+    """This is not a person's task: agents finish their own steps, and a gate is finished by its decision."""
+
+    code = "not_a_task"
 
 
 def spawn_unit(
@@ -203,6 +211,7 @@ def cancel_activity(activity: Activity, *, by: Actor, at: datetime) -> Activity:
     with transaction.atomic():
         unit, activity = locks.take(activity.parent_activity, activity)
         cancelled = ACTIVITY_MOVES.perform(activity, "cancel", by=by, at=at)
+        _ask_nobody([cancelled], by=by, at=at)
         if unit is not None:
             advance(unit, by=by, at=at)
         return cancelled
@@ -213,7 +222,13 @@ def cancel_unit(unit: Activity, *, by: Actor, at: datetime) -> Activity:
     with transaction.atomic():
         (unit,) = locks.take(unit)
         ACTIVITY_MOVES.perform_many(unit.steps.all(), "cancel", by=by, at=at)
+        _ask_nobody(steps_of(unit), by=by, at=at)
         return ACTIVITY_MOVES.perform(unit, "cancel", by=by, at=at)
+
+
+def _ask_nobody(gates: Sequence[Activity], *, by: Actor, at: datetime) -> None:
+    """Withdraw what these gates still ask: nobody can decide at a cancelled one."""
+    APPROVAL_MOVES.perform_many(Approval.objects.filter(activity__in=gates), "withdraw", by=by, at=at)
 
 
 def raise_task(
@@ -244,7 +259,9 @@ def raise_task(
 
 
 def finish_task(task: Activity, *, by: Actor, at: datetime) -> Activity:
-    """A person says that a task of theirs is done."""
+    """A person says that a task of theirs is done. Raises NotATask for anything else."""
+    if task.assignee_type != AssigneeType.HUMAN or task.is_approval_gate or task.parent_activity_id or task.steps.exists():
+        raise NotATask
     with transaction.atomic():
         if task.status == S.ASSIGNED:
             task = ACTIVITY_MOVES.perform(task, "start", by=by, at=at, started_on=at)

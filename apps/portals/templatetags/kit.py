@@ -69,6 +69,12 @@ def excerpt(text: str | None, length: int = 160) -> str:
 
 
 @register.filter
+def web_host(href: str | None) -> str:
+    """The host behind an address of the web; '' for anything that must not become a link."""
+    return markup.shown_host(href or "") or ""
+
+
+@register.filter
 def usd(amount: Decimal | float | int | str | None) -> str:
     """US dollars: `$1,204.50`; below one cent four digits (`$0.0042`), because a model call often costs less."""
     if amount is None or amount == "":

@@ -1,33 +1,33 @@
-"""The frame of the API: session sign-in with CSRF, strict JSON, scope, contract gate, keyset pages."""
+"""The frame of the API: session sign-in with CSRF, strict requests, scope, contract gate, keyset pages."""
 
 import contextlib
 import hashlib
-import json
+import re
 
-import orjson
-from django.conf import settings
 from django.core import signing
-from django.core.exceptions import RequestDataTooBig
-from django.http import HttpRequest
-from rest_framework import (
-    authentication,
-    exceptions,
-    parsers,
-    permissions,
-    serializers,
-    viewsets,
-)
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, QueryDict
+from django.utils.datastructures import MultiValueDict
+from rest_framework import authentication, exceptions, permissions, viewsets
 from rest_framework.response import Response
 
-from apps.shared.errors import NotFound, OperationRefused
+from apps.shared.errors import NotAllowed, NotFound, OperationRefused
 from apps.shared.ids import is_ref_id
-from apps.shared.scoping import tenant_scope
+from apps.shared.scoping import facts_of, tenant_scope
 
 from .. import queries
-from . import portal
+from ..models import Tenant
+from ..permissions import require
+from ..statuses import AppAccess
+from . import openapi, portal
+from .strict import (  # noqa: F401  (the settings name the parser here)
+    Input,
+    StrictJSONParser,
+)
 
-MAX_DEPTH = 64
 DEFAULT_LIMIT, MAX_LIMIT = 25, 100
+MAX_HEADER = 8_192
+CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class ContractRequired(OperationRefused):
@@ -37,11 +37,38 @@ class ContractRequired(OperationRefused):
     http_status = 403
 
 
+class TenantRequired(OperationRefused):
+    """Say for which client: send the header X-Tenant with the client's ref_id."""
+
+    code = "tenant_required"
+    http_status = 400
+
+
+class CsrfFailed(exceptions.PermissionDenied):
+    default_code = "csrf_failed"
+    default_detail = "Send the CSRF token of this session in the header X-CSRFToken; `GET /api/v1/me/` tells it."
+
+
+class InvalidCursor(exceptions.APIException):
+    status_code = 400
+    default_code = "invalid_cursor"
+    default_detail = "This cursor does not belong to this list."
+
+
 class SessionAuthentication(authentication.SessionAuthentication):
     """The portals' sign-in. Answers 401, not 403, to somebody who is not signed in."""
 
     def authenticate_header(self, request):
         return "Session"
+
+    def enforce_csrf(self, request):
+        """The token comes in the header; looking for it in a form would parse a body that nobody has checked."""
+        plain = request._request
+        plain._post, plain._files = QueryDict(), MultiValueDict()
+        try:
+            super().enforce_csrf(plain)
+        except exceptions.PermissionDenied as error:
+            raise CsrfFailed from error
 
 
 class SignedIn(permissions.BasePermission):
@@ -51,167 +78,155 @@ class SignedIn(permissions.BasePermission):
         return True
 
 
-class StrictJSONParser(parsers.BaseParser):
-    """UTF-8 JSON objects only: no duplicate keys, NUL, lone surrogates, NaN, or nesting beyond 64 levels; 1 MiB at most."""
-
-    media_type = "application/json"
-
-    def parse(self, stream, media_type=None, parser_context=None):
-        charset = dict(p.strip().partition("=")[::2] for p in (media_type or "").split(";")[1:]).get("charset", "utf-8")
-        if charset.strip('"').lower() not in ("utf-8", "utf8"):
-            raise exceptions.UnsupportedMediaType(media_type, "JSON comes in UTF-8.")
-        try:
-            raw = stream.read(settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1)
-        except RequestDataTooBig as error:
-            raise TooLarge from error
-        if len(raw) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
-            raise TooLarge
-        try:
-            parsed = orjson.loads(raw)
-        except orjson.JSONDecodeError as error:
-            raise exceptions.ParseError("This is not valid JSON.") from error
-        if not isinstance(parsed, dict):
-            raise exceptions.ParseError("The body must be a JSON object.")
-        _check_shape(parsed)
-        if _keys(parsed) != raw.count(b'":') and _has_duplicate_keys(raw):
-            raise exceptions.ParseError("A key occurs twice.")
-        return parsed
-
-
-class TooLarge(exceptions.APIException):
-    status_code = 413
-    default_code = "too_large"
-    default_detail = "The body may have 1 MiB at most."
-
-
-def _check_shape(value, depth: int = 1) -> None:
-    if depth > MAX_DEPTH:
-        raise exceptions.ParseError(f"The JSON is nested deeper than {MAX_DEPTH} levels.")
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            _check_shape(key, depth)
-            _check_shape(inner, depth + 1)
-    elif isinstance(value, list):
-        for inner in value:
-            _check_shape(inner, depth + 1)
-    elif isinstance(value, str) and "\x00" in value:
-        raise exceptions.ParseError("Text may not hold the NUL character.")
-    elif isinstance(value, float) and abs(value) >= 2**63:
-        raise exceptions.ParseError("A number is too large.")  # orjson reads integers beyond 64 bits as floats
-
-
-def _keys(value) -> int:
-    if isinstance(value, dict):
-        return len(value) + sum(_keys(inner) for inner in value.values())
-    return sum(_keys(inner) for inner in value) if isinstance(value, list) else 0
-
-
-def _has_duplicate_keys(raw: bytes) -> bool:
-    """The slow, exact look, taken only when the quick count disagrees (spaces before colons, colons in text)."""
-    def pairs(found):
-        if len({key for key, _ in found}) != len(found):
-            raise KeyError
-        return dict(found)
-
-    try:
-        json.loads(raw, object_pairs_hook=pairs)
-    except KeyError:
-        return True
-    return False
-
-
-class Input(serializers.Serializer):
-    """What a request may say: unknown fields are refused, and types are not coerced."""
-
-    def to_internal_value(self, data):
-        if unknown := set(data) - set(self.fields):
-            raise serializers.ValidationError({name: ["Unknown field."] for name in sorted(unknown)})
-        return super().to_internal_value(data)
-
-
-class StrictChar(serializers.CharField):
-    """Text as text: a number or a boolean is not turned into it."""
-
-    def to_internal_value(self, data):
-        if not isinstance(data, str):
-            self.fail("invalid")
-        return super().to_internal_value(data)
-
-
 class TenantViewSet(viewsets.GenericViewSet):
     """Scope, contract gate, keyset page and problem+json; nothing else.
 
     Client people work in their own tenant. Staff choose one with `X-Tenant: <ref_id>`; without it they read over all
-    their clients.
+    their clients, and an action on a row is for the client whose row it is.
     """
 
+    schema = openapi.Schema()
+    http_method_names = ["get", "head", "post", "patch"]
     lookup_field = "ref_id"
     lookup_value_regex = "[^/]+"
+    model: type[Model]
+    list_needs = ""  # the permission for lists
     open_before_contract = False
     filter_fields: tuple[str, ...] = ()  # exact filters offered; anything else is 400
+    ref_filters: dict[str, str] = {}  # the same for ref_ids of other records: name -> lookup
+    paged_actions: tuple[str, ...] = ("list",)
 
     def dispatch(self, request, *args, **kwargs):
         with contextlib.ExitStack() as self.frame:
-            return portal.repeated(lambda: super(TenantViewSet, self).dispatch(request, *args, **kwargs))
+            return super().dispatch(request, *args, **kwargs)
 
     def initial(self, request, *args, **kwargs):
-        request.at, request.request_id = request._request.at, request._request.request_id
+        _check_charset(request)  # before the query, which Django would read in whatever charset the body claims
+        self.perform_authentication(request)
+        self.check_permissions(request)
+        _check_headers(request)
+        _check_content_type(request)
+        self._check_query(request)
         super().initial(request, *args, **kwargs)
         request.actor = portal.actor_of(_plain(request))
-        tenants = queries.tenants_of(request.user)
-        wanted = request.headers.get("X-Tenant")
-        if wanted is not None:
-            if request.user.tenant_id is not None:
-                raise exceptions.ParseError("X-Tenant is for platform staff.")
+        request.tenants = self._tenants(request)
+        self.frame.enter_context(tenant_scope(*(tenant.facts for tenant in request.tenants)))
+        self._repeat_on_deadlock(request.method.lower())
+
+    def _check_query(self, request) -> None:
+        offered = {"limit", "cursor"} if self.action in self.paged_actions else set()
+        if self.action == "list":
+            offered |= {*self.filter_fields, *self.ref_filters}
+        errors = {name[:100]: ["Unknown parameter."] for name in sorted(set(request.query_params) - offered)[:20]}
+        errors |= {name: ["Given twice."] for name in offered if len(request.query_params.getlist(name)) > 1}
+        if errors:
+            raise exceptions.ValidationError(errors)
+
+    def _tenants(self, request) -> list[Tenant]:
+        """Whom the request is for. Raises NotFound for a client that is not the person's to choose."""
+        user, wanted = request.user, request.headers.get("X-Tenant")
+        tenants = queries.tenants_of(user)
+        if user.tenant_id is None:
+            if AppAccess.DM_PORTAL not in user.app_access:
+                raise NotAllowed("Your account has no access to the clients' work.")
+            if wanted is None:
+                return tenants
             tenants = [tenant for tenant in tenants if tenant.ref_id == wanted]
             if not tenants:
                 raise NotFound
-        if request.user.tenant_id is not None:
-            (tenant,) = tenants
-            if not tenant.is_open:
-                raise exceptions.PermissionDenied(f"The account is {tenant.get_status_display().lower()}.")
-            if tenant.contract_accepted_on is None and not self.open_before_contract:
-                raise ContractRequired
-        request.tenants = tenants
-        self.frame.enter_context(tenant_scope(*(tenant.facts for tenant in tenants)))
+            return tenants
+        if wanted is not None:
+            raise exceptions.ParseError("X-Tenant is for platform staff.")
+        if AppAccess.DASHBOARD not in user.app_access:
+            raise NotAllowed("Your account has no access to the dashboard.")
+        (tenant,) = tenants
+        if not tenant.is_open:
+            raise NotAllowed(f"The account is {tenant.get_status_display().lower()}.")
+        if tenant.contract_accepted_on is None and not self.open_before_contract:
+            raise ContractRequired
+        return tenants
 
-    def read(self, input_class: type[Input]) -> dict:
-        wanted = input_class(data=self.request.data)
+    def _repeat_on_deadlock(self, method: str) -> None:
+        """DRF makes an answer of whatever a handler raises, so the handler itself is what is repeated."""
+        if handler := getattr(self, method, None):
+            setattr(self, method, lambda *args, **kwargs: portal.repeated(lambda: handler(*args, **kwargs)))
+
+    def one_tenant(self) -> Tenant:
+        """The client the request is for, where it has to be one. Raises TenantRequired."""
+        if len(self.request.tenants) != 1:
+            raise TenantRequired
+        return self.request.tenants[0]
+
+    def work_for(self, row) -> None:
+        """From here on the row's own client is the only one in scope, however many the person may see."""
+        self.frame.enter_context(tenant_scope(facts_of(row.tenant_id)))
+
+    def get_queryset(self) -> QuerySet:
+        return self.model.objects.all()
+
+    def read(self, input_class: type[Input], **context) -> dict:
+        wanted = input_class(data=self.request.data, context={"at": self.request.at, **context})
         wanted.is_valid(raise_exception=True)
         return wanted.validated_data
 
-    def answer(self, row, *, status: int = 200) -> Response:
-        return Response({"data": self.get_serializer(row).data}, status=status)
+    def answer(self, row, serializer_class=None, *, status: int = 200, headers: dict | None = None) -> Response:
+        serializer_class = serializer_class or self.get_serializer_class()
+        data = serializer_class(row, context=self.get_serializer_context()).data
+        return Response({"data": data}, status=status, headers=headers)
 
-    def page(self, rows) -> Response:
+    def list(self, request, *args, **kwargs) -> Response:
+        require(request.actor, self.list_needs)
+        return self.page(self.get_queryset().filter(**self._filters(request.query_params)))
+
+    def _filters(self, params: QueryDict) -> dict[str, str]:
+        wanted, errors = {}, {}
+        for name in self.filter_fields:
+            if name in params:
+                choices = self.model._meta.get_field(name).choices
+                if "\x00" in params[name] or (choices and params[name] not in dict(choices)):
+                    errors[name] = ["Unknown value."]
+                wanted[name] = params[name]
+        for name, lookup in self.ref_filters.items():
+            if name in params:
+                if not is_ref_id(params[name]):
+                    errors[name] = ["A ref_id has 26 characters."]
+                wanted[lookup] = params[name]
+        if errors:
+            raise exceptions.ValidationError(errors)
+        return wanted
+
+    def page(self, rows: QuerySet, serializer_class=None) -> Response:
         """One keyset page in order of ref_id; see `Cursor`."""
         params = self.request.query_params
-        offered = {"limit", "cursor", *self.filter_fields}
-        if unknown := set(params) - offered:
-            raise exceptions.ValidationError({name: ["Unknown filter."] for name in sorted(unknown)})
-        filters = {name: params[name] for name in self.filter_fields if name in params}
-        for name, value in filters.items():
-            choices = rows.model._meta.get_field(name).choices
-            if "\x00" in value or (choices and value not in dict(choices)):
-                raise exceptions.ValidationError({name: ["Unknown value."]})
-        limit = _limit(params.get("limit"))
-        cursor = Cursor(self, filters)
-        rows = rows.filter(**filters).order_by("ref_id")
+        limit, cursor = _limit(params.get("limit")), Cursor(self.request)
+        rows = rows.order_by("ref_id")
         if "cursor" in params:
             rows = rows.filter(ref_id__gt=cursor.read(params["cursor"]))
         found = list(rows[: limit + 1])
         more = cursor.write(found[limit - 1].ref_id) if len(found) > limit else None
-        data = self.get_serializer(found[:limit], many=True).data
+        serializer_class = serializer_class or self.get_serializer_class()
+        data = serializer_class(found[:limit], many=True, context=self.get_serializer_context()).data
         return Response({"data": data, "pagination": {"next_cursor": more, "limit": limit}})
 
-    def list(self, request, *args, **kwargs) -> Response:
-        return self.page(self.get_queryset())
 
-    def ref(self) -> str:
-        ref_id = self.kwargs["ref_id"]
-        if not is_ref_id(ref_id):
-            raise NotFound
-        return ref_id
+def _check_charset(request) -> None:
+    if request._request.content_params.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
+        raise exceptions.UnsupportedMediaType("", "JSON comes in UTF-8.")
+
+
+def _check_content_type(request) -> None:
+    """A body says that it is JSON; an action without a body may say nothing."""
+    if request.method in ("GET", "HEAD"):
+        return
+    stated = request._request.content_type
+    if stated.lower() != "application/json" and (stated or request.META.get("CONTENT_LENGTH") not in (None, "", "0")):
+        raise exceptions.UnsupportedMediaType("", "Send JSON: Content-Type: application/json.")
+
+
+def _check_headers(request) -> None:
+    for name, value in request.headers.items():
+        if len(value) > MAX_HEADER or CONTROL.search(value):
+            raise exceptions.ParseError(f"The header {name} is too long or holds control characters.")
 
 
 def _plain(request) -> HttpRequest:
@@ -226,15 +241,16 @@ def _limit(text: str | None) -> int:
         return DEFAULT_LIMIT
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MAX_LIMIT):
         raise exceptions.ValidationError({"limit": [f"A number from 1 to {MAX_LIMIT}."]})
-    return int(text)
+    return int(text[:9])
 
 
 class Cursor:
-    """Where a page ended: signed, and bound to endpoint, person, tenants and filters."""
+    """Where a page ended: signed, and bound to list, person, tenants and filters."""
 
-    def __init__(self, view: TenantViewSet, filters: dict):
-        tenants = ",".join(sorted(tenant.ref_id for tenant in view.request.tenants))
-        about = "|".join([type(view).__name__, view.request.user.ref_id, tenants, repr(sorted(filters.items()))])
+    def __init__(self, request):
+        tenants = ",".join(sorted(tenant.ref_id for tenant in request.tenants))
+        filters = sorted((name, value) for name, value in request.query_params.items() if name not in ("cursor", "limit"))
+        about = repr([request.path, request.user.ref_id, tenants, filters])
         self.signer = signing.Signer(salt="cursor:" + hashlib.sha256(about.encode()).hexdigest())
 
     def write(self, ref_id: str) -> str:
@@ -245,10 +261,3 @@ class Cursor:
             return self.signer.unsign(text)
         except signing.BadSignature as error:
             raise InvalidCursor from error
-
-
-class InvalidCursor(exceptions.APIException):
-    status_code = 400
-    default_code = "invalid_cursor"
-    default_detail = "This cursor does not belong to this list."
-

@@ -9,8 +9,11 @@ that one only, and the view gets `request.tenant` instead of the slug.
 """
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.db import OperationalError, connection
@@ -22,6 +25,7 @@ from django.http import (
     HttpResponseRedirect,
 )
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from apps.shared.actors import Actor
@@ -29,7 +33,7 @@ from apps.shared.errors import NotAllowed, NotFound, OperationRefused
 from apps.shared.scoping import tenant_scope
 
 from .. import queries
-from ..models import Tenant
+from ..models import Tenant, User
 from ..statuses import STAFF_ROLES, AppAccess
 from .middleware import address_of
 
@@ -96,7 +100,7 @@ def _frame(enter: Callable, methods: Sequence[str]):
                     if not inside:
                         raise NotFound
                     request.tenant = inside[0]
-                with tenant_scope(*(tenant.facts for tenant in inside)):
+                with tenant_scope(*(tenant.facts for tenant in inside)), timezone.override(zone_of(request.user, inside)):
                     return repeated(lambda: view(request, *args, **kwargs))
             except NotFound as error:
                 raise Http404 from error
@@ -106,6 +110,18 @@ def _frame(enter: Callable, methods: Sequence[str]):
         return framed
 
     return decorate
+
+
+def zone_of(user: User, inside: Sequence[Tenant]) -> ZoneInfo:
+    """The zone in which a person reads times: their own, else that of the one client they look at."""
+    return ZoneInfo(user.timezone or (inside[0].timezone if len(inside) == 1 else settings.TIME_ZONE))
+
+
+@contextmanager
+def all_clients(request: HttpRequest) -> Iterator[None]:
+    """Read over every client of this person on a page of one: the count in the rail, the queue beside a decision."""
+    with tenant_scope(*(tenant.facts for tenant in request.tenants)):
+        yield
 
 
 def repeated(call: Callable):

@@ -2,9 +2,9 @@
 
 import orjson
 import structlog
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import BadRequest, PermissionDenied, SuspiciousOperation
 from django.db import DataError, InterfaceError, OperationalError
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, UnreadablePostError
 from rest_framework import exceptions
 
 from apps.shared.errors import InvalidInput, OperationRefused
@@ -22,6 +22,7 @@ TITLES = {
     412: "Changed meanwhile",
     413: "Too large",
     415: "Unsupported content type",
+    428: "Precondition required",
     429: "Too many requests",
     500: "Something went wrong",
     503: "Unavailable at the moment",
@@ -52,6 +53,8 @@ def handle(error: Exception, context: dict) -> HttpResponse:
     if isinstance(error, InvalidInput):
         return response(request, 400, error.code, "Some fields need another value.", errors=error.errors)
     if isinstance(error, OperationRefused):
+        if error.http_status == 500:
+            log.error("api.failed", exc_info=error)
         headers = {"Retry-After": "60"} if error.http_status == 503 else None
         return response(request, error.http_status, error.code, error.detail, headers=headers)
     if isinstance(error, Http404):
@@ -65,7 +68,10 @@ def handle(error: Exception, context: dict) -> HttpResponse:
         wait = str(int(error.wait or 60))
         return response(request, 429, "too_many_requests", "Wait before asking again.", headers={"Retry-After": wait})
     if isinstance(error, exceptions.APIException):
-        return response(request, error.status_code, str(error.default_code), str(error.detail))
+        headers = {"WWW-Authenticate": error.auth_header} if hasattr(error, "auth_header") else None
+        return response(request, error.status_code, str(error.default_code), str(error.detail), headers=headers)
+    if isinstance(error, (SuspiciousOperation, BadRequest, UnreadablePostError)):
+        return response(request, 400, "bad_request", "This request cannot be read.")
     if isinstance(error, DataError):
         return response(request, 400, "invalid_input", "A value is outside what can be stored.")
     log.error("api.failed", exc_info=error)

@@ -217,7 +217,7 @@ def summary_of(answer: egress.Answer, connection: Connection) -> dict[str, Any]:
         said = {name: body.get(name) for name in ("code", "message", "id", "link")}
     else:
         said = {"message": answer.body[:MAX_SUMMARY_TEXT].decode("utf-8", "replace")}
-    kept = {name: printable(item) for name, item in said.items() if isinstance(item, str) and item}
+    kept: dict[str, Any] = {name: printable(item) for name, item in said.items() if isinstance(item, str) and item}
     if isinstance(said.get("id"), int):
         kept["id"] = said["id"]
     pair = f"{connection.username}:{connection.secret}"

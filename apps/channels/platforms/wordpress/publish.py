@@ -75,8 +75,9 @@ def publish(
             send_by=deadline_monotonic,
         )
     except egress.EgressError as error:
-        fault = fault_of(error)
-        return Unknown(error.cause, fault.summary) if error.request_left else _refused(fault)
+        if error.request_left:
+            return Unknown(error.cause, fault_of(error).summary)
+        return _refused(fault_of(error))
     return _outcome(site, publication, answer)
 
 
@@ -141,7 +142,7 @@ def find_existing(connection: Connection, *, marker: str, slug: str) -> Found | 
     variants = ",".join(f"{slug}-{number}" for number in range(2, MAX_SLUG_NUMBER + 1))
     try:
         site = find_site(connection)
-        questions = [{"slug": slug}, {"slug": variants}]
+        questions: list[dict[str, Any]] = [{"slug": slug}, {"slug": variants}]
         questions += [{"orderby": "id", "order": "desc", "page": page} for page in range(1, RECENT_PAGES + 1)]
         for question in questions:
             posts = _posts(site, question)

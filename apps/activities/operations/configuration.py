@@ -1,0 +1,127 @@
+"""What a super admin sets up: the steps of global templates, agents of a client, and model providers."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from pydantic import TypeAdapter, ValidationError
+
+from apps.shared import journal
+from apps.shared.actors import Actor
+from apps.shared.edits import edit
+from apps.shared.errors import InvalidInput, NotAllowed
+
+from ..bodies import TemplateStep, validate_steps
+from ..engine.pricing import ModelUnpriced, price_of
+from ..models import ActivityTemplate, AgentConfig, LlmProvider
+
+STEPS = TypeAdapter(list[TemplateStep])
+PROBLEMS_SHOWN = 10
+
+
+def edit_template(
+    template: ActivityTemplate, *, name: str, steps: Any, by: Actor, at: datetime, seen_on: datetime | None
+) -> ActivityTemplate:
+    """Give a global template other steps and the next version. Copies that clients own stay as they are.
+
+    Raises InvalidInput with a sentence per problem, NotAllowed for a client's own copy, EditedMeanwhile.
+    """
+    if template.tenant_id is not None:
+        raise NotAllowed("This is a client's own copy. Change the global template; new clients receive it.")
+    changes = {"name": name, "steps": [step.model_dump(mode="json") for step in _checked(steps)]}
+    if all(getattr(template, field) == value for field, value in changes.items()):
+        return template
+    return edit(template, "template.edited", {**changes, "version": template.version + 1}, by=by, at=at, seen_on=seen_on)
+
+
+def _checked(steps: Any) -> list[TemplateStep]:
+    try:
+        parsed = STEPS.validate_python(steps)
+    except ValidationError as error:
+        problems = [f"{'.'.join(map(str, e['loc'])) or 'steps'}: {e['msg']}." for e in error.errors()]
+    else:
+        problems = validate_steps(parsed)
+    if problems:
+        raise InvalidInput({"steps": problems[:PROBLEMS_SHOWN]})
+    return parsed
+
+
+@dataclass(frozen=True)
+class AgentSettings:
+    """How an agent role works for a client."""
+
+    is_enabled: bool
+    model_id: str
+    max_concurrent: int
+    timeout_ms: int
+    max_cost_usd_per_activity: Decimal
+    escalation_after_failures: int
+    monthly_cap_usd: Decimal | None
+
+
+def edit_agent_config(
+    config: AgentConfig, wanted: AgentSettings, *, by: Actor, at: datetime, seen_on: datetime | None
+) -> AgentConfig:
+    """Runs that begin after this obey it. Raises InvalidInput for a model no provider offers or no price is known of."""
+    if wanted.model_id != config.model_id:
+        if wanted.model_id not in models_offered(config.adapter_type):
+            raise InvalidInput({"model_id": ["No enabled provider offers this model."]})
+        try:
+            price_of(config.adapter_type, wanted.model_id)
+        except ModelUnpriced as error:
+            raise InvalidInput({"model_id": [error.detail]}) from error
+    return edit(config, "agent_config.edited", asdict(wanted), by=by, at=at, seen_on=seen_on)
+
+
+def models_offered(adapter_type: str) -> list[str]:
+    """Ids of all models that enabled providers of this adapter list."""
+    listed = LlmProvider.objects.filter(adapter_type=adapter_type, is_enabled=True).values_list("models", flat=True)
+    return sorted({model["model_id"] for models in listed for model in models})
+
+
+@dataclass(frozen=True)
+class ProviderFacts:
+    """A model service. `models` is [{"model_id": …, "context_tokens": …}]."""
+
+    name: str
+    base_url: str | None
+    is_enabled: bool
+    is_local: bool
+    models: list[dict[str, Any]]
+
+
+def add_provider(wanted: ProviderFacts, *, adapter_type: str, api_key: str, by: Actor, at: datetime) -> LlmProvider:
+    """Keep a model service; the key is sealed. Raises InvalidInput when the name is taken."""
+    provider = LlmProvider(
+        **asdict(wanted), adapter_type=adapter_type, api_key=api_key or None, created_by=by.user, created_on=at
+    )
+    try:
+        with transaction.atomic():
+            provider.save()
+            journal.record("provider.added", provider, by=by, at=at, after={**asdict(wanted), "adapter_type": adapter_type})
+    except IntegrityError as error:
+        raise InvalidInput({"name": ["Another provider has this name."]}) from error
+    return provider
+
+
+def edit_provider(
+    provider: LlmProvider,
+    wanted: ProviderFacts,
+    *,
+    api_key: str,
+    forget_key: bool,
+    by: Actor,
+    at: datetime,
+    seen_on: datetime | None,
+) -> LlmProvider:
+    """Change a model service; an empty key keeps the stored one, `forget_key` removes it. Raises InvalidInput."""
+    changes: dict[str, Any] = asdict(wanted)
+    if api_key or forget_key:
+        changes["api_key"] = api_key or None
+    try:
+        with transaction.atomic():
+            return edit(provider, "provider.edited", changes, by=by, at=at, seen_on=seen_on)
+    except IntegrityError as error:
+        raise InvalidInput({"name": ["Another provider has this name."]}) from error

@@ -1,0 +1,105 @@
+"""How Manage looks and what its rail offers; `settings/base.py` takes it in."""
+
+from django.templatetags.static import static
+from django.urls import reverse_lazy
+
+
+def _page(title: str, icon: str, model: str) -> dict:
+    return {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{model}_changelist")}
+
+
+UNFOLD = {
+    "SITE_TITLE": "Leadmetrics Manage",
+    "SITE_HEADER": "Leadmetrics",
+    "SITE_SUBHEADER": "Manage",
+    "SITE_SYMBOL": "monitoring",
+    "SITE_URL": "/",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("icons/favicon.svg")}],
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+    "BORDER_RADIUS": None,
+    "STYLES": [lambda request: static("css/manage.css")],
+    "DASHBOARD_CALLBACK": "apps.portals.manage.home.context",
+    "ACCOUNT": {
+        "navigation": [
+            {"title": "DM Portal", "link": "/dm/"},
+            {"title": "Change password", "link": reverse_lazy("account_change_password")},
+            {"title": "Two-step sign-in", "link": reverse_lazy("mfa_index")},
+        ]
+    },
+    "SIDEBAR": {
+        "show_search": True,
+        "command_search": True,
+        "show_all_applications": False,
+        "navigation": [
+            {"title": "", "items": [{"title": "Needs you", "icon": "inbox", "link": reverse_lazy("admin:index")}]},
+            {
+                "title": "Clients",
+                "items": [
+                    _page("Clients", "apartment", "tenants_tenant"),
+                    _page("Contracts", "contract", "tenants_contract"),
+                    _page("Onboarding", "travel_explore", "strategy_onboardingrun"),
+                    _page("Strategies", "flag", "strategy_strategy"),
+                    _page("Goals", "target", "strategy_goal"),
+                    _page("Deliverables", "inventory_2", "strategy_deliverable"),
+                    _page("Periods", "calendar_month", "strategy_deliverableperiod"),
+                ],
+            },
+            {
+                "title": "People",
+                "items": [
+                    _page("Users", "group", "tenants_user"),
+                    _page("Assignments", "assignment_ind", "tenants_tenantassignment"),
+                    _page("Invitations", "mail", "tenants_invitation"),
+                ],
+            },
+            {
+                "title": "Work",
+                "items": [
+                    _page("Activities", "task_alt", "activities_activity"),
+                    _page("Runs", "play_circle", "activities_activityrun"),
+                    _page("Leases", "lock_clock", "activities_activitylease"),
+                    _page("Approvals", "approval", "activities_approval"),
+                ],
+            },
+            {
+                "title": "Content",
+                "items": [
+                    _page("Blog requests", "lightbulb", "content_blogrequest"),
+                    _page("Blog posts", "article", "content_blogpost"),
+                ],
+            },
+            {
+                "title": "Channels",
+                "items": [
+                    _page("Channels", "hub", "channels_channel"),
+                    _page("Publish attempts", "publish", "channels_publishattempt"),
+                ],
+            },
+            {
+                "title": "Set-up",
+                "items": [
+                    _page("Activity templates", "account_tree", "activities_activitytemplate"),
+                    _page("Recurring tasks", "event_repeat", "activities_recurringtasktemplate"),
+                    _page("Agent settings", "smart_toy", "activities_agentconfig"),
+                    _page("Model providers", "dns", "activities_llmprovider"),
+                ],
+            },
+            {
+                "title": "Money",
+                "items": [
+                    _page("Model calls", "receipt_long", "activities_llmcall"),
+                    _page("Spend counters", "speed", "billing_spendcounter"),
+                    _page("Reservations", "savings", "billing_spendreservation"),
+                ],
+            },
+            {
+                "title": "Operations",
+                "items": [
+                    _page("Journal", "history", "shared_journalentry"),
+                    _page("Deliveries", "outbox", "shared_journaldelivery"),
+                ],
+            },
+        ],
+    },
+}

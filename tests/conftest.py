@@ -1,0 +1,173 @@
+"""Shared fixtures; tests/README.md explains them."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from django.conf import settings as django_settings
+from django.db import connections
+from django.test import Client
+
+from apps.activities.engine import worker
+from apps.shared import journal
+from apps.shared.actors import Actor
+from apps.shared.scoping import tenant_scope
+from apps.storage import clients
+from apps.tenants.models import Tenant, User
+from sandbox import server as sandbox_server
+from tests import databases
+from tests import world as worlds
+
+
+@pytest.fixture(scope="session")
+def running_sandbox():
+    journal.reactions.bell = lambda name: None  # tests pull the bells by hand: run_world()
+    running = sandbox_server.start(port=0, smtp_port=0, pace=0.0)
+    host = running.url.removeprefix("http://")
+    django_settings.EGRESS_ALLOW_HOSTS = [host]
+    django_settings.ANTHROPIC_BASE_URL = f"{running.url}/anthropic"
+    django_settings.ANTHROPIC_API_KEY = "rehearsal"
+    django_settings.WORDPRESS_BASE_URL = f"{running.url}/wordpress/acme"
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def template_database(running_sandbox, django_db_blocker) -> Iterator[str]:
+    """The name of the template; this worker's copy is in use from here on."""
+    worker_name = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    with django_db_blocker.unblock():
+        template, mine = databases.template_and_copy(worker_name, sandbox_url=running_sandbox.url)
+        databases.use(mine)
+    yield template
+    worker.stop_heartbeat()
+    clients.close()
+    with django_db_blocker.unblock():
+        connections.close_all()
+        databases.drop(mine)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(template_database):
+    """pytest-django would make a database as the product's own user, who may not."""
+
+
+@pytest.fixture
+def own_database(template_database, django_db_blocker) -> Iterator[str]:
+    """A copy of the template for tests that commit: races, kills, planted faults. Dropped afterwards."""
+    name = f"{template_database}_own_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_{os.getpid()}"
+    former = connections["default"].settings_dict["NAME"]
+    with django_db_blocker.unblock():
+        worker.stop_heartbeat()
+        databases.copy(template_database, name)
+        databases.use(name)
+        try:
+            yield name
+        finally:
+            worker.stop_heartbeat()
+            connections.close_all()
+            databases.use(former)
+            databases.drop(name)
+
+
+@pytest.fixture
+def sandbox(running_sandbox):
+    """The rehearsal world; whatever it recorded or was told to fail is forgotten afterwards."""
+    running_sandbox.world.reset()
+    yield running_sandbox
+    running_sandbox.world.reset()
+
+
+class Person:
+    """Somebody with a browser: signed in on first use."""
+
+    def __init__(self, user: User):
+        self.user = user
+        self.client = Client(raise_request_exception=True)
+        self.client.force_login(user)
+
+    @property
+    def actor(self) -> Actor:
+        return Actor.human(self.user, ip="127.0.0.1", user_agent="tests")
+
+    def get(self, path: str, data=None, **headers):
+        return with_text(self.client.get(path, data, headers=headers))
+
+    def post(self, path: str, data=None, **headers):
+        return with_text(self.client.post(path, data or {}, headers=headers))
+
+    def send(self, method: str, path: str, body=None, **headers):
+        """A JSON request of the API."""
+        return with_text(self.client.generic(method, path, body if isinstance(body, (bytes, str)) else _json(body), content_type="application/json", headers=headers))
+
+
+def _json(body) -> str:
+    return "" if body is None else json.dumps(body)
+
+
+def with_text(response):
+    response.text = response.content.decode() if not response.streaming else ""
+    return response
+
+
+class World:
+    """The clients of the template database, by stage."""
+
+    def tenant(self, stage: str) -> Tenant:
+        return Tenant.objects.get(slug=stage if stage == "rival" else f"acme-{stage}")
+
+    @contextmanager
+    def at(self, stage: str) -> Iterator[Tenant]:
+        tenant = self.tenant(stage)
+        with tenant_scope(tenant.facts):
+            yield tenant
+
+    def alice(self, stage: str) -> Person:
+        return Person(User.objects.get(email=f"alice@{self.tenant(stage).slug}.test"))
+
+    def mark(self, stage: str) -> Person:
+        return Person(User.objects.get(email=f"mark@{self.tenant(stage).slug}.test"))
+
+
+@pytest.fixture
+def world(db) -> World:
+    return World()
+
+
+@pytest.fixture
+def run_world(sandbox):
+    return worlds.run_world
+
+
+@pytest.fixture
+def sam(db) -> Person:
+    return Person(User.objects.get(email="sam@leadmetrics.test"))
+
+
+@pytest.fixture
+def rita(db) -> Person:
+    return Person(User.objects.get(email="rita@leadmetrics.test"))
+
+
+@pytest.fixture
+def acme(world) -> Iterator[Tenant]:
+    """The client whose two drafts wait for the reviewer, in scope."""
+    with world.at("drafts") as tenant:
+        yield tenant
+
+
+@pytest.fixture
+def alice(world) -> Person:
+    return world.alice("drafts")
+
+
+@pytest.fixture
+def mark(world) -> Person:
+    return world.mark("drafts")
+
+
+@pytest.fixture
+def mallory(world) -> Person:
+    return world.alice("rival")
