@@ -12,14 +12,23 @@ class ConfigConfig(AppConfig):
         import apps.activities.tasks
         import apps.tenants.tasks  # noqa: F401  (consumers register themselves)
         from apps.activities import registry
+        from apps.shared import schema_rules
         from apps.shared.journal import reactions as journal_reactions
 
-        from . import agents, celery, gates, reactions
+        from . import agents, celery, gates, integrity, reactions, schema
 
         registry.GATES.update(gates.GATES)
         registry.AGENTS.update(agents.AGENTS)
         registry.PUBLISHABLE.update(agents.PUBLISHABLE)
         registry.SYSTEM_JOBS.update(agents.SYSTEM_JOBS)
+        registry.POINTERS.extend(integrity.POINTERS)
+        registry.IS_REFERENCED.update(integrity.IS_REFERENCED)
+        registry.INTEGRITY_RULES.extend(integrity.RULES)
+        schema_rules.demands.nullable_tenant.update(schema.NULLABLE_TENANT)
+        schema_rules.demands.without_tenant.update(schema.WITHOUT_TENANT)
+        schema_rules.demands.third_party = schema.THIRD_PARTY
+        schema_rules.demands.indexes.extend(schema.INDEXES)
+        schema_rules.demands.functions.update(schema.FUNCTIONS)
         journal_reactions.together.update(reactions.TOGETHER)
         journal_reactions.after.update(reactions.AFTER)
         journal_reactions.always.extend(reactions.ALWAYS)

@@ -14,6 +14,9 @@ from django.db import connections
 from psycopg import sql
 from pymongo import MongoClient
 
+from apps.activities.engine import worker
+from tests import world
+
 ROOT = Path(__file__).resolve().parents[1]
 PREFIX = "lmtest"
 LOCK = 0x7E57
@@ -88,8 +91,6 @@ def template_and_copy(worker: str, *, sandbox_url: str) -> tuple[str, str]:
 
 
 def _make(db, template: str, *, sandbox_url: str) -> None:
-    from tests import world
-
     making = f"{template}_making"
     db.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(making)))
     db.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(making)))
@@ -99,6 +100,7 @@ def _make(db, template: str, *, sandbox_url: str) -> None:
     call_command("migrate", verbosity=0)
     call_command("bootstrap", stdout=io.StringIO())
     world.populate(sandbox_url)
+    worker.stop_heartbeat()
     for alias in ("default", "migrator"):
         connections[alias].close()
     db.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(making), sql.Identifier(template)))

@@ -85,3 +85,8 @@ GATES: dict[str, Gate] = {}
 AGENTS: dict[str, AgentRole] = {}
 PUBLISHABLE: dict[str, Publishable] = {}
 SYSTEM_JOBS: dict[str, Callable[..., dict]] = {}
+
+# What `verify_integrity` and the sweep of orphans look at; see config/integrity.py.
+POINTERS: list = []
+IS_REFERENCED: dict[type, Callable[[list], set[str]]] = {}
+INTEGRITY_RULES: list[tuple[str, str]] = []

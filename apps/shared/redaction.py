@@ -30,6 +30,7 @@ SHAPES = (
         r"(\s{0,4}[=:]\s{0,4})(?:\"[^\"]*\"|'[^']*'|[^\s&,;}\"']+)"
     ),
     re.compile(r"\b([a-z][a-z0-9+.-]{0,15})(://)[^/\s:@]{0,256}:[^/\s@]{1,256}@"),
+    re.compile(r"(/(?:invitation|password/reset/key))(/)[^/\s\"'?]{8,512}"),  # links that let somebody in
     re.compile(r"\b(sk|pk|rk|xox[abp]|gh[pousr])([-_])[A-Za-z0-9_-]{12,}"),
 )
 

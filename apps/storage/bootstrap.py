@@ -33,30 +33,35 @@ def mongodb() -> list[str]:
     return done
 
 
-def _roles_and_users(client: MongoClient) -> None:
+def privileges() -> dict[str, list[dict]]:
+    """What each of the product's three users may do, by the URL it signs in with; nothing else."""
+
     def on(collection: str, actions: list[str]) -> dict:
         return {"resource": {"db": "", "collection": collection}, "actions": actions}
 
     audit = AuditLog.collection
-    wanted = {
+    return {
         settings.MONGO_URL: [on(m.collection, READ_WRITE) for m in COLLECTIONS if m.collection != audit],
         settings.MONGO_AUDIT_URL: [on(audit, ["insert"])],
         settings.MONGO_AUDIT_READ_URL: [on(audit, ["find"])],
     }
+
+
+def _roles_and_users(client: MongoClient) -> None:
     admin = client.admin
-    for url, privileges in wanted.items():
+    for url, rights in privileges().items():
         parts = urlsplit(url)
         user, password = unquote(parts.username or ""), unquote(parts.password or "")
         role = f"leadmetrics_{user}"
         verb = "updateRole" if admin.command("rolesInfo", role)["roles"] else "createRole"
-        admin.command(verb, role, privileges=privileges, roles=[])
+        admin.command(verb, role, privileges=rights, roles=[])
         verb = "updateUser" if admin.command("usersInfo", user)["users"] else "createUser"
         admin.command(verb, user, pwd=password, roles=[{"role": role, "db": "admin"}])
 
 
-def s3() -> list[str]:
-    """Both buckets, versioning, and Object Lock on the contracts; needs the admin identity."""
-    client = boto3.client(
+def s3_client():
+    """A client of the admin identity."""
+    return boto3.client(
         "s3",
         endpoint_url=settings.S3_ENDPOINT,
         region_name=settings.S3_REGION,
@@ -64,6 +69,11 @@ def s3() -> list[str]:
         aws_secret_access_key=settings.S3_ADMIN_SECRET_KEY,
         config=Config(signature_version="s3v4", s3={"addressing_style": "path"}),
     )
+
+
+def s3() -> list[str]:
+    """Both buckets, versioning, and Object Lock on the contracts; needs the admin identity."""
+    client = s3_client()
     made = []
     for bucket, locked in ((settings.S3_BUCKET, False), (settings.S3_CONTRACTS_BUCKET, True)):
         try:

@@ -17,7 +17,7 @@ def strategy_for(actor: Actor, ref_id: str, *, to: str) -> Strategy:
 
 
 def onboarding_run_for(actor: Actor, ref_id: str, *, to: str) -> OnboardingRun:
-    """`to`: "edit" for the context file."""
+    """`to`: "read" or "edit", both for the context file."""
     require(actor, f"context_file.{to}")
     run = OnboardingRun.objects.filter(ref_id=ref_id).first() if is_ref_id(ref_id) else None
     if run is None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from apps import storage
+from apps import storage
 from apps.shared.errors import NotFound
 
 from .models import Deliverable, DeliverablePeriod, Goal, OnboardingRun, Strategy
@@ -47,6 +48,37 @@ def strategy_shown(strategy: Strategy) -> dict:
 def onboarding_shown(run: OnboardingRun) -> dict:
     """What the reviewer decides on: this run's context file, by its pointer; the text is bound by its own digest."""
     return {"onboarding_run": run.ref_id, "context_file_id": run.context_file_id}
+
+
+def context_file_of(run: OnboardingRun) -> str | None:
+    """The text of the run's context file; None until it is written. Raises StorageUnavailable."""
+    return storage.document(storage.Skill, run.context_file_id).body if run.context_file_id else None
+
+
+@dataclass(frozen=True)
+class Narrative:
+    """The long text of a strategy, and the same as a file to fetch within a quarter of an hour."""
+
+    text: str
+    url: str
+
+
+def narrative_of(strategy: Strategy) -> Narrative | None:
+    """The strategy's narrative; None until it is written. Raises StorageUnavailable.
+
+    Documents newer than the row's last move are left out: an attempt wrote them that did not come to an end.
+    """
+    if strategy.updated_on is None:
+        return None
+    written = {"strategyId": strategy.ref_id, "createdOn": {"$lte": strategy.updated_on}}
+    found = storage.find(storage.StrategyContent, written, sort=[("_id", -1)], limit=1)
+    if not found:
+        return None
+    pointer, document = found[0]
+    return Narrative(
+        text=storage.read_one(storage.StrategyContent, pointer).text,
+        url=storage.url(storage.StrategyContent, pointer, file_name=f"strategy-v{document.version}.md"),
+    )
 
 
 def goals_of(strategy: Strategy) -> list[Goal]:

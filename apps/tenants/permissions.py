@@ -22,6 +22,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         "channel.read": (SUPER, REVIEWER, ADMIN, MEMBER),
         "channel.connect": (SUPER, REVIEWER, ADMIN),
         "onboarding.start": (SUPER, REVIEWER),
+        "context_file.read": (SUPER, REVIEWER, ADMIN, MEMBER),
         "context_file.edit": (SUPER, REVIEWER),
         "strategy.read": (SUPER, REVIEWER, ADMIN, MEMBER),
         "activity.read": (SUPER, REVIEWER, ADMIN, MEMBER),
@@ -31,6 +32,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         "period.plan": (SUPER, REVIEWER),
         "post.read": (SUPER, REVIEWER, ADMIN, MEMBER),
         "post.edit": (SUPER, REVIEWER),
+        "usage.read": (SUPER, REVIEWER, ADMIN, MEMBER),
         "approval.read": (SUPER, REVIEWER, ADMIN, MEMBER),
         # A gate names the role it needs. Staff decide reviewers' gates; only the client's admin decides the client's.
         "approval.decide_as_reviewer": (SUPER, REVIEWER),

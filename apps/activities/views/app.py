@@ -11,7 +11,7 @@ from apps.tenants.doors import portal
 from apps.tenants.permissions import may
 
 from .. import access, operations, queries, registry
-from ..forms import ApproveForm, AskForm, ShownForm
+from ..forms import AskForm, DecisionForm
 from ..models import Approval
 from ..statuses import ApprovalStatus, HumanRole, SubjectType
 
@@ -48,7 +48,7 @@ def approval(request: HttpRequest, ref_id: str) -> HttpResponse:
 @portal.app(methods=["POST"])
 def approve(request: HttpRequest, ref_id: str) -> HttpResponse:
     asked = _approval_for(request, ref_id, to="decide")
-    form = ApproveForm(request.POST)
+    form = DecisionForm(request.POST)
     if not form.is_valid():
         return _page(request, asked, form=form, status=422)
     try:
@@ -88,7 +88,7 @@ def _approval_for(request: HttpRequest, ref_id: str, *, to: str) -> Approval:
 
 
 def _page(
-    request: HttpRequest, asked: Approval, *, form: ShownForm | None = None, refusal: str = "", status: int = 200
+    request: HttpRequest, asked: Approval, *, form: DecisionForm | None = None, refusal: str = "", status: int = 200
 ) -> HttpResponse:
     behind = registry.GATES[asked.subject_type]
     text = queries.text_shown(asked).text

@@ -1,6 +1,7 @@
 """Decisions in the DM Portal: the inbox, one approval in its three panes, and deciding on it."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from urllib.parse import urlencode
 
 from django.forms import Form
@@ -114,9 +115,11 @@ def _opened(request: HttpRequest, found: Approval, *, status: int = 200, **probl
     shown = queries.text_shown(found)
     gate = registry.GATES[found.subject_type]
     decisions = queries.decisions_on(found.subject_ref)
-    versions = queries.history_of(found.subject_ref)
+    versions = queries.history_of(found.subject_ref) if shown.text is not None else []  # one wait for a store that is away
+    runs = queries.runs_of_unit(found.activity.parent_activity)
     is_pending = found.status == ApprovalStatus.PENDING
     is_held = bool(found.held_until and found.held_until > request.at and found.held_by_id != request.user.pk)
+    may_edit = is_pending and _may_edit(request, found)
     context = {
         **_queue(request, [*reversed(before), *own, *after], count=count, current=found),
         "approval": found,
@@ -125,17 +128,18 @@ def _opened(request: HttpRequest, found: Approval, *, status: int = 200, **probl
         "subject": gate.load(found.subject_ref),
         "gate_part": gate.template,
         "brief_part": f"{gate.template}#brief",
-        "shown": found.shown_snapshot,
+        "shown": found.shown_snapshot["subject"],
         "text": shown.text,
         "why_not": shown.why_not or (f"{found.held_by.name} holds this back." if is_held else ""),
         "can_read": shown.text is not None,
         "is_held": is_held,
         "is_pending": is_pending,
         "may_decide": is_pending and _may_decide(request, found),
-        "may_edit": is_pending and may(request.actor, history.EDIT_PERMISSION.get(found.subject_type, "")),
+        "may_edit": may_edit,
         "facts": history.facts_of(found),
         "events": history.events_of(found, decisions, versions, href=_href(request, found)),
-        "runs": queries.runs_of_unit(found.activity.parent_activity),
+        "runs": [history.run_row(run, slug=found.tenant.slug) for run in runs],
+        "cost_usd": sum((run.cost_usd for run in runs), Decimal(0)),
         "changes": history.changes_of(found, decisions, versions, wanted=request.GET.get("against", "")) if _wants_changes(request) else None,
         "has_changes": history.has_changes(found, decisions, versions),
         "is_changes": _wants_changes(request),
@@ -143,7 +147,7 @@ def _opened(request: HttpRequest, found: Approval, *, status: int = 200, **probl
         "changes_href": _href(request, found, view="changes"),
         "approve_href": _href(request, found, "dm:activities:approve"),
         "ask_href": _href(request, found, "dm:activities:reject"),
-        "edit_href": _href(request, found, "dm:activities:edit"),
+        "edit_href": _href(request, found, "dm:activities:edit") if may_edit else "",
         **problem,
     }
     return portal.respond(request, "dm/activities/inbox.html#panes", context, status=status)
@@ -155,6 +159,11 @@ def _wants_changes(request: HttpRequest) -> bool:
 
 def _may_decide(request: HttpRequest, found: Approval) -> bool:
     return may(request.actor, f"approval.decide_as_{found.required_role}")
+
+
+def _may_edit(request: HttpRequest, found: Approval) -> bool:
+    permission = history.EDIT_PERMISSION.get(found.subject_type)
+    return permission is not None and may(request.actor, permission)
 
 
 def _queue_of(request: HttpRequest):

@@ -7,7 +7,7 @@ from django.urls import reverse
 from apps.tenants.models import User
 
 from .. import queries
-from ..models import Approval
+from ..models import ActivityRun, Approval
 from ..queries import Version
 from ..statuses import ApprovalStatus, HumanRole, RiskLevel, SubjectType
 from . import tones
@@ -112,6 +112,17 @@ def events_of(approval: Approval, decisions: list[Approval], versions: list[Vers
                 }
             )
     return sorted(events, key=lambda event: event["at"], reverse=True)
+
+
+def run_row(run: ActivityRun, *, slug: str) -> dict:
+    """One line of the list of runs."""
+    return {
+        "title": run.activity.title,
+        "href": reverse("dm:activities:activity", args=[slug, run.activity.ref_id]),
+        "label": run.get_status_display(),
+        "tone": tones.of(tones.RUN, run.status),
+        "cost_usd": run.cost_usd,
+    }
 
 
 def has_changes(approval: Approval, decisions: list[Approval], versions: list[Version]) -> bool:

@@ -86,6 +86,15 @@ def usd(amount: Decimal | float | int | str | None) -> str:
 
 
 @register.filter
+def as_day(text: str | None) -> date | None:
+    """The date behind `2027-05-21`, as JSON keeps it; None for anything else."""
+    try:
+        return date.fromisoformat(text or "")
+    except ValueError:
+        return None
+
+
+@register.filter
 def rupees(paise: int | None) -> str:
     """Integer paise as rupees with Indian grouping: 11800000 is `₹1,18,000.00`."""
     if paise is None:

@@ -169,9 +169,12 @@ class TenantViewSet(viewsets.GenericViewSet):
         wanted.is_valid(raise_exception=True)
         return wanted.validated_data
 
-    def answer(self, row, serializer_class=None, *, status: int = 200, headers: dict | None = None) -> Response:
+    def answer(
+        self, row, serializer_class=None, *, status: int = 200, headers: dict | None = None, **context
+    ) -> Response:
+        """One record; `context` is what its serializer needs beyond the row, such as its text."""
         serializer_class = serializer_class or self.get_serializer_class()
-        data = serializer_class(row, context=self.get_serializer_context()).data
+        data = serializer_class(row, context={**self.get_serializer_context(), **context}).data
         return Response({"data": data}, status=status, headers=headers)
 
     def list(self, request, *args, **kwargs) -> Response:

@@ -36,7 +36,7 @@ class Row(serializers.ModelSerializer):
     def build_standard_field(self, field_name, model_field):
         """A column with a list of words shows the list by name; everything is read-only."""
         if model_field.choices:
-            name = f"{self.Meta.model.__name__}{field_name.title().replace('_', '')}"
+            name = f"{self.Meta.model.__name__}{field_name.title().replace('_', '')}Enum"
             return Choice, {"choices": model_field.choices, "component": name, "read_only": True}
         field_class, options = super().build_standard_field(field_name, model_field)
         kept = {name: options[name] for name in ("max_digits", "decimal_places", "child") if name in options}

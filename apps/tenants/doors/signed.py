@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import render
+from django.utils import timezone
 
 from apps.shared.errors import OperationRefused
 from apps.shared.scoping import every_tenant, tenant_scope
@@ -15,7 +16,7 @@ from apps.shared.transitions import MoveRefused
 
 from ..models import Invitation
 from ..statuses import UserStatus
-from .portal import repeated
+from .portal import repeated, zone_of
 
 
 class LinkSpent(OperationRefused):
@@ -67,7 +68,7 @@ def invited(view: Callable[[HttpRequest, Invitation], HttpResponse]):
             return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
         try:
             invitation = invitation_behind(token, at=request.at)
-            with _scope_of(invitation):
+            with _scope_of(invitation), timezone.override(zone_of(invitation.user, [invitation.tenant] if invitation.tenant else [])):
                 response = repeated(lambda: view(request, invitation))
         except (LinkSpent, MoveRefused):
             response = render(request, "public/link_spent.html", status=LinkSpent.http_status)

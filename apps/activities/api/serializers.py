@@ -1,0 +1,191 @@
+"""How work, runs and decisions are shown, and what deciding takes."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from apps.shared.ids import spell
+from apps.tenants.doors.rows import Person, Ref, Row
+from apps.tenants.doors.strict import Digest, Input, Text
+from apps.tenants.permissions import may
+from apps.tenants.statuses import STAFF_ROLES
+
+from ..forms import NOTE_LENGTH
+from ..models import Activity, ActivityRun, Approval
+from ..statuses import ACTIVITY_MOVES, APPROVAL_MOVES
+
+MOVES_OFFERED = ("retry", "cancel")
+POINTERS = ("content_ref", "context_file_id")  # where a text lies; of use to nobody outside
+CHANNELS = ("channel", "target_channel")  # written down by id
+
+
+class RunSerializer(Row):
+    activity = Ref(source="activity_id")
+    error = serializers.SerializerMethodField(help_text="Why it failed; for platform staff, empty for others.")
+
+    class Meta:
+        model = ActivityRun
+        fields = [
+            "ref_id",
+            "tenant",
+            "activity",
+            "attempt",
+            "status",
+            "adapter_type",
+            "model_id",
+            "input_tokens",
+            "output_tokens",
+            "cost_usd",
+            "duration_ms",
+            "error",
+            "started_on",
+            "ended_on",
+        ]
+
+    def get_error(self, run) -> str:
+        return run.error if self.context["request"].actor.role in STAFF_ROLES else ""
+
+
+class ActivitySerializer(Row):
+    parent = Ref(source="parent_activity_id", allow_null=True, help_text="The unit this is a step of.")
+    deliverable = Ref(source="deliverable_id", allow_null=True)
+    deliverable_period = Ref(source="deliverable_period_id", allow_null=True)
+    goal = Ref(source="goal_id", allow_null=True)
+    assignee = Person(source="assignee_user", read_only=True, allow_null=True)
+
+    class Meta:
+        model = Activity
+        fields = [
+            "ref_id",
+            "tenant",
+            "parent",
+            "deliverable",
+            "deliverable_period",
+            "goal",
+            "pipeline_step",
+            "title",
+            "type",
+            "status",
+            "priority",
+            "assignee_type",
+            "assignee_agent_role",
+            "assignee",
+            "is_approval_gate",
+            "due_date",
+            "ready_on",
+            "started_on",
+            "completed_on",
+            "created_on",
+        ]
+
+
+class ActivityDetail(ActivitySerializer):
+    subject_type = serializers.CharField(read_only=True, help_text="What it is about; empty for nothing in particular.")
+    subject_ref = serializers.CharField(read_only=True)
+    has_output = serializers.SerializerMethodField(help_text="Whether `output-url` leads to a text.")
+    available_moves = serializers.SerializerMethodField(help_text="The actions you may take on it now.")
+    runs = serializers.SerializerMethodField(help_text="The newest 25 attempts, newest first.")
+
+    class Meta(ActivitySerializer.Meta):
+        fields = [
+            *ActivitySerializer.Meta.fields,
+            "subject_type",
+            "subject_ref",
+            "rejection_note",
+            "revision_note",
+            "has_output",
+            "available_moves",
+            "runs",
+        ]
+
+    def get_has_output(self, activity) -> bool:
+        return bool(activity.output_ref)
+
+    def get_available_moves(self, activity) -> list[str]:
+        actor = self.context["request"].actor
+        offered = [move.name for move in ACTIVITY_MOVES.open_from(activity.status) if move.name in MOVES_OFFERED]
+        return [name for name in offered if may(actor, f"activity.{name}")]
+
+    def get_runs(self, activity) -> RunSerializer(many=True):
+        return RunSerializer(self.context["runs"], many=True, context=self.context).data
+
+
+class OutputUrlSerializer(serializers.Serializer):
+    url = serializers.CharField(read_only=True)
+    expires_in_seconds = serializers.IntegerField(read_only=True)
+
+
+class ApprovalSerializer(Row):
+    activity = Ref(source="activity_id")
+    assigned_to = Person(read_only=True, allow_null=True)
+    decided_by = Person(read_only=True, allow_null=True)
+
+    class Meta:
+        model = Approval
+        fields = [
+            "ref_id",
+            "tenant",
+            "activity",
+            "subject_type",
+            "subject_ref",
+            "status",
+            "risk_level",
+            "required_role",
+            "assigned_to",
+            "content_sha256",
+            "held_until",
+            "expires_at",
+            "decided_by",
+            "decided_on",
+            "decision_note",
+            "created_on",
+        ]
+
+
+class ApprovalDetail(ApprovalSerializer):
+    shown = serializers.SerializerMethodField(help_text="The facts that are decided on, beside the text.")
+    text = serializers.SerializerMethodField(help_text="The text that is decided on; null where there is none.")
+    content_type = serializers.SerializerMethodField(help_text="text/markdown or application/json.")
+    available_moves = serializers.SerializerMethodField(help_text="The actions you may take on it now.")
+
+    class Meta(ApprovalSerializer.Meta):
+        fields = [*ApprovalSerializer.Meta.fields, "shown", "text", "content_type", "available_moves"]
+
+    def get_shown(self, approval) -> dict[str, Any]:
+        facts = approval.shown_snapshot.get("subject", {})
+        return {
+            name: spell_if_id(value) if name in CHANNELS else value
+            for name, value in facts.items()
+            if name not in POINTERS
+        }
+
+    def get_text(self, approval) -> str | None:
+        return self.context["body"].text if self.context["body"] else None
+
+    def get_content_type(self, approval) -> str | None:
+        return self.context["body"].document.contentType if self.context["body"] else None
+
+    def get_available_moves(self, approval) -> list[str]:
+        if not may(self.context["request"].actor, f"approval.decide_as_{approval.required_role}"):
+            return []
+        return [move.name for move in APPROVAL_MOVES.open_from(approval.status) if move.name in ("approve", "reject")]
+
+
+class UsageSerializer(serializers.Serializer):
+    """What model calls cost this month, in US dollars; the month is the client's."""
+
+    month = serializers.DateField(read_only=True, help_text="Its first day.")
+    settled_usd = serializers.DecimalField(max_digits=12, decimal_places=6, read_only=True)
+    reserved_usd = serializers.DecimalField(max_digits=12, decimal_places=6, read_only=True)
+    cap_usd = serializers.DecimalField(max_digits=10, decimal_places=4, read_only=True)
+    calls = serializers.IntegerField(read_only=True)
+
+
+class Approving(Input):
+    shown_sha256 = Digest(help_text="`content_sha256` of what was read; another version is refused with 409.")
+    note = Text(max_length=NOTE_LENGTH, allow_blank=True, default="")
+
+
+class Rejecting(Input):
+    shown_sha256 = Digest(help_text="`content_sha256` of what was read; another version is refused with 409.")
+    note = Text(max_length=NOTE_LENGTH, help_text="What should change; whoever does it again reads it.")
