@@ -268,21 +268,26 @@ def live_run(activity: Activity) -> ActivityRun | None:
 
 @dataclass(frozen=True)
 class Spend:
-    """What model calls of a client cost this month."""
+    """What model calls of a client cost this month; `month` is its first day in the client's time zone."""
 
+    month: date
     settled_usd: Decimal
     reserved_usd: Decimal
-    cap_usd: Decimal | None
+    cap_usd: Decimal
     calls: int
 
 
 def spend_of_month(tenant: TenantFacts, *, at: datetime) -> Spend:
     month = month_of(at, tenant.time_zone)
-    counter = SpendCounter.objects.filter(scope="tenant", month=month).first()
-    calls = LlmCall.objects.filter(created_on__gte=at.replace(day=1, hour=0, minute=0, second=0, microsecond=0)).count()
-    if counter is None:
-        return Spend(Decimal(0), Decimal(0), None, calls)
-    return Spend(counter.settled_usd, counter.reserved_usd, counter.cap_usd, calls)
+    began = datetime(month.year, month.month, 1, tzinfo=ZoneInfo(tenant.time_zone))
+    counter = SpendCounter.objects.filter(tenant_id=tenant.id, scope="tenant", month=month).first()
+    return Spend(
+        month=month,
+        settled_usd=counter.settled_usd if counter else Decimal(0),
+        reserved_usd=counter.reserved_usd if counter else Decimal(0),
+        cap_usd=cap_of_month(tenant.id),
+        calls=LlmCall.objects.filter(tenant_id=tenant.id, created_on__gte=began).count(),
+    )
 
 
 def has_due_work() -> bool:

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import date
 
 from apps import storage
-from apps import storage
 from apps.shared.errors import NotFound
 
 from .models import Deliverable, DeliverablePeriod, Goal, OnboardingRun, Strategy
@@ -55,32 +54,6 @@ def context_file_of(run: OnboardingRun) -> str | None:
     return storage.document(storage.Skill, run.context_file_id).body if run.context_file_id else None
 
 
-@dataclass(frozen=True)
-class Narrative:
-    """The long text of a strategy, and the same as a file to fetch within a quarter of an hour."""
-
-    text: str
-    url: str
-
-
-def narrative_of(strategy: Strategy) -> Narrative | None:
-    """The strategy's narrative; None until it is written. Raises StorageUnavailable.
-
-    Documents newer than the row's last move are left out: an attempt wrote them that did not come to an end.
-    """
-    if strategy.updated_on is None:
-        return None
-    written = {"strategyId": strategy.ref_id, "createdOn": {"$lte": strategy.updated_on}}
-    found = storage.find(storage.StrategyContent, written, sort=[("_id", -1)], limit=1)
-    if not found:
-        return None
-    pointer, document = found[0]
-    return Narrative(
-        text=storage.read_one(storage.StrategyContent, pointer).text,
-        url=storage.url(storage.StrategyContent, pointer, file_name=f"strategy-v{document.version}.md"),
-    )
-
-
 def goals_of(strategy: Strategy) -> list[Goal]:
     return list(Goal.objects.filter(strategy=strategy).order_by("priority", "ref_id"))
 
@@ -104,13 +77,39 @@ def latest_onboarding() -> OnboardingRun | None:
     return OnboardingRun.objects.order_by("-ref_id").first()
 
 
+@dataclass(frozen=True)
+class Narrative:
+    """The long text of a strategy as it is kept: its Markdown, and a link to the same as a file, good for 15 minutes."""
+
+    text: str
+    url: str
+
+
+def stored_narrative(strategy: Strategy) -> Narrative | None:
+    """The strategy's narrative; None before it is written. Raises StorageUnavailable.
+
+    Documents newer than the row's last move are left out: the attempt that wrote them did not come to its end.
+    """
+    if strategy.updated_on is None:
+        return None
+    written = {"strategyId": strategy.ref_id, "createdOn": {"$lte": strategy.updated_on}}
+    found = storage.find(storage.StrategyContent, written, sort=[("_id", -1)], limit=1)
+    if not found:
+        return None
+    pointer, document = found[0]
+    return Narrative(
+        text=storage.read_one(storage.StrategyContent, pointer).text,
+        url=storage.url(storage.StrategyContent, pointer, file_name=f"strategy-v{document.version}.md"),
+    )
+
+
 def narrative_of(strategy: Strategy) -> str | None:
     """The strategy's Markdown; '' before it is written, None while the store does not answer."""
     try:
-        found = storage.find(storage.StrategyContent, {"strategyId": strategy.ref_id}, sort=[("_id", -1)], limit=1)
-        return storage.read_one(storage.StrategyContent, found[0][0]).text if found else ""
+        found = stored_narrative(strategy)
     except storage.StorageUnavailable:
         return None
+    return found.text if found else ""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """How work, runs and decisions are shown, and what deciding takes."""
 
 from typing import Any
+from uuid import UUID
 
 from rest_framework import serializers
 
@@ -154,7 +155,7 @@ class ApprovalDetail(ApprovalSerializer):
     def get_shown(self, approval) -> dict[str, Any]:
         facts = approval.shown_snapshot.get("subject", {})
         return {
-            name: spell_if_id(value) if name in CHANNELS else value
+            name: _channel_ref(value) if name in CHANNELS else value
             for name, value in facts.items()
             if name not in POINTERS
         }
@@ -189,3 +190,8 @@ class Approving(Input):
 class Rejecting(Input):
     shown_sha256 = Digest(help_text="`content_sha256` of what was read; another version is refused with 409.")
     note = Text(max_length=NOTE_LENGTH, help_text="What should change; whoever does it again reads it.")
+
+
+def _channel_ref(written: str) -> str | None:
+    """The ref_id of a channel that the facts hold as its id, or as "None" where there is none."""
+    return None if written == "None" else spell(UUID(written))

@@ -97,7 +97,7 @@ def _page(
     context = {
         "approval": asked,
         "subject": behind.load(asked.subject_ref),
-        "shown": asked.shown_snapshot,
+        "shown": asked.shown_snapshot["subject"],
         "text": text,
         "gate": behind.template,
         "title": queries.title_of(asked),

@@ -5,7 +5,7 @@ from datetime import date
 
 from apps.activities import queries as work
 from apps.activities.models import Activity
-from apps.activities.statuses import ActivityStatus, SubjectType
+from apps.activities.statuses import ActivityStatus, HumanRole, SubjectType
 from apps.content import queries as content
 from apps.strategy import queries as strategy
 
@@ -23,7 +23,6 @@ ARTICLE = {
     "topic_approval": "Your agency checks the topic",
     "draft": "It is being written",
     "dm_review": "Your agency reviews it",
-    "client_approval": "It waits for you",
     "publish": "It is being published",
 }
 AFTERWARDS = {"check_live"}  # the article is live and stands under what went live
@@ -48,7 +47,7 @@ def happening_now() -> list[Happening]:
     happening = []
     for found in units:
         step = found.current
-        if step.pipeline_step in AFTERWARDS:
+        if step.pipeline_step in AFTERWARDS or _waits_for_client(step):
             continue
         words = _words_of(found)
         in_full = words is not ARTICLE
@@ -62,6 +61,11 @@ def happening_now() -> list[Happening]:
             )
         )
     return happening
+
+
+def _waits_for_client(step: Activity) -> bool:
+    """It stands under what waits for you."""
+    return step.status == ActivityStatus.AWAITING_APPROVAL and step.step.human_role == HumanRole.ADMIN
 
 
 def _words_of(found: work.UnitInWork) -> dict[str, str]:

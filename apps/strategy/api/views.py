@@ -50,7 +50,7 @@ class StrategyViewSet(TenantViewSet):
     def retrieve(self, request, ref_id):
         """One version with its goals, its deliverables and its narrative."""
         strategy = access.strategy_for(request.actor, ref_id, to="read")
-        return self.answer(strategy, StrategyDetail, narrative=queries.narrative_of(strategy))
+        return self.answer(strategy, StrategyDetail, narrative=queries.stored_narrative(strategy))
 
 
 class GoalViewSet(TenantViewSet):

@@ -46,6 +46,11 @@ def list_of(model: type[models.Model], **query: str) -> str:
     return reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist", query=query or None)
 
 
+def form_to_add(model: type[models.Model], **query: str) -> str:
+    """The address of the form that adds a row, with some fields filled in."""
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_add", query=query or None)
+
+
 def link(row: models.Model | None, text: str = "") -> SafeString | str:
     """A link to the row's page, where it has one."""
     if row is None:

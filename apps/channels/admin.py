@@ -1,0 +1,133 @@
+"""Manage: channels of all clients, the test of a connection, and every attempt to publish."""
+
+from django.contrib import admin, messages
+
+from apps.tenants.doors.admin import ManageAdmin, Panel, Task, moves, scope_of
+from apps.tenants.doors.admin_display import EMPTY, badge, column, link, list_of, moment
+from apps.tenants.doors.admin_forms import (
+    Choice,
+    Client,
+    Line,
+    ManageForm,
+    Secret,
+    WebAddress,
+)
+from apps.tenants.doors.admin_lists import ClientFilter
+from apps.tenants.models import Tenant
+
+from . import operations, outside
+from .models import Channel, PublishAttempt
+from .platforms import PLATFORMS
+from .statuses import CHANNEL_MOVES, ChannelStatus, Platform
+
+PUBLISH_AS = (("publish", "Publish posts"), ("draft", "Leave posts as drafts"))
+
+
+class WordPressFields(ManageForm):
+    name = Line(max_length=255, help_text="How people call it, such as Company blog.")
+    site_url = WebAddress(max_length=500, label="Address of the site", help_text="With https://, as visitors see it.")
+    username = Line(max_length=255, label="WordPress user", help_text="An author or editor of the site.")
+    publish_as = Choice(choices=PUBLISH_AS, initial="publish", label="Approved posts")
+
+
+class AddWordPressForm(WordPressFields):
+    client = Client()
+    application_password = Secret(label="Application password", help_text="From WordPress under Users › Profile. It is sealed and never shown again.")
+    field_order = ("client", "name", "site_url", "username", "application_password", "publish_as")
+
+
+class EditWordPressForm(WordPressFields):
+    application_password = Secret(required=False, label="Application password", help_text="Empty keeps the stored one.")
+    field_order = ("name", "site_url", "username", "application_password", "publish_as")
+
+
+def add_wordpress(request, _, *, client: Tenant, **site) -> Channel:
+    with scope_of(client):
+        channel = operations.connect_wordpress(client.id, operations.WordPressSite(**site), by=request.actor, at=request.at)
+    messages.success(request, f"{channel.name} is added. Test the connection next.")
+    return channel
+
+
+def edit_wordpress(request, channel: Channel, **site) -> None:
+    operations.edit_wordpress(channel, operations.WordPressSite(**site), by=request.actor, at=request.at)
+    messages.success(request, "Saved. Test the connection next.")
+
+
+def settings_of(channel: Channel) -> dict:
+    return {
+        "name": channel.name,
+        "site_url": channel.external_url,
+        "username": channel.metadata.get("username", ""),
+        "publish_as": channel.metadata.get("publish_as", "publish"),
+    }
+
+
+def test_connection(request, channel: Channel) -> None:
+    found = outside.check(channel.platform, operations.connection_of(channel))
+    operations.record_check(channel, found, by=request.actor, at=request.at)
+    (messages.success if found.ok else messages.error)(request, f"{channel.name}: {found.detail}")
+
+
+@admin.register(Channel)
+class ChannelAdmin(ManageAdmin):
+    list_display = ("name", column("platform"), column("tenant", label="Client"), column("status"), column("last_verified_at", label="Verified"), column("error_message", label="Error"))
+    list_select_related = ("tenant",)
+    list_filter = ("platform", "status", ClientFilter)
+    empty = "No channels yet. Add a client's WordPress site."
+    add = Task("add", "Add a WordPress site", "channel.connect", add_wordpress, form=AddWordPressForm)
+    tasks = (
+        Task("test", "Test connection", "channel.connect", test_connection, when=lambda c: c.platform in PLATFORMS and c.status != ChannelStatus.REVOKED, for_many=True),
+        Task("edit", "Edit", "channel.connect", edit_wordpress, form=EditWordPressForm, initial=settings_of, when=lambda c: c.platform == Platform.WORDPRESS),
+        *moves(
+            CHANNEL_MOVES,
+            {"disconnect": ("channel.connect", operations.disconnect)},
+            asks={"disconnect": "Nothing more is published here, and the stored password is forgotten."},
+        ),
+    )
+    sections = (
+        ("Channel", ("name", "platform", "tenant", "status", "error_message", "last_verified_at", "ref_id")),
+        ("Connection", ("external_url", "username", "publishes", "access_token", "refresh_token", "token_expires_at", "scopes")),
+        ("Score", ("score", "score_previous", "score_calculated_at")),
+    )
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("tenant")
+
+    @admin.display(description="User")
+    def username(self, row):
+        return row.metadata.get("username") or EMPTY
+
+    @admin.display(description="Approved posts")
+    def publishes(self, row):
+        return dict(PUBLISH_AS).get(row.metadata.get("publish_as", ""), EMPTY)
+
+    def panels(self, request, row):
+        attempts = PublishAttempt.objects.filter(channel=row).order_by("-ref_id")[:10]
+        return [
+            Panel(
+                "Latest attempts",
+                ("Attempt", "Status", "Sent", "Cause"),
+                [(link(a, a.ref_id), badge(a.status, a.get_status_display()), moment(a.sent_on), a.failure_cause or EMPTY) for a in attempts],
+                "Nothing was published here yet.",
+                more=list_of(PublishAttempt, client=row.tenant.slug),
+            )
+        ]
+
+
+@admin.register(PublishAttempt)
+class PublishAttemptAdmin(ManageAdmin):
+    list_display = (column("ref_id", label="Attempt"), column("tenant", label="Client"), column("channel"), column("subject_type", label="Of"), column("status"), column("failure_cause", label="Cause"), column("next_step"), column("created_on", label="Prepared"))
+    list_select_related = ("tenant", "channel")
+    list_filter = ("status", "subject_type", ClientFilter)
+    empty = "Nothing was published yet."
+    sections = (
+        ("Attempt", ("tenant", "channel", "subject_type", "subject_ref", "status", "failure_cause", "next_step", "ref_id")),
+        ("On the platform", ("external_object_id", "external_url", "marker", "sent_on", "confirmed_on", "settle_until")),
+        ("Evidence", ("approval_ref", "content_sha256", "request_summary", "response_summary")),
+    )
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("tenant", "channel")
+
+    def title_of(self, row):
+        return f"Attempt {row.ref_id}"
