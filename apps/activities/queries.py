@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.db import connection
 from django.db.models import Case, Count, IntegerField, Q, QuerySet, Value, When
@@ -13,7 +14,8 @@ from pydantic import BaseModel
 
 from apps import storage
 from apps.billing.models import SpendCounter
-from apps.billing.operations import month_of
+from apps.billing.operations import cap_of_month, month_of
+from apps.channels.models import PublishAttempt
 from apps.shared.scoping import TenantFacts, every_tenant
 
 from .bodies import PUBLISHER
@@ -143,6 +145,15 @@ def units_in_work(*, limit: int = 50) -> list[UnitInWork]:
     return [UnitInWork(unit, steps[unit.id]) for unit in units]
 
 
+def units_between(start: date, end: date, *, limit: int) -> list[UnitInWork]:
+    """Units promised for these days and those still under way, the ones in work first."""
+    of_period = Q(deliverable_period__period_start__lte=end, deliverable_period__period_end__gte=start)
+    units = Activity.objects.filter(
+        of_period | Q(status=ActivityStatus.IN_PROGRESS), parent_activity__isnull=True, origin_key__endswith="/unit"
+    )
+    return _with_steps(list(units.order_by(Case(When(status=ActivityStatus.IN_PROGRESS, then=0), default=1), "ref_id")[:limit]))
+
+
 def titled(approvals: QuerySet[Approval]) -> QuerySet[Approval]:
     """With `shown_title`, the title of what is decided on ('' where it has none), and without the rest of the snapshot."""
     subject = KeyTransform("subject", "shown_snapshot")
@@ -256,6 +267,30 @@ def counts_by_client() -> dict[UUID, ClientCounts]:
     for row in [*decisions, *failed]:
         counts.setdefault(row.pop("tenant_id"), {}).update(row)
     return {tenant_id: ClientCounts(**numbers) for tenant_id, numbers in counts.items()}
+
+
+def attempts_on(subject_ref: str) -> list[PublishAttempt]:
+    """Every attempt to put this subject on a channel, newest first."""
+    return list(PublishAttempt.objects.filter(subject_ref=subject_ref).select_related("channel").order_by("-ref_id")[:50])
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a step handed in. `text` is None when it cannot be had now."""
+
+    text: str | None
+    is_json: bool = False
+
+
+def output_shown(activity: Activity) -> Output | None:
+    """The latest output of a step, or None when it has none."""
+    if not activity.output_ref:
+        return None
+    try:
+        body = storage.read_one(storage.ActivityOutput, activity.output_ref)
+    except (storage.StorageUnavailable, storage.BodyMissing):
+        return Output(None)
+    return Output(body.text, is_json=body.document.contentType == "application/json")
 
 
 def runs_of(activity: Activity) -> list[ActivityRun]:

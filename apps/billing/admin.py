@@ -32,7 +32,9 @@ class SpendCounterAdmin(ManageAdmin):
         return super().get_queryset(request).select_related("tenant")
 
     def title_of(self, row):
-        return " ".join(filter(None, (row.get_scope_display(), row.scope_key, f"{row.month:%B %Y}" if row.month else "")))
+        return " ".join(
+            filter(None, (row.get_scope_display(), row.scope_key, f"{row.month:%B %Y}" if row.month else ""))
+        )
 
 
 @admin.register(SpendReservation)
@@ -48,7 +50,7 @@ class SpendReservationAdmin(ManageAdmin):
         column("created_on", label="Made"),
     )
     list_select_related = ("tenant",)
-    list_filter = ("status", ClientFilter, text_filter("agent", "agent_role", placeholder_="copywriter"))
+    list_filter = ("status", ClientFilter, text_filter("agent", "agent_role", name="agent", placeholder_="copywriter"))
     empty = "No model was called yet."
     sections = (
         ("Reservation", ("tenant", "status", "agent_role", "model_id", "month", "activity_ref", "run_ref", "ref_id")),

@@ -2,6 +2,7 @@
 
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -63,11 +64,8 @@ def reserve(
     """
     facts = scoping.only_tenant()
     month = month_of(at, facts.time_zone)
-    tenant_cap = Tenant.objects.values_list("monthly_spend_cap_usd", flat=True).get(pk=facts.id)
-    if tenant_cap is None:
-        tenant_cap = Decimal(settings.DEFAULT_MONTHLY_CAP_USD)
     wanted = [
-        (CounterScope.TENANT, "", month, tenant_cap),
+        (CounterScope.TENANT, "", month, cap_of_month(facts.id)),
         (CounterScope.ROLE, agent_role, month, role_cap_usd),
         (CounterScope.ACTIVITY, activity_ref, None, activity_cap_usd),
     ]
@@ -88,6 +86,12 @@ def reserve(
             expires_on=at + RESERVATION_LIVES,
             created_on=at,
         )
+
+
+def cap_of_month(tenant_id: UUID) -> Decimal:
+    """What the client's model calls may cost in a month: its own cap, else the platform's."""
+    cap = Tenant.objects.values_list("monthly_spend_cap_usd", flat=True).get(pk=tenant_id)
+    return Decimal(settings.DEFAULT_MONTHLY_CAP_USD) if cap is None else cap
 
 
 def _counter(scope: str, key: str, month: date | None, cap: Decimal | None, *, at: datetime) -> SpendCounter:

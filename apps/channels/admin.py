@@ -32,7 +32,10 @@ class WordPressFields(ManageForm):
 
 class AddWordPressForm(WordPressFields):
     client = Client()
-    application_password = Secret(label="Application password", help_text="From WordPress under Users › Profile. It is sealed and never shown again.")
+    application_password = Secret(
+        label="Application password",
+        help_text="From WordPress under Users › Profile. It is sealed and never shown again.",
+    )
     field_order = ("client", "name", "site_url", "username", "application_password", "publish_as")
 
 
@@ -43,7 +46,9 @@ class EditWordPressForm(WordPressFields):
 
 def add_wordpress(request, _, *, client: Tenant, **site) -> Channel:
     with scope_of(client):
-        channel = operations.connect_wordpress(client.id, operations.WordPressSite(**site), by=request.actor, at=request.at)
+        channel = operations.connect_wordpress(
+            client.id, operations.WordPressSite(**site), by=request.actor, at=request.at
+        )
     messages.success(request, f"{channel.name} is added. Test the connection next.")
     return channel
 
@@ -70,14 +75,36 @@ def test_connection(request, channel: Channel) -> None:
 
 @admin.register(Channel)
 class ChannelAdmin(ManageAdmin):
-    list_display = ("name", column("platform"), column("tenant", label="Client"), column("status"), column("last_verified_at", label="Verified"), column("error_message", label="Error"))
+    list_display = (
+        "name",
+        column("platform"),
+        column("tenant", label="Client"),
+        column("status"),
+        column("last_verified_at", label="Verified"),
+        column("error_message", label="Error"),
+    )
     list_select_related = ("tenant",)
     list_filter = ("platform", "status", ClientFilter)
     empty = "No channels yet. Add a client's WordPress site."
     add = Task("add", "Add a WordPress site", "channel.connect", add_wordpress, form=AddWordPressForm)
     tasks = (
-        Task("test", "Test connection", "channel.connect", test_connection, when=lambda c: c.platform in PLATFORMS and c.status != ChannelStatus.REVOKED, for_many=True),
-        Task("edit", "Edit", "channel.connect", edit_wordpress, form=EditWordPressForm, initial=settings_of, when=lambda c: c.platform == Platform.WORDPRESS),
+        Task(
+            "test",
+            "Test connection",
+            "channel.connect",
+            test_connection,
+            when=lambda c: c.platform in PLATFORMS and c.status != ChannelStatus.REVOKED,
+            for_many=True,
+        ),
+        Task(
+            "edit",
+            "Edit",
+            "channel.connect",
+            edit_wordpress,
+            form=EditWordPressForm,
+            initial=settings_of,
+            when=lambda c: c.platform == Platform.WORDPRESS,
+        ),
         *moves(
             CHANNEL_MOVES,
             {"disconnect": ("channel.connect", operations.disconnect)},
@@ -86,7 +113,10 @@ class ChannelAdmin(ManageAdmin):
     )
     sections = (
         ("Channel", ("name", "platform", "tenant", "status", "error_message", "last_verified_at", "ref_id")),
-        ("Connection", ("external_url", "username", "publishes", "access_token", "refresh_token", "token_expires_at", "scopes")),
+        (
+            "Connection",
+            ("external_url", "username", "publishes", "access_token", "refresh_token", "token_expires_at", "scopes"),
+        ),
         ("Score", ("score", "score_previous", "score_calculated_at")),
     )
 
@@ -107,7 +137,15 @@ class ChannelAdmin(ManageAdmin):
             Panel(
                 "Latest attempts",
                 ("Attempt", "Status", "Sent", "Cause"),
-                [(link(a, a.ref_id), badge(a.status, a.get_status_display()), moment(a.sent_on), a.failure_cause or EMPTY) for a in attempts],
+                [
+                    (
+                        link(a, a.ref_id),
+                        badge(a.status, a.get_status_display()),
+                        moment(a.sent_on),
+                        a.failure_cause or EMPTY,
+                    )
+                    for a in attempts
+                ],
                 "Nothing was published here yet.",
                 more=list_of(PublishAttempt, client=row.tenant.slug),
             )
@@ -116,13 +154,28 @@ class ChannelAdmin(ManageAdmin):
 
 @admin.register(PublishAttempt)
 class PublishAttemptAdmin(ManageAdmin):
-    list_display = (column("ref_id", label="Attempt"), column("tenant", label="Client"), column("channel"), column("subject_type", label="Of"), column("status"), column("failure_cause", label="Cause"), column("next_step"), column("created_on", label="Prepared"))
+    list_display = (
+        column("ref_id", label="Attempt"),
+        column("tenant", label="Client"),
+        column("channel"),
+        column("subject_type", label="Of"),
+        column("status"),
+        column("failure_cause", label="Cause"),
+        column("next_step"),
+        column("created_on", label="Prepared"),
+    )
     list_select_related = ("tenant", "channel")
     list_filter = ("status", "subject_type", ClientFilter)
     empty = "Nothing was published yet."
     sections = (
-        ("Attempt", ("tenant", "channel", "subject_type", "subject_ref", "status", "failure_cause", "next_step", "ref_id")),
-        ("On the platform", ("external_object_id", "external_url", "marker", "sent_on", "confirmed_on", "settle_until")),
+        (
+            "Attempt",
+            ("tenant", "channel", "subject_type", "subject_ref", "status", "failure_cause", "next_step", "ref_id"),
+        ),
+        (
+            "On the platform",
+            ("external_object_id", "external_url", "marker", "sent_on", "confirmed_on", "settle_until"),
+        ),
         ("Evidence", ("approval_ref", "content_sha256", "request_summary", "response_summary")),
     )
 

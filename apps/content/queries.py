@@ -54,6 +54,13 @@ def blog_post_shown(post: BlogPost) -> dict:
     }
 
 
+def pending_approval(post: BlogPost) -> Approval | None:
+    """The decision that is pending on this post; there is one at most."""
+    return Approval.objects.filter(
+        subject_type=SubjectType.BLOG_POST, subject_ref=post.ref_id, status=ApprovalStatus.PENDING
+    ).first()
+
+
 def unit_of(request: BlogRequest) -> Activity | None:
     return request.activity.parent_activity if request.activity_id else None
 

@@ -17,6 +17,7 @@ from .documents import (
     ToolCallLog,
 )
 from .errors import BodyMissing, StorageUnavailable
+from .sweeping import Swept, sweep
 from .verbs import Body, document, find, read, read_one, url, write, write_with_digest
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "Skill",
     "StorageUnavailable",
     "StrategyContent",
+    "Swept",
     "ToolCallLog",
     "audit",
     "contracts",
@@ -36,6 +38,7 @@ __all__ = [
     "find",
     "read",
     "read_one",
+    "sweep",
     "url",
     "write",
     "write_with_digest",

@@ -20,11 +20,12 @@ from apps.shared.findings import Finding
 
 from . import clients
 from .documents import GLOBAL_TENANT, Document, Skill, StoredPart
-from .errors import BodyMissing, translated
+from .errors import BodyMissing, StorageUnavailable, translated
 from .sweeping import IsReferenced, orphan_documents, orphan_objects, stored_keys, walk
 
 BATCH = 500
 PARALLEL_READS = 8
+MALFORMED = {"InvalidArgument", "NoSuchVersionId", "MethodNotAllowed"}  # a version id that cannot be one, or a marker's
 UNLOCKED = {"NoSuchObjectLockConfiguration", "ObjectLockConfigurationNotFoundError", "InvalidRequest"}
 
 
@@ -209,7 +210,10 @@ def _fault_of(part: StoredPart, prefix: str, *, alias: str = "content") -> tuple
             for chunk in body.iter_chunks(1 << 20):
                 digest.update(chunk)
                 size += len(chunk)
-    except BodyMissing:
+    except (BodyMissing, StorageUnavailable) as error:
+        code = error.__cause__.response["Error"]["Code"] if isinstance(error.__cause__, ClientError) else ""
+        if isinstance(error, StorageUnavailable) and code not in MALFORMED:
+            raise
         return "object_missing", "S3 does not have this version"
     if part.size not in (-1, size):
         return "digest_mismatch", f"S3 has {size} bytes, {part.size} were written"

@@ -11,11 +11,32 @@ from .models import Deliverable, DeliverablePeriod, Goal, OnboardingRun, Strateg
 
 @admin.register(OnboardingRun)
 class OnboardingRunAdmin(ManageAdmin):
-    list_display = (column("ref_id", label="Onboarding"), column("tenant", label="Client"), column("status"), column("reviewed_by"), column("reviewed_on"), column("created_on", label="Begun"))
+    list_display = (
+        column("ref_id", label="Onboarding"),
+        column("tenant", label="Client"),
+        column("status"),
+        column("reviewed_by"),
+        column("reviewed_on"),
+        column("created_on", label="Begun"),
+    )
     list_select_related = ("tenant", "reviewed_by")
     list_filter = ("status", ClientFilter)
     empty = "No onboarding yet. It begins when a client accepts the contract."
-    sections = (("Onboarding", ("tenant", "status", "research_output", "context_file_id", "reviewed_by", "reviewed_on", "created_on", "ref_id")),)
+    sections = (
+        (
+            "Onboarding",
+            (
+                "tenant",
+                "status",
+                "research_output",
+                "context_file_id",
+                "reviewed_by",
+                "reviewed_on",
+                "created_on",
+                "ref_id",
+            ),
+        ),
+    )
 
     def get_queryset(self, request):
         return super().get_queryset(request).select_related("tenant", "reviewed_by")
@@ -26,11 +47,32 @@ class OnboardingRunAdmin(ManageAdmin):
 
 @admin.register(Strategy)
 class StrategyAdmin(ManageAdmin):
-    list_display = (column("version", label="Version"), column("tenant", label="Client"), column("status"), column("period_months", label="Months"), column("approved_by"), column("approved_on"), column("created_on", label="Drafted"))
+    list_display = (
+        column("version", label="Version"),
+        column("tenant", label="Client"),
+        column("status"),
+        column("period_months", label="Months"),
+        column("approved_by"),
+        column("approved_on"),
+        column("created_on", label="Drafted"),
+    )
     list_select_related = ("tenant", "approved_by")
     list_filter = ("status", ClientFilter)
     sections = (
-        ("Strategy", ("tenant", "version", "status", "summary", "rationale", "period_months", "start_date", "end_date", "ref_id")),
+        (
+            "Strategy",
+            (
+                "tenant",
+                "version",
+                "status",
+                "summary",
+                "rationale",
+                "period_months",
+                "start_date",
+                "end_date",
+                "ref_id",
+            ),
+        ),
         ("Approval", ("approved_by", "approved_on", "created_on")),
     )
 
@@ -48,7 +90,14 @@ class StrategyAdmin(ManageAdmin):
                 "Goals",
                 ("Goal", "Metric", "Baseline", "Now", "Target", "Status"),
                 [
-                    (link(g), g.metric, f"{g.baseline_value:,}", f"{g.current_value:,}", f"{g.target_value:,}", badge(g.status, g.get_status_display()))
+                    (
+                        link(g),
+                        g.metric,
+                        f"{g.baseline_value:,}",
+                        f"{g.current_value:,}",
+                        f"{g.target_value:,}",
+                        badge(g.status, g.get_status_display()),
+                    )
                     for g in goals
                 ],
                 "No goals: the draft is not written yet.",
@@ -56,7 +105,15 @@ class StrategyAdmin(ManageAdmin):
             Panel(
                 "Deliverables",
                 ("Promise", "Type", "How many", "For the goal"),
-                [(link(d), d.get_type_display(), f"{d.quantity_per_period} {d.get_period_display().lower()}", link(d.goal)) for d in deliverables],
+                [
+                    (
+                        link(d),
+                        d.get_type_display(),
+                        f"{d.quantity_per_period} {d.get_period_display().lower()}",
+                        link(d.goal),
+                    )
+                    for d in deliverables
+                ],
                 "Nothing is promised yet.",
             ),
         ]
@@ -64,7 +121,16 @@ class StrategyAdmin(ManageAdmin):
 
 @admin.register(Goal)
 class GoalAdmin(ManageAdmin):
-    list_display = ("name", column("tenant", label="Client"), column("metric"), column("baseline_value", label="Baseline"), column("current_value", label="Now"), column("target_value", label="Target"), column("status"), column("target_date"))
+    list_display = (
+        "name",
+        column("tenant", label="Client"),
+        column("metric"),
+        column("baseline_value", label="Baseline"),
+        column("current_value", label="Now"),
+        column("target_value", label="Target"),
+        column("status"),
+        column("target_date"),
+    )
     list_select_related = ("tenant",)
     list_filter = ("status", ClientFilter)
     sections = (
@@ -78,10 +144,34 @@ class GoalAdmin(ManageAdmin):
 
 @admin.register(Deliverable)
 class DeliverableAdmin(ManageAdmin):
-    list_display = ("name", column("tenant", label="Client"), column("type"), column("quantity_per_period", label="How many"), column("period"), column("is_active", label="Active"))
+    list_display = (
+        "name",
+        column("tenant", label="Client"),
+        column("type"),
+        column("quantity_per_period", label="How many"),
+        column("period"),
+        column("is_active", label="Active"),
+    )
     list_select_related = ("tenant",)
     list_filter = ("type", "is_active", ClientFilter)
-    sections = (("Deliverable", ("name", "tenant", "strategy", "goal", "type", "quantity_per_period", "period", "platforms", "template_id", "is_active", "ref_id")),)
+    sections = (
+        (
+            "Deliverable",
+            (
+                "name",
+                "tenant",
+                "strategy",
+                "goal",
+                "type",
+                "quantity_per_period",
+                "period",
+                "platforms",
+                "template_id",
+                "is_active",
+                "ref_id",
+            ),
+        ),
+    )
 
     def get_queryset(self, request):
         return super().get_queryset(request).select_related("tenant", "strategy", "goal")
@@ -93,7 +183,12 @@ class DeliverableAdmin(ManageAdmin):
                 "Periods",
                 ("From", "To", "Done", "Status"),
                 [
-                    (link(p, f"{p.period_start:%-d %b %Y}"), f"{p.period_end:%-d %b %Y}", f"{p.completed_count} of {p.target_count}", badge(p.status, p.get_status_display()))
+                    (
+                        link(p, f"{p.period_start:%-d %b %Y}"),
+                        f"{p.period_end:%-d %b %Y}",
+                        f"{p.completed_count} of {p.target_count}",
+                        badge(p.status, p.get_status_display()),
+                    )
                     for p in periods
                 ],
                 "Nothing is planned yet.",
@@ -103,11 +198,32 @@ class DeliverableAdmin(ManageAdmin):
 
 @admin.register(DeliverablePeriod)
 class DeliverablePeriodAdmin(ManageAdmin):
-    list_display = ("promise", column("tenant", label="Client"), column("period_start", label="From"), column("period_end", label="To"), "done", column("status"))
+    list_display = (
+        "promise",
+        column("tenant", label="Client"),
+        column("period_start", label="From"),
+        column("period_end", label="To"),
+        "done",
+        column("status"),
+    )
     list_select_related = ("tenant", "deliverable")
     list_filter = ("status", ClientFilter)
     empty = "Nothing is planned yet. A month is planned when a strategy is approved."
-    sections = (("Period", ("deliverable", "tenant", "period_start", "period_end", "target_count", "completed_count", "status", "ref_id")),)
+    sections = (
+        (
+            "Period",
+            (
+                "deliverable",
+                "tenant",
+                "period_start",
+                "period_end",
+                "target_count",
+                "completed_count",
+                "status",
+                "ref_id",
+            ),
+        ),
+    )
 
     def get_queryset(self, request):
         return super().get_queryset(request).select_related("tenant", "deliverable")

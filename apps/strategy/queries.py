@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import date
+from uuid import UUID
+
+from django.db.models import Count
 
 from apps import storage
 from apps.shared.errors import NotFound
 
 from .models import Deliverable, DeliverablePeriod, Goal, OnboardingRun, Strategy
-from .statuses import COUNTED, DeliverableType, StrategyStatus
+from .statuses import COUNTED, DeliverableType, PeriodStatus, StrategyStatus
 
 
 def strategy_of(ref_id: str, *, lock: bool = False) -> Strategy:
@@ -110,6 +113,12 @@ def narrative_of(strategy: Strategy) -> str | None:
     except storage.StorageUnavailable:
         return None
     return found.text if found else ""
+
+
+def at_risk_by_client() -> dict[UUID, int]:
+    """By tenant id, over all clients in scope: how many promises of a running period are at risk."""
+    periods = DeliverablePeriod.objects.filter(status=PeriodStatus.AT_RISK)
+    return dict(periods.values_list("tenant_id").annotate(Count("pk")))
 
 
 @dataclass(frozen=True)

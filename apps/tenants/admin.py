@@ -48,7 +48,9 @@ class Gstin(Line):
     def clean(self, value):
         value = super().clean(value).upper() or None
         if value:
-            forms.fields.RegexField(GSTIN, error_messages={"invalid": "A GSTIN looks like 29ABCDE1234F1Z5."}).clean(value)
+            forms.fields.RegexField(GSTIN, error_messages={"invalid": "A GSTIN looks like 29ABCDE1234F1Z5."}).clean(
+                value
+            )
         return value
 
 
@@ -56,14 +58,23 @@ class ClientFields(ManageForm):
     """What is asked about a client at any time."""
 
     name = Line(max_length=255)
-    website = WebAddress(max_length=500, required=False, help_text="The crawler reads it during onboarding. With https://.")
+    website = WebAddress(
+        max_length=500, required=False, help_text="The crawler reads it during onboarding. With https://."
+    )
     industry = Line(max_length=100, required=False)
     plan = Choice(choices=Plan.choices, initial=Plan.PRO)
-    timezone = Choice(choices=TIME_ZONES, initial="Asia/Kolkata", label="Time zone", help_text="Months and schedules follow it.")
-    currency = Choice(choices=[(code, code) for code in ("INR", "USD", "EUR", "GBP", "AED", "SGD", "AUD")], initial="INR")
+    timezone = Choice(
+        choices=TIME_ZONES, initial="Asia/Kolkata", label="Time zone", help_text="Months and schedules follow it."
+    )
+    currency = Choice(
+        choices=[(code, code) for code in ("INR", "USD", "EUR", "GBP", "AED", "SGD", "AUD")], initial="INR"
+    )
     gstin = Gstin(max_length=15, required=False, label="GSTIN")
     monthly_spend_cap_usd = Usd(
-        most=LARGEST_CAP, required=False, label="Monthly model cap (USD)", help_text="Empty: the platform's default cap."
+        most=LARGEST_CAP,
+        required=False,
+        label="Monthly model cap (USD)",
+        help_text="Empty: the platform's default cap.",
     )
     data_privacy_level = Choice(choices=PrivacyLevel.choices, initial=PrivacyLevel.CLOUD_OK, label="Models")
 
@@ -98,7 +109,9 @@ class AssignForm(ManageForm):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        staff = User.objects.filter(role__in=STAFF_ROLES, status=UserStatus.ACTIVE, deleted_on__isnull=True).order_by("name")
+        staff = User.objects.filter(role__in=STAFF_ROLES, status=UserStatus.ACTIVE, deleted_on__isnull=True).order_by(
+            "name"
+        )
         self.fields["user"].choices = [(user.ref_id, f"{user.name} · {user.email}") for user in staff]
 
 
@@ -198,13 +211,22 @@ class TenantAdmin(ManageAdmin):
 
     def panels(self, request, row):
         people = User.objects.filter(tenant=row, deleted_on__isnull=True).order_by("ref_id")[:20]
-        serving = TenantAssignment.objects.filter(tenant=row, ended_on__isnull=True).select_related("user").order_by("started_on")
+        serving = (
+            TenantAssignment.objects.filter(tenant=row, ended_on__isnull=True)
+            .select_related("user")
+            .order_by("started_on")
+        )
         return [
             Panel(
                 "Reviewers",
                 ("Reviewer", "Role", "Since", ""),
                 [
-                    (link(a.user), a.get_role_display(), moment(a.started_on), format_html('<a class="link" href="{}">End</a>', address_of(a)))
+                    (
+                        link(a.user),
+                        a.get_role_display(),
+                        moment(a.started_on),
+                        format_html('<a class="link" href="{}">End</a>', address_of(a)),
+                    )
                     for a in serving
                 ],
                 "Nobody serves this client yet: work for reviewers has no owner. Assign a reviewer.",
@@ -236,7 +258,14 @@ def reactivate(user: User, *, by, at) -> User:
 
 @admin.register(User)
 class UserAdmin(ManageAdmin):
-    list_display = ("name", "email", column("role"), column("tenant", label="Client"), column("status"), column("last_login"))
+    list_display = (
+        "name",
+        "email",
+        column("role"),
+        column("tenant", label="Client"),
+        column("status"),
+        column("last_login"),
+    )
     list_select_related = ("tenant",)
     list_filter = ("role", "status", ClientFilter)
     finds_by = ("email",)
@@ -261,12 +290,19 @@ class UserAdmin(ManageAdmin):
             Panel(
                 "Invitations",
                 ("Sent", "State", "Expires"),
-                [(link(i, f"{i.created_on:%-d %b %Y, %H:%M}"), state_of(i, request.at), moment(i.expires_on)) for i in invitations],
+                [
+                    (link(i, f"{i.created_on:%-d %b %Y, %H:%M}"), state_of(i, request.at), moment(i.expires_on))
+                    for i in invitations
+                ],
                 "Never invited: this account was made by a command.",
             )
         ]
         if row.role in STAFF_ROLES:
-            serving = TenantAssignment.objects.filter(user=row, ended_on__isnull=True).select_related("tenant").order_by("-ref_id")[:50]
+            serving = (
+                TenantAssignment.objects.filter(user=row, ended_on__isnull=True)
+                .select_related("tenant")
+                .order_by("-ref_id")[:50]
+            )
             panels.append(
                 Panel(
                     "Serves",
@@ -286,7 +322,13 @@ def end(request, assignment: TenantAssignment) -> Tenant:
 
 @admin.register(TenantAssignment)
 class TenantAssignmentAdmin(ManageAdmin):
-    list_display = (column("user", label="Reviewer"), column("tenant", label="Client"), column("role"), column("started_on"), column("ended_on"))
+    list_display = (
+        column("user", label="Reviewer"),
+        column("tenant", label="Client"),
+        column("role"),
+        column("started_on"),
+        column("ended_on"),
+    )
     list_display_links = None
     list_select_related = ("user", "tenant")
     list_filter = ("role", ClientFilter)
@@ -331,7 +373,15 @@ def revoke(request, invitation: Invitation) -> None:
 
 @admin.register(Invitation)
 class InvitationAdmin(ManageAdmin):
-    list_display = ("email", column("role"), column("tenant", label="Client"), "state", column("expires_on"), column("accepted_on"), column("created_by", label="Invited by"))
+    list_display = (
+        "email",
+        column("role"),
+        column("tenant", label="Client"),
+        "state",
+        column("expires_on"),
+        column("accepted_on"),
+        column("created_by", label="Invited by"),
+    )
     list_select_related = ("tenant", "created_by")
     list_filter = ("role", ClientFilter)
     tasks = (
@@ -361,7 +411,15 @@ class InvitationAdmin(ManageAdmin):
 
 @admin.register(Contract)
 class ContractAdmin(ManageAdmin):
-    list_display = (column("ref_id", label="Contract"), column("tenant", label="Client"), column("template_version"), column("status"), column("generated_on"), column("accepted_on"), column("accepted_by"))
+    list_display = (
+        column("ref_id", label="Contract"),
+        column("tenant", label="Client"),
+        column("template_version"),
+        column("status"),
+        column("generated_on"),
+        column("accepted_on"),
+        column("accepted_by"),
+    )
     list_select_related = ("tenant", "accepted_by")
     list_filter = ("status", ClientFilter)
     empty = "No contracts yet. One is made for each new client."
@@ -380,5 +438,9 @@ class ContractAdmin(ManageAdmin):
     @admin.display(description="PDF")
     def pdf(self, row):
         """Exactly the stored version; the link works for a quarter of an hour."""
-        url = storage.contracts.url(row.pdf_s3_key, version_id=row.pdf_version_id, file_name=f"contract-{row.tenant.slug}-{row.template_version}.pdf")
+        url = storage.contracts.url(
+            row.pdf_s3_key,
+            version_id=row.pdf_version_id,
+            file_name=f"contract-{row.tenant.slug}-{row.template_version}.pdf",
+        )
         return format_html('<a class="link" href="{}" rel="noreferrer">Download</a>', url)

@@ -33,7 +33,9 @@ def edit_template(
     changes = {"name": name, "steps": [step.model_dump(mode="json") for step in _checked(steps)]}
     if all(getattr(template, field) == value for field, value in changes.items()):
         return template
-    return edit(template, "template.edited", {**changes, "version": template.version + 1}, by=by, at=at, seen_on=seen_on)
+    return edit(
+        template, "template.edited", {**changes, "version": template.version + 1}, by=by, at=at, seen_on=seen_on
+    )
 
 
 def _checked(steps: Any) -> list[TemplateStep]:
@@ -100,7 +102,9 @@ def add_provider(wanted: ProviderFacts, *, adapter_type: str, api_key: str, by: 
     try:
         with transaction.atomic():
             provider.save()
-            journal.record("provider.added", provider, by=by, at=at, after={**asdict(wanted), "adapter_type": adapter_type})
+            journal.record(
+                "provider.added", provider, by=by, at=at, after={**asdict(wanted), "adapter_type": adapter_type}
+            )
     except IntegrityError as error:
         raise InvalidInput({"name": ["Another provider has this name."]}) from error
     return provider

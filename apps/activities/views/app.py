@@ -15,7 +15,6 @@ from ..forms import AskForm, DecisionForm
 from ..models import Approval
 from ..statuses import ApprovalStatus, HumanRole, SubjectType
 
-APPROVE_LABELS = {SubjectType.STRATEGY: "Approve the strategy", SubjectType.BLOG_POST: "Approve the article"}
 THEN = {
     SubjectType.STRATEGY: "Approved. The work of this month begins now.",
     SubjectType.BLOG_POST: "Approved. It goes out next, and the link appears here.",
@@ -107,7 +106,6 @@ def _page(
         "refusal": refusal or " ".join(errors.get("shown_sha256", [])),
         "note": form.data.get("note", "") if form else "",
         "note_error": " ".join(errors.get("note", [])),
-        "approve_label": APPROVE_LABELS.get(asked.subject_type, "Approve"),
         **_who_decides(request),
     }
     return portal.respond(request, "app/activities/approval.html", context, status=status)

@@ -107,6 +107,12 @@ def rupees(paise: int | None) -> str:
 
 
 @register.filter
+def in_words(name: str | None) -> str:
+    """A name of machines as people read it: `organic_sessions` is `organic sessions`."""
+    return (name or "").replace("_", " ")
+
+
+@register.filter
 def initials(name: str | None) -> str:
     """Up to two letters that stand for a person or client: `Rita Mehta` is `RM`."""
     words = re.findall(r"\w+", name or "")

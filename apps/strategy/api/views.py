@@ -2,7 +2,7 @@
 
 from drf_spectacular.utils import extend_schema
 
-from apps.tenants.doors.api import TenantViewSet
+from apps.tenants.doors.viewsets import TenantViewSet
 
 from .. import access, queries
 from ..models import Deliverable, DeliverablePeriod, Goal, OnboardingRun, Strategy

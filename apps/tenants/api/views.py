@@ -6,7 +6,7 @@ from drf_spectacular.utils import extend_schema
 from apps.shared.errors import OperationRefused
 
 from .. import access, operations
-from ..doors.api import TenantViewSet
+from ..doors.viewsets import TenantViewSet
 from ..models import Contract
 from ..permissions import require
 from .serializers import Acceptance, ContractSerializer, MeSerializer

@@ -94,7 +94,9 @@ class Panel:
     links: Sequence[tuple[str, str]] = field(default_factory=tuple)  # (label, address)
 
 
-def moves(table: Moves, performed_by: dict[str, tuple[str, Callable]], *, asks: dict[str, str] | None = None) -> tuple[Task, ...]:
+def moves(
+    table: Moves, performed_by: dict[str, tuple[str, Callable]], *, asks: dict[str, str] | None = None
+) -> tuple[Task, ...]:
     """Tasks for moves of a table: `performed_by` maps a move to (permission, operation(row, by=, at=))."""
 
     def task(name: str, needs: str, operation: Callable) -> Task:
@@ -169,7 +171,10 @@ class ManageSite(UnfoldAdminSite):
         def frame(request: HttpRequest, *args, **kwargs) -> HttpResponse:
             request.actor = portal.actor_of(request)
             try:
-                with every_tenant(reason="Manage works over all clients"), timezone.override(portal.zone_of(request.user, ())):
+                with (
+                    every_tenant(reason="Manage works over all clients"),
+                    timezone.override(portal.zone_of(request.user, ())),
+                ):
                     response = portal.repeated(lambda: view(request, *args, **kwargs))
                     if isinstance(response, TemplateResponse):
                         response.render()  # its querysets are read while it renders
@@ -189,13 +194,19 @@ class ManageSite(UnfoldAdminSite):
         """After a POST back to where the person was, with the sentence; a page that cannot be shown says so itself."""
         back = request.headers.get("Referer", "")
         here = {request.get_host()}
-        if request.method != "POST" or not url_has_allowed_host_and_scheme(back, here, require_https=request.is_secure()):
+        if request.method != "POST" or not url_has_allowed_host_and_scheme(
+            back, here, require_https=request.is_secure()
+        ):
             return portal.refused(request, error)
         messages.error(request, error.detail)
         return HttpResponseRedirect(back)
 
     def get_urls(self):
-        left_out = {"view_on_site", "autocomplete", "password_change_done"}  # they speak of primary keys, or go round allauth
+        left_out = {
+            "view_on_site",
+            "autocomplete",
+            "password_change_done",
+        }  # they speak of primary keys, or go round allauth
         return [url for url in super().get_urls() if getattr(url, "name", None) not in left_out]
 
     def login(self, request, extra_context=None):
@@ -218,7 +229,9 @@ class ManageSite(UnfoldAdminSite):
             for group in self.get_sidebar_list(request):
                 for item in group["items"]:
                     if term.lower() in str(item["title"]).lower():
-                        results.append(SearchResult(item["title"], group["title"] or "", str(item["link"]), item["icon"]))
+                        results.append(
+                            SearchResult(item["title"], group["title"] or "", str(item["link"]), item["icon"])
+                        )
             for tenant in searched(Tenant.objects.order_by("slug"), term, ("slug",))[:10]:
                 results.append(SearchResult(tenant.name, f"Client {tenant.slug}", address_of(tenant), "apartment"))
         context = {"results": results, "page_counter": 0}
@@ -283,7 +296,8 @@ class ManageAdmin(ModelAdmin):
             urls.append(path("add/", view(self.add_view), name=f"{name}_add"))
         urls.append(path("<str:ref_id>/", view(self.row_view), name=f"{name}_change"))
         urls += [
-            path(f"<str:ref_id>/{task.name}/", view(self._task_view(task)), name=f"{name}_{task.name}") for task in self.tasks
+            path(f"<str:ref_id>/{task.name}/", view(self._task_view(task)), name=f"{name}_{task.name}")
+            for task in self.tasks
         ]
         return urls
 
@@ -362,7 +376,8 @@ class ManageAdmin(ModelAdmin):
             return HttpResponseNotAllowed(["GET", "HEAD"])
         row = self.row(request, ref_id)
         sections = [
-            (title, [(label_of(name, self), value_of(row, name, self)) for name in names]) for title, names in self.sections
+            (title, [(label_of(name, self), value_of(row, name, self)) for name in names])
+            for title, names in self.sections
         ]
         context = {
             **self._context(request, self.title_of(row), row),
@@ -419,5 +434,9 @@ class ManageAdmin(ModelAdmin):
         if row is not None and title != self.title_of(row):
             crumbs.append((self.title_of(row), address_of(row)))
         request.current_app = self.admin_site.name
-        return {**self.admin_site.each_context(request), "title": title, "crumbs": [*crumbs, (title, "")], "is_fullwidth": "1"}
-
+        return {
+            **self.admin_site.each_context(request),
+            "title": title,
+            "crumbs": [*crumbs, (title, "")],
+            "is_fullwidth": "1",
+        }

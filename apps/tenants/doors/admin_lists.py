@@ -110,7 +110,11 @@ class TextFilter(admin.SimpleListFilter):
             for value in values
             if name != self.parameter_name
         ]
-        yield {"others": others, "suggestions": self.suggestions(), "clear": changelist.get_query_string(remove=[self.parameter_name])}
+        yield {
+            "others": others,
+            "suggestions": self.suggestions(),
+            "clear": changelist.get_query_string(remove=[self.parameter_name]),
+        }
 
     def suggestions(self) -> list[tuple[str, str]]:
         """(value, what it stands for) of what is offered while one types."""

@@ -1,0 +1,384 @@
+"""What templates, agents and model providers are set to."""
+
+from django import forms
+from django.contrib import admin, messages
+
+from apps.tenants.doors.admin import ManageAdmin, Panel, Task
+from apps.tenants.doors.admin_display import EMPTY, column, link
+from apps.tenants.doors.admin_forms import (
+    Choice,
+    Json,
+    Line,
+    ManageForm,
+    Paragraphs,
+    Secret,
+    Seen,
+    Switch,
+    Usd,
+    WebAddress,
+    Whole,
+)
+from apps.tenants.doors.admin_lists import ClientFilter, text_filter
+
+from .. import operations
+from ..models import ActivityTemplate, AgentConfig, LlmProvider, RecurringTaskTemplate
+from ..statuses import AdapterType
+
+
+class TemplateForm(ManageForm):
+    name = Line(max_length=255)
+    steps = Json(
+        help_text="A JSON list of steps. New clients receive the next version; clients keep the copies they own."
+    )
+    seen_on = Seen()
+
+
+def edit_template(request, template: ActivityTemplate, **wanted) -> None:
+    edited = operations.edit_template(template, **wanted, by=request.actor, at=request.at)
+    messages.success(request, f"Saved as version {edited.version}.")
+
+
+@admin.register(ActivityTemplate)
+class ActivityTemplateAdmin(ManageAdmin):
+    list_display = (
+        "name",
+        column("deliverable_type", label="Of"),
+        "whose",
+        column("version"),
+        "step_count",
+        column("is_active", label="Active"),
+    )
+    list_select_related = ("tenant",)
+    list_filter = (
+        "is_active",
+        ClientFilter,
+        text_filter("type of deliverable", "deliverable_type", placeholder_="blog_posts"),
+    )
+    tasks = (
+        Task(
+            "edit",
+            "Edit",
+            "template.edit",
+            edit_template,
+            form=TemplateForm,
+            initial=lambda t: {"name": t.name, "steps": t.steps, "seen_on": t.updated_on},
+            when=lambda t: t.tenant_id is None,
+        ),
+    )
+    sections = (
+        (
+            "Template",
+            (
+                "name",
+                "deliverable_type",
+                "whose",
+                "source_template",
+                "version",
+                "is_active",
+                "updated_by",
+                "updated_on",
+                "ref_id",
+            ),
+        ),
+    )
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("tenant")
+
+    @admin.display(description="Whose")
+    def whose(self, row):
+        return link(row.tenant) if row.tenant_id else "Global"
+
+    @admin.display(description="Steps")
+    def step_count(self, row):
+        return len(row.steps)
+
+    def panels(self, request, row):
+        def remarks(step) -> str:
+            gate = "Final gate" if step.is_final_gate else "Gate" if step.is_approval_gate else ""
+            back = f"sends back to {step.on_reject}" if step.on_reject else ""
+            counts = "counts the unit" if step.counts_unit else ""
+            return (
+                " · ".join(filter(None, (gate, back, counts, f"makes {step.creates}" if step.creates else ""))) or EMPTY
+            )
+
+        return [
+            Panel(
+                "Steps",
+                ("Step", "Key", "Who", "After", "Due", "Remarks"),
+                [
+                    (
+                        s.title,
+                        s.key,
+                        s.agent_role or f"{s.human_role} (person)",
+                        ", ".join(s.depends_on) or EMPTY,
+                        f"day {s.due_offset_days}",
+                        remarks(s),
+                    )
+                    for s in row.parsed_steps
+                ],
+                "No steps.",
+            ),
+            Panel(
+                "Prompts",
+                ("Step", "Prompt"),
+                [(s.title, s.prompt_template) for s in row.parsed_steps if s.prompt_template],
+                "No step has a prompt of its own.",
+            ),
+        ]
+
+
+@admin.register(RecurringTaskTemplate)
+class RecurringTaskTemplateAdmin(ManageAdmin):
+    list_display = (
+        "name",
+        "whose",
+        column("periodicity"),
+        column("trigger"),
+        column("cron_expression", label="Cron"),
+        "who",
+        column("is_active", label="Active"),
+    )
+    list_select_related = ("tenant",)
+    list_filter = ("periodicity", "trigger", "is_active", ClientFilter)
+    sections = (
+        (
+            "Task",
+            ("name", "description", "whose", "who", "periodicity", "trigger", "cron_expression", "is_active", "ref_id"),
+        ),
+        ("Text", ("prompt_template", "variables", "variable_values")),
+    )
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("tenant")
+
+    @admin.display(description="Whose")
+    def whose(self, row):
+        return link(row.tenant) if row.tenant_id else "Global"
+
+    @admin.display(description="Who")
+    def who(self, row):
+        return row.agent_role or row.get_human_role_display() or EMPTY
+
+
+class AgentForm(ManageForm):
+    is_enabled = Switch(label="Works for this client")
+    model_id = Choice(label="Model", help_text="Models of enabled providers. A model without a known price is refused.")
+    max_concurrent = Whole(
+        min_value=0, max_value=1_000, label="At the same time, at most", help_text="0 holds this agent's work back."
+    )
+    timeout_ms = Whole(min_value=1_000, max_value=86_400_000, label="Time limit of a run (ms)")
+    max_cost_usd_per_activity = Usd(most=9_999, label="Cap per activity (USD)")
+    monthly_cap_usd = Usd(
+        most=999_999, required=False, label="Cap per month (USD)", help_text="Empty: only the client's own cap holds."
+    )
+    escalation_after_failures = Whole(min_value=1, max_value=100, label="Failures before a person is called")
+    seen_on = Seen()
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        offered = operations.models_offered(self.row.adapter_type)
+        self.fields["model_id"].choices = [(model, model) for model in dict.fromkeys([self.row.model_id, *offered])]
+
+
+def edit_agent(request, config: AgentConfig, *, seen_on, **wanted) -> None:
+    operations.edit_agent_config(
+        config, operations.AgentSettings(**wanted), by=request.actor, at=request.at, seen_on=seen_on
+    )
+    messages.success(request, "Saved. Runs that begin from now on obey it.")
+
+
+def agent_settings_of(config: AgentConfig) -> dict:
+    names = [name for name in AgentForm.base_fields if name != "seen_on"]
+    return {"seen_on": config.updated_on, **{name: getattr(config, name) for name in names}}
+
+
+@admin.register(AgentConfig)
+class AgentConfigAdmin(ManageAdmin):
+    list_display = (
+        column("agent_role", label="Agent"),
+        column("tenant", label="Client"),
+        column("is_enabled", label="Works"),
+        column("model_id", label="Model"),
+        column("max_concurrent", label="At once"),
+        column("max_cost_usd_per_activity", label="Per activity"),
+        column("monthly_cap_usd", label="Per month"),
+    )
+    list_select_related = ("tenant",)
+    list_filter = (
+        "is_enabled",
+        "adapter_type",
+        ClientFilter,
+        text_filter("agent", "agent_role", name="agent", placeholder_="copywriter"),
+    )
+    tasks = (Task("edit", "Edit", "agent_config.edit", edit_agent, form=AgentForm, initial=agent_settings_of),)
+    sections = (
+        (
+            "Agent",
+            ("agent_role", "tenant", "is_enabled", "adapter_type", "model_id", "tool_names", "skill_ids", "ref_id"),
+        ),
+        (
+            "Limits",
+            (
+                "max_concurrent",
+                "timeout_ms",
+                "max_cost_usd_per_activity",
+                "monthly_cap_usd",
+                "escalation_after_failures",
+            ),
+        ),
+        ("Secrets", ("env_secrets",)),
+        ("Last change", ("updated_by", "updated_on")),
+    )
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("tenant", "updated_by")
+
+    def title_of(self, row):
+        return f"{row.agent_role} for {row.tenant.name}"
+
+
+class Models(Paragraphs):
+    """One model per line: its id and, after a space, how many tokens its context holds."""
+
+    def clean(self, value):
+        models = []
+        for line in super().clean(value).splitlines():
+            match line.split():
+                case []:
+                    continue
+                case [model_id] if len(model_id) <= 100:
+                    models.append({"model_id": model_id})
+                case [model_id, tokens] if (
+                    len(model_id) <= 100
+                    and tokens.isascii()
+                    and tokens.isdigit()
+                    and 0 < int(tokens[:9]) == int(tokens)
+                ):
+                    models.append({"model_id": model_id, "context_tokens": int(tokens)})
+                case _:
+                    raise forms.ValidationError(
+                        f"“{line[:100]}” is no model: write its id and, after a space, its context in tokens.",
+                        code="model",
+                    )
+        return models
+
+    def prepare_value(self, value):
+        if not isinstance(value, list):
+            return value
+        return "\n".join(
+            " ".join(str(part) for part in (m["model_id"], m.get("context_tokens")) if part) for m in value
+        )
+
+
+class ProviderFields(ManageForm):
+    name = Line(max_length=100)
+    base_url = WebAddress(
+        max_length=500, required=False, label="Address", help_text="Empty: the address from the environment."
+    )
+    models = Models(
+        max_length=20_000, required=False, help_text="One per line: the model's id and its context in tokens."
+    )
+    is_enabled = Switch(initial=True, label="In use")
+    is_local = Switch(label="Local", help_text="Clients with local models only are served by local providers alone.")
+
+
+class AddProviderForm(ProviderFields):
+    adapter_type = Choice(choices=AdapterType.choices, label="Speaks")
+    api_key = Secret(
+        required=False, label="API key", help_text="Sealed and never shown again. Empty: the key from the environment."
+    )
+    field_order = ("name", "adapter_type", "base_url", "api_key", "models")
+
+
+class EditProviderForm(ProviderFields):
+    api_key = Secret(required=False, label="API key", help_text="Empty keeps the stored one.")
+    forget_key = Switch(label="Forget the stored key", help_text="The key from the environment is used instead.")
+    seen_on = Seen()
+    field_order = ("name", "base_url", "api_key", "forget_key", "models")
+
+
+def provider_facts(
+    name: str, base_url: str, models: list, is_enabled: bool, is_local: bool
+) -> operations.ProviderFacts:
+    return operations.ProviderFacts(
+        name=name, base_url=base_url or None, models=models, is_enabled=is_enabled, is_local=is_local
+    )
+
+
+def add_provider(request, _, *, adapter_type: str, api_key: str, **facts) -> LlmProvider:
+    provider = operations.add_provider(
+        provider_facts(**facts), adapter_type=adapter_type, api_key=api_key, by=request.actor, at=request.at
+    )
+    messages.success(request, f"{provider.name} is added.")
+    return provider
+
+
+def edit_provider(request, provider: LlmProvider, *, api_key: str, forget_key: bool, seen_on, **facts) -> None:
+    operations.edit_provider(
+        provider,
+        provider_facts(**facts),
+        api_key=api_key,
+        forget_key=forget_key,
+        by=request.actor,
+        at=request.at,
+        seen_on=seen_on,
+    )
+    messages.success(request, "Saved.")
+
+
+@admin.register(LlmProvider)
+class LlmProviderAdmin(ManageAdmin):
+    list_display = (
+        "name",
+        column("adapter_type", label="Speaks"),
+        "address",
+        "key",
+        column("is_enabled", label="In use"),
+        column("is_local", label="Local"),
+        column("last_error"),
+    )
+    list_filter = ("is_enabled", "adapter_type")
+    add = Task("add", "Add a provider", "provider.edit", add_provider, form=AddProviderForm)
+    tasks = (
+        Task(
+            "edit",
+            "Edit",
+            "provider.edit",
+            edit_provider,
+            form=EditProviderForm,
+            initial=lambda p: {
+                "name": p.name,
+                "base_url": p.base_url,
+                "models": p.models,
+                "is_enabled": p.is_enabled,
+                "is_local": p.is_local,
+                "seen_on": p.updated_on,
+            },
+        ),
+    )
+    sections = (
+        ("Provider", ("name", "adapter_type", "address", "api_key", "is_enabled", "is_local", "ref_id")),
+        ("State", ("last_verified_at", "last_error", "updated_by", "updated_on")),
+    )
+
+    @admin.display(description="Address")
+    def address(self, row):
+        return row.base_url or "From the environment"
+
+    @admin.display(description="API key")
+    def key(self, row):
+        return "Set" if row.api_key else "Not set"
+
+    def panels(self, request, row):
+        return [
+            Panel(
+                "Models",
+                ("Model", "Context"),
+                [
+                    (m.get("model_id", EMPTY), f"{m['context_tokens']:,} tokens" if m.get("context_tokens") else EMPTY)
+                    for m in row.models
+                ],
+                "No models: agents cannot be set to one of this provider.",
+            )
+        ]

@@ -1,0 +1,12 @@
+from django.urls import path
+from rest_framework.routers import SimpleRouter
+
+from . import views
+
+router = SimpleRouter()
+router.register("activities", views.ActivityViewSet, basename="activity")
+router.register("approvals", views.ApprovalViewSet, basename="approval")
+urlpatterns = [
+    path("usage/", views.UsageViewSet.as_view({"get": "retrieve"}), name="usage"),
+    *router.urls,
+]

@@ -1,0 +1,144 @@
+"""Work, decisions, and what they cost."""
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
+
+from apps import storage
+from apps.shared.errors import NotFound
+from apps.tenants.doors.viewsets import TenantViewSet
+from apps.tenants.doors.strict import Nothing
+from apps.tenants.permissions import require
+
+from .. import access, operations, queries
+from ..models import Activity, ActivityRun, Approval
+from .serializers import (
+    ActivityDetail,
+    ActivitySerializer,
+    ApprovalDetail,
+    ApprovalSerializer,
+    Approving,
+    OutputUrlSerializer,
+    Rejecting,
+    RunSerializer,
+    UsageSerializer,
+)
+
+RUNS_SHOWN = 25
+URL_SECONDS = 900
+
+
+class NoOutputYet(NotFound):
+    """This has handed in no text yet."""
+
+    code = "no_output_yet"
+
+
+class ActivityViewSet(TenantViewSet):
+    """Units of work and their steps, of agents and of people."""
+
+    model = Activity
+    serializer_class = ActivitySerializer
+    list_needs = "activity.read"
+    filter_fields = ("status", "type", "pipeline_step")
+    ref_filters = {"parent": "parent_activity__ref_id"}
+    paged_actions = ("list", "runs")
+
+    def get_queryset(self):
+        return Activity.objects.select_related("assignee_user")
+
+    @extend_schema(responses=ActivityDetail)
+    def retrieve(self, request, ref_id):
+        """One activity with its newest runs and the moves you may make."""
+        return self._shown(access.activity_for(request.actor, ref_id, to="read"))
+
+    @extend_schema(request=Nothing, responses=ActivityDetail)
+    @action(detail=True, methods=["post"])
+    def retry(self, request, ref_id):
+        """Have a failed step tried again; the count of failures begins anew."""
+        activity = access.activity_for(request.actor, ref_id, to="retry")
+        self.read(Nothing)
+        self.work_for(activity)
+        return self._shown(operations.retry_activity(activity, by=request.actor, at=request.at))
+
+    @extend_schema(request=Nothing, responses=ActivityDetail)
+    @action(detail=True, methods=["post"])
+    def cancel(self, request, ref_id):
+        """Stop a step, or a unit with all its open steps. What was decided or published stays as it is."""
+        activity = access.activity_for(request.actor, ref_id, to="cancel")
+        self.read(Nothing)
+        self.work_for(activity)
+        cancel = operations.cancel_activity if activity.parent_activity_id else operations.cancel_unit
+        return self._shown(cancel(activity, by=request.actor, at=request.at))
+
+    @extend_schema(responses=RunSerializer(many=True))
+    @action(detail=True, methods=["get"])
+    def runs(self, request, ref_id):
+        """All attempts of agents at this activity, oldest first."""
+        activity = access.activity_for(request.actor, ref_id, to="read")
+        return self.page(ActivityRun.objects.filter(activity=activity), RunSerializer)
+
+    @extend_schema(responses=OutputUrlSerializer)
+    @action(detail=True, methods=["get"], url_path="output-url")
+    def output_url(self, request, ref_id):
+        """Where the text that was handed in can be fetched, for 15 minutes."""
+        activity = access.activity_for(request.actor, ref_id, to="read")
+        if not activity.output_ref:
+            raise NoOutputYet
+        name = f"{activity.pipeline_step or 'output'}-{activity.ref_id}"
+        url = storage.url(storage.ActivityOutput, activity.output_ref, file_name=name)
+        return self.answer({"url": url, "expires_in_seconds": URL_SECONDS}, OutputUrlSerializer)
+
+    def _shown(self, activity: Activity):
+        return self.answer(activity, ActivityDetail, runs=queries.runs_of(activity)[:RUNS_SHOWN])
+
+
+class ApprovalViewSet(TenantViewSet):
+    """What people are asked to decide, each bound to exactly what is shown."""
+
+    model = Approval
+    serializer_class = ApprovalSerializer
+    list_needs = "approval.read"
+    filter_fields = ("status", "subject_type", "required_role")
+    ref_filters = {"subject_ref": "subject_ref", "activity": "activity__ref_id"}
+
+    def get_queryset(self):
+        return Approval.objects.select_related("assigned_to", "decided_by").defer("shown_snapshot")
+
+    @extend_schema(responses=ApprovalDetail)
+    def retrieve(self, request, ref_id):
+        """One decision with the facts and the text that are decided on."""
+        return self._shown(access.approval_for(request.actor, ref_id, to="read"))
+
+    @extend_schema(request=Approving, responses=ApprovalDetail)
+    @action(detail=True, methods=["post"])
+    def approve(self, request, ref_id):
+        """Approve what was read; at the last gate the work behind it is released."""
+        approval = access.approval_for(request.actor, ref_id, to="decide")
+        wanted = self.read(Approving)
+        self.work_for(approval)
+        return self._shown(operations.grant_approval(approval, by=request.actor, at=request.at, **wanted))
+
+    @extend_schema(request=Rejecting, responses=ApprovalDetail)
+    @action(detail=True, methods=["post"])
+    def reject(self, request, ref_id):
+        """Ask for a change: the note goes to whoever does it again."""
+        approval = access.approval_for(request.actor, ref_id, to="decide")
+        wanted = self.read(Rejecting)
+        self.work_for(approval)
+        return self._shown(operations.refuse_approval(approval, by=request.actor, at=request.at, **wanted))
+
+    def _shown(self, approval: Approval):
+        pointer = approval.content_ref
+        body = storage.read_one(storage.ActivityOutput, pointer) if pointer else None
+        return self.answer(approval, ApprovalDetail, body=body)
+
+
+class UsageViewSet(TenantViewSet):
+    """What model calls cost."""
+
+    serializer_class = UsageSerializer
+
+    def retrieve(self, request):
+        """This month's model calls and what they cost. Staff name the client with X-Tenant."""
+        require(request.actor, "usage.read")
+        return self.answer(queries.spend_of_month(self.one_tenant().facts, at=request.at))

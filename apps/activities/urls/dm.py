@@ -1,0 +1,16 @@
+"""Decisions and work in the DM Portal, as they stand behind /dm/c/<slug>/; mounted by `portals.dm`."""
+
+from django.urls import path
+
+from ..views import dm, dm_work
+
+urlpatterns = [
+    path("approvals/<str:ref_id>/", dm.approval, name="approval"),
+    path("approvals/<str:ref_id>/approve/", dm.approve, name="approve"),
+    path("approvals/<str:ref_id>/reject/", dm.reject, name="reject"),
+    path("activities/<str:ref_id>/", dm_work.activity, name="activity"),
+    path("activities/<str:ref_id>/stream/", dm_work.stream, name="stream"),
+    path("activities/<str:ref_id>/retry/", dm_work.retry, name="retry"),
+    path("activities/<str:ref_id>/cancel/", dm_work.cancel, name="cancel"),
+    path("activities/<str:ref_id>/done/", dm_work.done, name="done"),
+]

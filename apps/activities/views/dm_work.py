@@ -1,0 +1,323 @@
+"""Work in the DM Portal: the list, the story of one activity, live text, and what a person may do about it."""
+
+from decimal import Decimal
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+
+from apps.channels.statuses import AttemptStatus
+from apps.shared.errors import InvalidInput
+from apps.tenants.doors import paging, portal
+
+from .. import access, operations, queries, registry
+from ..engine import streams
+from ..forms import WHO, RetryForm, WorkFilter
+from ..models import Activity, ActivityRun
+from ..statuses import (
+    ACTIVITY_MOVES,
+    ActivityStatus,
+    ActivityType,
+    ApprovalStatus,
+    AssigneeType,
+    RunStatus,
+)
+from . import history, tones
+
+ATTEMPT_TONES = {
+    AttemptStatus.CONFIRMED: "success",
+    AttemptStatus.UNKNOWN: "warning",
+    AttemptStatus.FAILED: "danger",
+    AttemptStatus.SENT: "info",
+}
+FILTERS = (("status", "Status", ActivityStatus.choices), ("type", "Kind", ActivityType.choices), ("who", "Who", WHO))
+
+
+@portal.dm()
+def work(request: HttpRequest) -> HttpResponse:
+    """Steps and tasks of one client, the newest first."""
+    filters = WorkFilter(request.GET)
+    if not filters.is_valid():
+        raise InvalidInput({name: ["choose one of the list."] for name in filters.errors})
+    chosen = {name: value for name, value in filters.cleaned_data.items() if value}
+    rows = queries.work_list()
+    if status := chosen.get("status"):
+        rows = rows.filter(status=status)
+    if kind := chosen.get("type"):
+        rows = rows.filter(type=kind)
+    if who := chosen.get("who"):
+        rows = rows.filter(assignee_user=request.user) if who == "me" else rows.filter(assignee_type=who)
+    page = paging.page_of(request, rows, order=("-ref_id",))
+    context = {
+        "rows": [_work_row(row, slug=request.tenant.slug, today=request.at) for row in page.rows],
+        "page": page,
+        "columns": [{"label": label} for label in ("What", "Part of", "Status", "Who", "Due")],
+        "menus": [_menu(request, chosen, name, label, choices) for name, label, choices in FILTERS],
+        "chips": [
+            {"label": dict(choices)[chosen[name]], "remove_href": _filtered(chosen, name, "")}
+            for name, _, choices in FILTERS
+            if name in chosen
+        ],
+        "clear_href": request.path,
+    }
+    return portal.respond(request, "dm/activities/work.html", context)
+
+
+@portal.dm()
+def activity(request: HttpRequest, ref_id: str) -> HttpResponse:
+    """The story of one activity from its brief to the link; for a unit, its steps."""
+    return _story(request, access.activity_for(request.actor, ref_id, to="read"))
+
+
+@portal.dm()
+def stream(request: HttpRequest, ref_id: str) -> HttpResponse:
+    """What the agent has written so far; asked for every second, and for the last time when the run has ended."""
+    found = access.activity_for(request.actor, ref_id, to="read")
+    run = queries.live_run(found) or next(iter(queries.runs_of(found)), None)
+    return portal.respond(request, "dm/activities/stream.html", {**_live(found, run), "href": _href(found)})
+
+
+@portal.dm(methods=["GET", "POST"])
+def retry(request: HttpRequest, ref_id: str) -> HttpResponse:
+    found = access.activity_for(request.actor, ref_id, to="retry")
+    if request.method != "POST":
+        return redirect(_href(found))
+    form = RetryForm(request.POST)
+    if not form.is_valid():
+        return _story(request, found, form=form, status=422)
+    operations.retry_activity(found, by=request.actor, at=request.at, **form.cleaned_data)
+    return portal.done(request, _href(found), message="It is tried again.")
+
+
+@portal.dm(methods=["GET", "POST"])
+def cancel(request: HttpRequest, ref_id: str) -> HttpResponse:
+    """Stop one step, or a unit with all its open steps."""
+    found = access.activity_for(request.actor, ref_id, to="cancel")
+    if request.method != "POST":
+        return redirect(_href(found))
+    stop = operations.cancel_unit if found.steps.exists() else operations.cancel_activity
+    stop(found, by=request.actor, at=request.at)
+    return portal.done(request, _href(found), message="Cancelled.")
+
+
+@portal.dm(methods=["GET", "POST"])
+def done(request: HttpRequest, ref_id: str) -> HttpResponse:
+    """A person's task is done."""
+    found = access.activity_for(request.actor, ref_id, to="finish")
+    if request.method != "POST":
+        return redirect(_href(found))
+    operations.finish_task(found, by=request.actor, at=request.at)
+    return portal.done(request, reverse("dm:inbox"), message=f"Done: {found.title}")
+
+
+def _story(request: HttpRequest, found: Activity, *, form: RetryForm | None = None, status: int = 200) -> HttpResponse:
+    slug = request.tenant.slug
+    steps = list(found.steps.order_by("ref_id"))
+    runs = queries.runs_of_unit(found) if steps else queries.runs_of(found)
+    decisions = queries.decisions_on(found.subject_ref) if found.subject_ref else []
+    if found.is_approval_gate:
+        decisions = [decision for decision in decisions if decision.activity_id == found.pk]
+    is_agents = found.assignee_type == AssigneeType.AGENT
+    may_cancel = any(move.name == "cancel" for move in ACTIVITY_MOVES.open_from(found.status))
+    live = next((run for run in runs if run.status == RunStatus.RUNNING), None) if not steps else None
+    context = {
+        "activity": found,
+        "tone": tones.of(tones.ACTIVITY, found.status),
+        "facts": _facts(found, slug),
+        "steps": [_step_row(step, slug) for step in steps],
+        "instruction": found.step.prompt_template if "step" in found.input_data else "",
+        "about": _about(found, slug),
+        "runs": [_run_row(run) for run in runs] if not steps else [],
+        "cost_usd": sum((run.cost_usd for run in runs), Decimal(0)),
+        "run_count": len(runs),
+        "live": _live(found, live) if live else None,
+        "output": queries.output_shown(found),
+        "results": _results(found) if is_agents and not found.output_ref else [],
+        "versions": _versions(found) if found.output_ref else [],
+        "decisions": [_decision_row(decision, slug) for decision in decisions],
+        "attempts": [_attempt_row(attempt) for attempt in queries.attempts_on(found.subject_ref)] if _publishes(found) else [],
+        "publishes": _publishes(found),
+        "form": form or RetryForm(),
+        "may_retry": found.status == ActivityStatus.FAILED and is_agents,
+        "may_cancel": may_cancel,
+        "may_finish": _is_task(found, steps) and found.status in (ActivityStatus.ASSIGNED, ActivityStatus.IN_PROGRESS),
+        "is_unit": bool(steps),
+        "retry_href": reverse("dm:activities:retry", args=[slug, found.ref_id]),
+        "cancel_href": reverse("dm:activities:cancel", args=[slug, found.ref_id]),
+        "done_href": reverse("dm:activities:done", args=[slug, found.ref_id]),
+    }
+    return portal.respond(request, "dm/activities/activity.html", context, status=status)
+
+
+def _is_task(found: Activity, steps: list[Activity]) -> bool:
+    return found.assignee_type == AssigneeType.HUMAN and not found.is_approval_gate and not found.parent_activity_id and not steps
+
+
+def _publishes(found: Activity) -> bool:
+    return found.type == ActivityType.PUBLISH
+
+
+def _who(found: Activity) -> dict:
+    if found.assignee_type == AssigneeType.AGENT:
+        return {"name": role_name(found.assignee_agent_role), "is_agent": True}
+    return {"name": found.assignee_user.name if found.assignee_user else "", "is_agent": False}
+
+
+def role_name(role: str) -> str:
+    """`content_brief_writer` is "Content brief writer"; `system.crawl_website` is "Crawl website"."""
+    return role.removeprefix("system.").replace("_", " ").capitalize()
+
+
+def _facts(found: Activity, slug: str) -> list[dict]:
+    facts = []
+    if found.parent_activity:
+        facts.append({"label": "Part of", "value": found.parent_activity.title, "href": _href_of(slug, found.parent_activity.ref_id)})
+    who = _who(found)
+    if who["name"]:
+        facts.append({"label": "Done by", "value": who["name"]})
+    if found.goal:
+        facts.append({"label": "Goal", "value": found.goal.name})
+    if found.deliverable:
+        facts.append({"label": "Promise", "value": found.deliverable.name})
+    facts.append({"label": "Created", "at": found.created_on})
+    if found.status == ActivityStatus.ASSIGNED and found.ready_on > found.created_on:
+        facts.append({"label": "Not before", "at": found.ready_on})
+    if found.due_date and not found.completed_on:
+        facts.append({"label": "Due", "at": found.due_date})
+    if found.started_on:
+        facts.append({"label": "Started", "at": found.started_on})
+    if found.completed_on:
+        facts.append({"label": "Completed", "at": found.completed_on})
+    return facts
+
+
+def _about(found: Activity, slug: str) -> dict | None:
+    """What a task calls attention to."""
+    ref = found.input_data.get("failed") or found.input_data.get("checked")
+    return {"href": _href_of(slug, ref), "label": "Open the step this is about"} if ref else None
+
+
+def _step_row(step: Activity, slug: str) -> dict:
+    return {
+        "href": _href_of(slug, step.ref_id),
+        "title": step.title,
+        "label": step.get_status_display(),
+        "tone": tones.of(tones.ACTIVITY, step.status),
+        "who": role_name(step.assignee_agent_role) if step.assignee_type == AssigneeType.AGENT else step.step.human_role or "",
+        "is_agent": step.assignee_type == AssigneeType.AGENT,
+        "completed_on": step.completed_on,
+        "due": None if step.completed_on else step.due_date,
+    }
+
+
+def _run_row(run: ActivityRun) -> dict:
+    return {
+        "attempt": run.attempt,
+        "model": run.model_id,
+        "label": run.get_status_display(),
+        "tone": tones.of(tones.RUN, run.status),
+        "input_tokens": run.input_tokens,
+        "output_tokens": run.output_tokens,
+        "cost_usd": run.cost_usd,
+        "seconds": run.duration_ms / 1_000 if run.duration_ms is not None else None,
+        "started_on": run.started_on,
+        "error": run.error,
+    }
+
+
+def _versions(found: Activity) -> list[dict]:
+    role = registry.AGENTS.get(found.assignee_agent_role)
+    if role is None:
+        return []
+    return [
+        {
+            "at": version.created_on,
+            "who": "A person" if version.author_type == "human" else role_name(found.assignee_agent_role),
+            "text": f"{'edited it' if version.author_type == 'human' else 'wrote'}: version {version.version}",
+            "detail": version.change_note,
+            "tone": "success" if version.pointer == found.output_ref else "neutral",
+        }
+        for version in queries.history_of(role.subject(found))
+    ]
+
+
+def _results(found: Activity) -> list[dict]:
+    """The plain numbers and words a job left; lists and pointers are for machines."""
+    return [
+        {"label": name.replace("_", " ").capitalize(), "value": value}
+        for name, value in found.output_summary.items()
+        if isinstance(value, int) or (isinstance(value, str) and " " in value)
+    ]
+
+
+def _decision_row(decision, slug: str) -> dict:
+    return {
+        "href": reverse("dm:activities:approval", args=[slug, decision.ref_id]),
+        "step": decision.activity.title,
+        "label": decision.get_status_display(),
+        "tone": tones.of(tones.APPROVAL, decision.status),
+        "who": decision.decided_by.name if decision.decided_by else "",
+        "at": decision.decided_on or decision.created_on,
+        "note": decision.decision_note,
+        "is_open": decision.status == ApprovalStatus.PENDING,
+        "waits_for": history.WAITS_FOR[decision.required_role],
+    }
+
+
+def _attempt_row(attempt) -> dict:
+    return {
+        "platform": attempt.channel.platform,
+        "channel": attempt.channel.name,
+        "label": attempt.get_status_display(),
+        "tone": tones.of(ATTEMPT_TONES, attempt.status),
+        "url": attempt.external_url,
+        "cause": attempt.failure_cause.replace("_", " "),
+        "next_step": attempt.next_step,
+        "at": attempt.confirmed_on or attempt.sent_on or attempt.created_on,
+    }
+
+
+def _live(found: Activity, run: ActivityRun | None) -> dict:
+    """The live text of a run; nothing asks again once it has ended."""
+    role = registry.AGENTS.get(found.assignee_agent_role)
+    streamed = streams.read(run.ref_id) if run else ""
+    text = streams.live_text(streamed, role.live_field) if role and role.live_field else ""
+    return {
+        "text": text or ("Thinking" if run and run.status == RunStatus.RUNNING else ""),
+        "is_live": run is not None and run.status == RunStatus.RUNNING,
+        "stream_href": reverse("dm:activities:stream", args=[found.tenant.slug, found.ref_id]),
+    }
+
+
+def _work_row(row: Activity, *, slug: str, today) -> dict:
+    return {
+        "href": _href_of(slug, row.ref_id),
+        "title": row.title,
+        "unit": row.parent_activity.title if row.parent_activity else "",
+        "label": row.get_status_display(),
+        "tone": tones.of(tones.ACTIVITY, row.status),
+        "due": row.due_date,
+        "is_late": row.is_overdue(today) and row.status != ActivityStatus.CANCELLED,
+        **_who(row),
+    }
+
+
+def _menu(request: HttpRequest, chosen: dict, name: str, label: str, choices) -> dict:
+    options = [{"label": "Any", "href": _filtered(chosen, name, "") or request.path, "current": name not in chosen}]
+    options += [
+        {"label": text, "href": _filtered(chosen, name, value), "current": chosen.get(name) == value} for value, text in choices
+    ]
+    return {"label": label, "options": options}
+
+
+def _filtered(chosen: dict, name: str, value: str) -> str:
+    return "?" + urlencode({key: kept for key, kept in {**chosen, name: value}.items() if kept})
+
+
+def _href(found: Activity) -> str:
+    return _href_of(found.tenant.slug, found.ref_id)
+
+
+def _href_of(slug: str, ref_id: str) -> str:
+    return reverse("dm:activities:activity", args=[slug, ref_id])

@@ -1,0 +1,112 @@
+"""Topics that were asked for, and the posts that were written for them."""
+
+import re
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+
+from apps import storage
+from apps.activities.models import Approval
+from apps.activities.operations import ApprovalStale
+from apps.shared.errors import OperationRefused
+from apps.tenants.doors.viewsets import TenantViewSet
+
+from .. import access, operations, queries
+from ..models import BlogPost, BlogRequest
+from .serializers import (
+    BlogPostDetail,
+    BlogPostSerializer,
+    BlogRequestSerializer,
+    PostChange,
+)
+
+STRONG_TAG = re.compile(r'"([0-9a-f]{64})"')
+ETAG = OpenApiParameter(
+    "ETag", OpenApiTypes.STR, OpenApiParameter.HEADER, response=[200], description="While a decision is pending."
+)
+IF_MATCH = OpenApiParameter(
+    "If-Match", OpenApiTypes.STR, OpenApiParameter.HEADER, required=True, description="The ETag of the post as it was read."
+)
+
+
+class IfMatchMissing(OperationRefused):
+    """Say which version you changed: send its ETag in the header If-Match."""
+
+    code = "if_match_missing"
+    http_status = 428
+
+
+class VersionStale(OperationRefused):
+    """This was edited after you read it. Read the new version and edit that."""
+
+    code = "version_stale"
+    http_status = 412
+
+
+class BlogRequestViewSet(TenantViewSet):
+    """Topics that agents or people ask for; nothing is written before one is approved."""
+
+    model = BlogRequest
+    serializer_class = BlogRequestSerializer
+    list_needs = "post.read"
+    filter_fields = ("status", "priority", "search_intent")
+
+    def retrieve(self, request, ref_id):
+        """One topic with its brief."""
+        return self.answer(access.blog_request_for(request.actor, ref_id, to="read"))
+
+
+class BlogPostViewSet(TenantViewSet):
+    """Posts, from the draft to the live page."""
+
+    model = BlogPost
+    serializer_class = BlogPostSerializer
+    list_needs = "post.read"
+    filter_fields = ("status",)
+    ref_filters = {"blog_request": "blog_request__ref_id", "channel": "channel__ref_id"}
+
+    @extend_schema(responses=BlogPostDetail, parameters=[ETAG])
+    def retrieve(self, request, ref_id):
+        """One post with its text. While a decision on it is pending, the answer carries the ETag that editing needs."""
+        return self._shown(access.blog_post_for(request.actor, ref_id, to="read"))
+
+    @extend_schema(request=PostChange, responses=BlogPostDetail, parameters=[IF_MATCH, ETAG])
+    def partial_update(self, request, ref_id):
+        """Change a post in review: a new version, and the pending decision is about that one from now on."""
+        post = access.blog_post_for(request.actor, ref_id, to="edit")
+        wanted = self.read(PostChange)
+        shown_sha256 = _version(request)
+        self.work_for(post)
+        edit = operations.PostEdit(
+            title=wanted.get("title", post.title),
+            slug=wanted.get("slug", post.slug),
+            meta_description=wanted.get("meta_description", post.meta_description),
+            body_markdown=wanted["body_markdown"] if "body_markdown" in wanted else self._text(post),
+            scheduled_for=wanted.get("scheduled_for", post.scheduled_for),
+            change_note=wanted.get("change_note", ""),
+        )
+        try:
+            post = operations.edit_post(post, edit, by=request.actor, at=request.at, shown_sha256=shown_sha256)
+        except ApprovalStale as error:
+            raise VersionStale from error
+        return self._shown(post)
+
+    def _text(self, post: BlogPost) -> str:
+        return storage.read_one(storage.ActivityOutput, post.content_ref).text if post.content_ref else ""
+
+    def _shown(self, post: BlogPost):
+        body = storage.read_one(storage.ActivityOutput, post.content_ref) if post.content_ref else None
+        pending: Approval | None = queries.pending_approval(post)
+        headers = {"ETag": f'"{pending.content_sha256}"'} if pending else None
+        return self.answer(post, BlogPostDetail, headers=headers, body=body, pending=pending)
+
+
+def _version(request) -> str:
+    """The one strong entity tag of If-Match; weak ones, lists and `*` name no version that was read."""
+    given = request.headers.get("If-Match")
+    if given is None:
+        raise IfMatchMissing
+    tag = STRONG_TAG.fullmatch(given.strip())
+    if tag is None:
+        raise VersionStale
+    return tag[1]
