@@ -22,6 +22,7 @@ class ConfigConfig(AppConfig):
         registry.PUBLISHABLE.update(agents.PUBLISHABLE)
         registry.SYSTEM_JOBS.update(agents.SYSTEM_JOBS)
         registry.POINTERS.extend(integrity.POINTERS)
+        registry.FOUND_BY_REF.extend(integrity.FOUND_BY_REF)
         registry.IS_REFERENCED.update(integrity.IS_REFERENCED)
         registry.INTEGRITY_RULES.extend(integrity.RULES)
         schema_rules.demands.nullable_tenant.update(schema.NULLABLE_TENANT)

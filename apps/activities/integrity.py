@@ -8,18 +8,16 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from django.db import connection, models
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.fields.json import KeyTextTransform
 
 from apps import storage
 from apps.billing.operations import month_of
 from apps.shared import guards
-from apps.shared.encryption import Undecryptable, sealed_columns
+from apps.shared.batches import batches
 from apps.shared.findings import Finding
-from apps.shared.ids import spell
 from apps.shared.models import JournalDelivery, JournalEntry
 from apps.shared.scoping import TenantFacts
-from apps.storage.integrity import batches
 
 from . import registry
 from .bodies import PUBLISHER
@@ -205,18 +203,3 @@ def _untold(model: type[models.Model], tenant_refs: dict) -> Iterator[Finding]:
             tenant_id = row.pk if model._meta.db_table == "tenants" else getattr(row, "tenant_id", None)
             detail = f"no entry tells how its {field} became {getattr(row, field)}"
             yield Finding("journal_gap", detail, model._meta.db_table, tenant_refs.get(tenant_id), row.ref_id)
-
-
-def of_secrets(tenant_refs: dict) -> Iterator[Finding]:
-    """Sealed values that no key opens, or that lie in another place than they were made for. Over all clients."""
-    for model, columns in sealed_columns().items():
-        rows = getattr(model, "with_deleted", model.objects).filter(~Q(**dict.fromkeys(columns)))
-        for batch in batches(rows.only("id", *_tenant_field(model), *columns)):
-            for row in batch:
-                for column in columns:
-                    try:
-                        _open_all(getattr(row, column))
-                    except Undecryptable:
-                        tenant = tenant_refs.get(getattr(row, "tenant_id", None))
-                        detail = f"{column} does not open with any key of this installation"
-                        yield Finding("decrypt_failed", detail, model._meta.db_table, tenant, spell(row.pk))

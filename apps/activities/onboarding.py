@@ -50,7 +50,7 @@ def crawl(activity: Activity, *, by) -> dict:
 
 
 def _website_text(activity: Activity) -> str:
-    crawled = activity.parent_activity.steps.get(pipeline_step="crawl_website")
+    crawled = activity.unit.steps.get(pipeline_step="crawl_website")
     return storage.read_one(storage.OnboardingResearch, crawled.output_summary["research"], part="websiteText").text
 
 
@@ -81,7 +81,7 @@ def receive_research(research: bodies.Research, *, activity: Activity, kept: Kep
 
 
 def gather_context(activity: Activity) -> list[DataBlock]:
-    blocks = [DataBlock("research", output_of(activity.parent_activity, "research"))]
+    blocks = [DataBlock("research", output_of(activity.unit, "research"))]
     if activity.revision_note and activity.output_ref:
         blocks.append(DataBlock("previous_draft", storage.read_one(storage.ActivityOutput, activity.output_ref).text))
     return blocks

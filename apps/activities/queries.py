@@ -7,7 +7,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db import connection
-from django.db.models import Case, Count, IntegerField, Q, QuerySet, Value, When
+from django.db.models import Case, Count, IntegerField, Q, QuerySet, TextField, Value, When
 from django.db.models.fields.json import KeyTextTransform, KeyTransform
 from django.db.models.functions import Coalesce, Now
 from pydantic import BaseModel
@@ -101,7 +101,7 @@ def waiting_approvals(*, required_role: str, user=None) -> QuerySet[Approval]:
 
 def title_of(approval: Approval) -> str:
     """What is decided on, in a line: the subject's own title, else that of its unit."""
-    return approval.shown_snapshot["subject"].get("title") or approval.activity.parent_activity.title
+    return approval.shown_snapshot["subject"].get("title") or approval.activity.unit.title
 
 
 def opening_of(approval: Approval) -> str:
@@ -139,10 +139,7 @@ def units_in_work(*, limit: int = 50) -> list[UnitInWork]:
             status=ActivityStatus.IN_PROGRESS, parent_activity__isnull=True, origin_key__endswith="/unit"
         ).order_by("ref_id")[:limit]
     )
-    steps: dict = {unit.id: [] for unit in units}
-    for step in Activity.objects.filter(parent_activity__in=units).order_by("ref_id"):
-        steps[step.parent_activity_id].append(step)
-    return [UnitInWork(unit, steps[unit.id]) for unit in units]
+    return _with_steps(units)
 
 
 def units_between(start: date, end: date, *, limit: int) -> list[UnitInWork]:
@@ -154,10 +151,17 @@ def units_between(start: date, end: date, *, limit: int) -> list[UnitInWork]:
     return _with_steps(list(units.order_by(Case(When(status=ActivityStatus.IN_PROGRESS, then=0), default=1), "ref_id")[:limit]))
 
 
+def _with_steps(units: list[Activity]) -> list[UnitInWork]:
+    steps: dict = {unit.id: [] for unit in units}
+    for step in Activity.objects.filter(parent_activity__in=units).order_by("ref_id"):
+        steps[step.parent_activity_id].append(step)
+    return [UnitInWork(unit, steps[unit.id]) for unit in units]
+
+
 def titled(approvals: QuerySet[Approval]) -> QuerySet[Approval]:
     """With `shown_title`, the title of what is decided on ('' where it has none), and without the rest of the snapshot."""
     subject = KeyTransform("subject", "shown_snapshot")
-    return approvals.annotate(shown_title=Coalesce(KeyTextTransform("title", subject), Value(""))).defer("shown_snapshot")
+    return approvals.annotate(shown_title=Coalesce(KeyTextTransform("title", subject), Value(""), output_field=TextField())).defer("shown_snapshot")
 
 
 def following(approvals: QuerySet[Approval], after: Approval) -> QuerySet[Approval]:

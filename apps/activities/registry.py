@@ -88,5 +88,6 @@ SYSTEM_JOBS: dict[str, Callable[..., dict]] = {}
 
 # What `verify_integrity` and the sweep of orphans look at; see config/integrity.py.
 POINTERS: list = []
+FOUND_BY_REF: list = []
 IS_REFERENCED: dict[type, Callable[[list], set[str]]] = {}
 INTEGRITY_RULES: list[tuple[str, str]] = []

@@ -39,6 +39,7 @@ class SpendCounterAdmin(ManageAdmin):
 
 @admin.register(SpendReservation)
 class SpendReservationAdmin(ManageAdmin):
+    called = "Reservations"
     list_display = (
         column("ref_id", label="Reservation"),
         column("tenant", label="Client"),

@@ -75,7 +75,7 @@ def edit_wordpress(channel: Channel, site: WordPressSite, *, by: Actor, at: date
         channel.metadata = {**channel.metadata, "username": site.username, "publish_as": site.publish_as}
         changed = ["name", "external_url", "external_id", "metadata"]
         if site.application_password:
-            channel.access_token = site.application_password
+            channel.access_token = site.application_password  # type: ignore[assignment]  (a text is sealed on save)
             changed.append("access_token")
         for field, value in touched(Channel, by=by, at=at).items():
             setattr(channel, field, value)

@@ -31,14 +31,14 @@ def gather_keywords(activity: Activity) -> list[DataBlock]:
 
 
 def gather_brief(activity: Activity) -> list[DataBlock]:
-    unit = activity.parent_activity
+    unit = activity.unit
     blocks = [DataBlock("context_file", context_files.approved()), *_promise(activity)]
     blocks.append(DataBlock("keyword_research", output_of(unit, "keyword_research")))
     return blocks + _previous(activity)
 
 
 def gather_article(activity: Activity) -> list[DataBlock]:
-    unit = activity.parent_activity
+    unit = activity.unit
     blocks = [
         DataBlock("context_file", context_files.approved()),
         DataBlock("brief", output_of(unit, "topic_request")),

@@ -52,7 +52,7 @@ def receive_keywords(output: KeywordResearch, *, activity: Activity, kept: Kept,
 
 def receive_topic(output: TopicBrief, *, activity: Activity, kept: Kept, by: Actor, at: datetime) -> None:
     """The proposed topic becomes a request that waits for approval; a second proposal replaces the first."""
-    unit = activity.parent_activity
+    unit = activity.unit
     brief = {
         "title": output.working_title,
         "topic_brief": f"{output.angle}\n\n" + "\n".join(f"- {line}" for line in output.recommended_outline),
@@ -101,7 +101,7 @@ def approve_request(request: BlogRequest, *, by: Actor, at: datetime, activity: 
         created_on=at,
     )
     journal.record("blog_post.created", post, by=by, at=at, after={"title": post.title})
-    work.set_subject(activity.parent_activity, SubjectType.BLOG_POST, post.ref_id, steps=AFTER_TOPIC, at=at)
+    work.set_subject(activity.unit, SubjectType.BLOG_POST, post.ref_id, steps=AFTER_TOPIC, at=at)
 
 
 def begin_article(activity: Activity, *, by: Actor, at: datetime) -> None:
@@ -141,7 +141,7 @@ def release_post(post: BlogPost, *, by: Actor, at: datetime, activity: Activity)
     post = BLOG_POST_MOVES.perform(post, "approve", by=by, at=at)
     if post.scheduled_for and post.scheduled_for > at:
         BLOG_POST_MOVES.perform(post, "schedule", by=by, at=at)
-        step = activity.parent_activity.steps.get(pipeline_step="publish")
+        step = activity.unit.steps.get(pipeline_step="publish")
         step.ready_on = post.scheduled_for
         step.save(update_fields=["ready_on"])
 
@@ -168,10 +168,10 @@ def edit_post(post: BlogPost, edit: PostEdit, *, by: Actor, at: datetime, shown_
         raise work.NotEditable
     if approval.content_sha256 != shown_sha256:
         raise work.ApprovalStale  # before anything is stored; asked again under the lock
-    draft = approval.activity.parent_activity.steps.get(pipeline_step="draft")
+    draft = approval.activity.unit.steps.get(pipeline_step="draft")
     pointer, sha256, version = _store_edit(post, draft, edit, at=at, by=by)
     with transaction.atomic():
-        _, draft, gate = locks.take(draft.parent_activity, draft, approval.activity)
+        _, draft, gate = locks.take(draft.unit, draft, approval.activity)
         work.replace_output(draft, gate, pointer=pointer, sha256=sha256, version=version, shown_sha256=shown_sha256)
         (post,) = locks.take(post)
         before = queries.blog_post_shown(post)
@@ -245,7 +245,7 @@ def prepare_post(activity: Activity) -> ReadyPost:
     StorageUnavailable when the text cannot be had.
     """
     post = queries.blog_post_of(activity.subject_ref)
-    unit = activity.parent_activity
+    unit = activity.unit
     approval = work.approved_snapshot(unit, SubjectType.BLOG_POST, post.ref_id)
     if approval is None or post.status not in (BlogPostStatus.APPROVED, BlogPostStatus.SCHEDULED):
         raise ContentChanged

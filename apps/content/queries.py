@@ -62,7 +62,7 @@ def pending_approval(post: BlogPost) -> Approval | None:
 
 
 def unit_of(request: BlogRequest) -> Activity | None:
-    return request.activity.parent_activity if request.activity_id else None
+    return request.activity.parent_activity if request.activity else None
 
 
 def request_of_unit(unit: Activity) -> BlogRequest | None:

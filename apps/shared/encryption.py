@@ -14,6 +14,7 @@ import base64
 import os
 from functools import lru_cache
 from types import MappingProxyType
+from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -74,7 +75,7 @@ def unseal(token: str, place: str) -> str:
         body = base64.urlsafe_b64decode(encoded)
         associated = f"{FORMAT}|{key_id}|{place}".encode()
         return key_ring()[key_id].decrypt(body[:NONCE_BYTES], body[NONCE_BYTES:], associated).decode()
-    except (ValueError, KeyError, InvalidTag) as error:
+    except (ValueError, KeyError, AttributeError, InvalidTag) as error:  # AttributeError: not even a text
         raise Undecryptable(place) from error
 
 
@@ -86,6 +87,12 @@ class Sealed:
 
     def at(self, place: str) -> "Sealed":
         return Sealed(self.token, place)
+
+    @property
+    def key_id(self) -> str:
+        """Which key it was sealed with; '' for something that was never sealed."""
+        parts = self.token.split(".") if isinstance(self.token, str) else []
+        return parts[1] if len(parts) == 3 else ""
 
     def open(self) -> str:
         if self._place is None:
@@ -124,7 +131,7 @@ class _ThroughItsRow(DeferredAttribute):
 
 
 class SealedFieldMixin:
-    descriptor_class = _ThroughItsRow
+    descriptor_class: Any = _ThroughItsRow
 
     def each(self, value, change, name=""):
         return None if value is None else change(value, name)

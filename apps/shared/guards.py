@@ -10,6 +10,7 @@ which needs no long lock on a filled table.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Any
 
 from django.apps import apps
 from django.db import models
@@ -46,7 +47,7 @@ class Wall:
         return f"DROP {self.kind} IF EXISTS {self.on}"
 
 
-def records() -> list[type[models.Model]]:
+def records() -> list[Any]:
     """Every concrete record of the product, in a stable order."""
     return sorted((m for m in apps.get_models() if issubclass(m, BaseRecord)), key=lambda m: m._meta.db_table)
 
@@ -95,7 +96,7 @@ def _keys(model) -> Iterator[Wall]:
             target = field.related_model._meta.db_table
             yield _constraint(
                 table,
-                _named(table, field.column, "same_tenant"),
+                _named(table, str(field.column), "same_tenant"),
                 f'FOREIGN KEY (tenant_id, "{field.column}") REFERENCES "{target}" (tenant_id, id)',
                 partitioned=getattr(model, "partitioned", False),
             )

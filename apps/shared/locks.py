@@ -4,6 +4,8 @@ The order, top to bottom: tenant counters, unit, activity, approval, subject, at
 steps lie in one table; the unit's id is older, and rows of one table are locked by id, so it comes first by itself.
 """
 
+from typing import Any
+
 from django.db import models, transaction
 
 ORDER = (
@@ -21,11 +23,11 @@ ORDER = (
 )
 
 
-def take(*rows: models.Model) -> list:
+def take(*rows: models.Model | None) -> list[Any]:
     """Lock these rows and return them fresh, in the order given; None stays None. Needs an open transaction."""
     if not transaction.get_connection().in_atomic_block:
         raise RuntimeError("A lock outside a transaction is gone at once.")
-    fresh = {}
+    fresh: dict[Any, models.Model] = {}
     for row in sorted((row for row in rows if row is not None), key=_rank):
         fresh[row.pk] = type(row).objects.select_for_update(of=("self",)).get(pk=row.pk)
     return [None if row is None else fresh[row.pk] for row in rows]

@@ -155,7 +155,9 @@ class PlatformOrTenantModel(TenantModel):
     templates that every tenant reads and only code outside tenancy writes.
     """
 
-    tenant = models.ForeignKey("tenants.Tenant", models.PROTECT, related_name="+", db_index=False, null=True, blank=True)
+    tenant = models.ForeignKey(  # type: ignore[assignment]
+        "tenants.Tenant", models.PROTECT, related_name="+", db_index=False, null=True, blank=True
+    )
 
     class Meta:
         abstract = True

@@ -25,3 +25,10 @@ def search(filters: dict[str, Any], *, before: str | None = None, limit: int = 5
     with translated():
         rows = clients.audit_reader()[AuditLog.collection].find(query, sort=[("_id", -1)], limit=limit)
         return [AuditLog.model_validate({k: v for k, v in raw.items() if k != "_id"}) for raw in rows]
+
+
+def copied(entry_refs: list[str]) -> set[str]:
+    """Which of these journal entries have their copy."""
+    with translated():
+        rows = clients.audit_reader()[AuditLog.collection].find({"_id": {"$in": entry_refs}}, {"_id": 1})
+        return {raw["_id"] for raw in rows}

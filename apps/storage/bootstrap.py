@@ -1,5 +1,6 @@
 """What the stores need before the product can use them; every step may run again and changes nothing then."""
 
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import boto3
@@ -19,7 +20,8 @@ def mongodb() -> list[str]:
     Roles name collections in any database (`db: ""`), so that test databases obey the same rules.
     """
     done = []
-    with MongoClient(settings.MONGO_ADMIN_URL, serverSelectionTimeoutMS=5_000) as client:
+    client: MongoClient[dict[str, Any]] = MongoClient(settings.MONGO_ADMIN_URL, serverSelectionTimeoutMS=5_000)
+    with client:
         _roles_and_users(client)
         database = client[urlsplit(settings.MONGO_URL).path.lstrip("/")]
         existing = set(database.list_collection_names())

@@ -51,7 +51,7 @@ def audit_reader() -> Database:
 
 def s3(alias: str) -> tuple[Any, str]:
     """The boto3 client and bucket behind STORAGES[alias] ("content" or "contracts")."""
-    storage = storages[alias]
+    storage: Any = storages[alias]
     return storage.connection.meta.client, storage.bucket_name
 
 

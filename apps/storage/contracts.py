@@ -32,7 +32,7 @@ def store(pdf: bytes, *, contract_ref: str, template_version: str, at: datetime)
 def read(key: str, *, version_id: str, sha256: str) -> bytes:
     """The PDF as it was stored; raises BodyMissing when version or digest do not match."""
     with translated():
-        return verbs._get("contracts", StoredPart(key=key, version_id=version_id, sha256=sha256, size=0))
+        return verbs._get(clients.s3("contracts"), StoredPart(key=key, version_id=version_id, sha256=sha256, size=0))
 
 
 def url(key: str, *, version_id: str, file_name: str) -> str:

@@ -249,7 +249,7 @@ GLOBAL_TENANT = "global"
 
 def validator(model: type[Document]) -> dict[str, Any]:
     """The `$jsonSchema` MongoDB holds every document of the collection to: base fields and required fields by type."""
-    bson = {"string": "string", "integer": ["int", "long"], "boolean": "bool", "array": "array", "object": "object"}
+    bson: dict[str, str | list[str]] = {"string": "string", "integer": ["int", "long"], "boolean": "bool", "array": "array", "object": "object"}
     properties: dict[str, Any] = {}
     for name, schema in model.model_json_schema()["properties"].items():
         kinds = []
@@ -260,7 +260,7 @@ def validator(model: type[Document]) -> dict[str, Any]:
                 kinds.append("null")
             elif option.get("type") in bson:
                 kind = bson[option["type"]]
-                kinds.extend(kind if isinstance(kind, list) else [kind])
+                kinds.extend([kind] if isinstance(kind, str) else kind)
         properties[name] = {"bsonType": kinds} if kinds else {}
         if "enum" in schema:
             properties[name]["enum"] = schema["enum"]

@@ -16,6 +16,7 @@ from bson.errors import InvalidId
 from django.db import models
 
 from apps.shared import scoping
+from apps.shared.batches import batches
 from apps.shared.findings import Finding
 
 from . import clients
@@ -23,7 +24,6 @@ from .documents import GLOBAL_TENANT, Document, Skill, StoredPart
 from .errors import BodyMissing, StorageUnavailable, translated
 from .sweeping import IsReferenced, orphan_documents, orphan_objects, stored_keys, walk
 
-BATCH = 500
 PARALLEL_READS = 8
 MALFORMED = {"InvalidArgument", "NoSuchVersionId", "MethodNotAllowed"}  # a version id that cannot be one, or a marker's
 UNLOCKED = {"NoSuchObjectLockConfiguration", "ObjectLockConfigurationNotFoundError", "InvalidRequest"}
@@ -83,13 +83,13 @@ def check_found(rule: FoundByRef) -> list[Finding]:
 
 def check_objects(model: type[Document]) -> tuple[int, list[Finding]]:
     """(how many objects, what is wrong with them), for every part of every document of the collection."""
-    seen, found = 0, []
+    seen, found, place = 0, [], clients.s3("content")  # a client is dear to make and may be shared between threads
     with ThreadPoolExecutor(max_workers=PARALLEL_READS) as pool:
         for batch in _walk(model):
             parts = [(raw["refId"], part) for _, raw in batch for part in _parts(model, raw)]
             seen += len(parts)
             prefix = f"{_tenant()}/"  # threads start without the scope
-            for (ref_id, part), fault in zip(parts, pool.map(lambda p: _fault_of(p[1], prefix), parts), strict=True):
+            for (ref_id, part), fault in zip(parts, pool.map(lambda p: _fault_of(p[1], prefix, place), parts), strict=True):
                 if fault:
                     found.append(_finding(*fault, table=model.collection, ref_id=ref_id))
     return seen, found
@@ -137,7 +137,7 @@ def check_contracts(contracts: list[PinnedPdf]) -> tuple[int, list[Finding], lis
         stored = {s.key: s for s in stored_keys("contracts", f"{_tenant()}/")}
         for pdf in contracts:
             part = StoredPart(key=pdf.key, version_id=pdf.version_id, sha256=pdf.sha256, size=-1)
-            fault = _fault_of(part, f"{_tenant()}/", alias="contracts")
+            fault = _fault_of(part, f"{_tenant()}/", clients.s3("contracts"))
             faults = [fault] if fault else []
             if not faults and (mode := _lock_mode(pdf)) != "COMPLIANCE":
                 faults.append(("contract_unlocked", f"the lock of the accepted PDF is {mode or 'gone'}, not COMPLIANCE"))
@@ -154,18 +154,6 @@ def check_contracts(contracts: list[PinnedPdf]) -> tuple[int, list[Finding], lis
         if lost := sum(key not in pinned for key in stored):
             notes.append(f"client {_tenant()}: {lost} locked object(s) in the contracts bucket belong to no contract")
     return len(contracts), found, notes
-
-
-def batches(rows: models.QuerySet) -> Iterator[list]:
-    """The rows in the order of their key, so many at a time."""
-    last = None
-    while True:
-        page = rows.order_by("pk") if last is None else rows.order_by("pk").filter(pk__gt=last)
-        found = list(page[:BATCH])
-        if not found:
-            return
-        yield found
-        last = found[-1].pk
 
 
 def _walk(model: type[Document]) -> Iterator[list[tuple[str, dict]]]:
@@ -198,11 +186,11 @@ def _parts(model: type[Document], raw: dict) -> list[StoredPart]:
     ]
 
 
-def _fault_of(part: StoredPart, prefix: str, *, alias: str = "content") -> tuple[str, str] | None:
+def _fault_of(part: StoredPart, prefix: str, place: tuple[Any, str]) -> tuple[str, str] | None:
     """(code, detail), or None when the stored bytes are the ones that were written. `size` -1: not known."""
     if not part.key.startswith(prefix):
         return "foreign_pointer", "the key lies outside the client's own prefix"
-    client, bucket = clients.s3(alias)
+    client, bucket = place
     try:
         with translated():
             body = client.get_object(Bucket=bucket, Key=part.key, VersionId=part.version_id)["Body"]

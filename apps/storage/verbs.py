@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from bson import ObjectId
@@ -24,11 +24,11 @@ PARALLEL_READS = 8
 
 
 @dataclass(frozen=True)
-class Body:
+class Body(Generic[D]):
     """The text of a document's part beside the document it belongs to."""
 
     pointer: str
-    document: Document
+    document: D
     text: str
     sha256: str
 
@@ -64,7 +64,7 @@ def document(model: type[D], pointer: str) -> D:
     return _load(model, raw)
 
 
-def read(model: type[D], pointers: Iterable[str], *, part: str = "") -> dict[str, Body]:
+def read(model: type[D], pointers: Iterable[str], *, part: str = "") -> dict[str, Body[D]]:
     """The bodies behind these pointers, of tenants in scope only; one MongoDB query, S3 by version and digest.
 
     Raises BodyMissing when a document, its object or its digest is not there, StorageUnavailable when a store is away.
@@ -75,15 +75,19 @@ def read(model: type[D], pointers: Iterable[str], *, part: str = "") -> dict[str
         if missing := [pointer for pointer in wanted if pointer not in found]:
             raise BodyMissing(f"{model.collection}: {len(missing)} document(s) behind a record are missing.")
         documents = {pointer: _load(model, found[pointer]) for pointer in wanted}
-        stored = {pointer: document.stored(part) for pointer, document in documents.items()}
-        if any(value is None for value in stored.values()):
-            raise BodyMissing(f"{model.collection}: a document has no {part or 'body'}.")
+        stored: dict[str, StoredPart] = {}
+        for pointer, document in documents.items():
+            lies_at = document.stored(part)
+            if lies_at is None:
+                raise BodyMissing(f"{model.collection}: a document has no {part or 'body'}.")
+            stored[pointer] = lies_at
+        place = clients.s3("content")  # here: in a thread of the pool it would be made anew, which takes a tenth of a second
         with ThreadPoolExecutor(max_workers=PARALLEL_READS) as pool:
-            texts = dict(zip(wanted, pool.map(lambda p: _get("content", stored[p]), wanted), strict=True))
+            texts = dict(zip(wanted, pool.map(lambda p: _get(place, stored[p]), wanted), strict=True))
     return {p: Body(p, documents[p], texts[p].decode(), stored[p].sha256) for p in wanted}
 
 
-def read_one(model: type[D], pointer: str, *, part: str = "") -> Body:
+def read_one(model: type[D], pointer: str, *, part: str = "") -> Body[D]:
     return read(model, [pointer], part=part)[pointer]
 
 
@@ -167,8 +171,8 @@ def _put(alias: str, key: str, body: bytes, content_type: str, **extra: Any) -> 
     return StoredPart(key=key, version_id=answer["VersionId"], sha256=sha256(body).hexdigest(), size=len(body))
 
 
-def _get(alias: str, stored: StoredPart) -> bytes:
-    client, bucket = clients.s3(alias)
+def _get(place: tuple[Any, str], stored: StoredPart) -> bytes:
+    client, bucket = place
     with translated():  # runs in a thread of its own
         body = client.get_object(Bucket=bucket, Key=stored.key, VersionId=stored.version_id)["Body"].read()
     if sha256(body).hexdigest() != stored.sha256:

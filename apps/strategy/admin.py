@@ -11,6 +11,7 @@ from .models import Deliverable, DeliverablePeriod, Goal, OnboardingRun, Strateg
 
 @admin.register(OnboardingRun)
 class OnboardingRunAdmin(ManageAdmin):
+    called = "Onboarding"
     list_display = (
         column("ref_id", label="Onboarding"),
         column("tenant", label="Client"),
@@ -198,6 +199,7 @@ class DeliverableAdmin(ManageAdmin):
 
 @admin.register(DeliverablePeriod)
 class DeliverablePeriodAdmin(ManageAdmin):
+    called = "Periods"
     list_display = (
         "promise",
         column("tenant", label="Client"),

@@ -163,9 +163,10 @@ def mover(move: str):
 class TenantAdmin(ManageAdmin):
     """All that is known of clients in this app; `portals` adds what other apps know and registers it."""
 
+    called = "Clients"
     list_display = (
         "name",
-        "slug",
+        column("slug", label="Short name"),
         column("status"),
         column("plan"),
         column("contract_accepted_on", label="Contract accepted"),
@@ -322,6 +323,7 @@ def end(request, assignment: TenantAssignment) -> Tenant:
 
 @admin.register(TenantAssignment)
 class TenantAssignmentAdmin(ManageAdmin):
+    called = "Assignments"
     list_display = (
         column("user", label="Reviewer"),
         column("tenant", label="Client"),

@@ -227,6 +227,7 @@ def invitation_token(invitation: Invitation) -> str:
 def accept_invitation(invitation: Invitation, *, password: str, at: datetime) -> User:
     """Set the password and open the account. Raises InvalidInput for a weak password; a second use finds no invitation."""
     user = invitation.user
+    assert user is not None  # every invitation is made together with its user
     try:
         validate_password(password, user)
     except ValidationError as error:

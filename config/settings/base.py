@@ -6,6 +6,8 @@ from pathlib import Path
 import environ
 from csp.constants import NONCE
 
+from ..unfold import UNFOLD  # noqa: F401  (how Manage looks)
+
 env = environ.Env()
 BASE_DIR = Path(__file__).resolve().parents[2]
 RELEASE = "0.1.0"
@@ -18,8 +20,8 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[environ.urlparse(PUBLIC_BASE_
 CSRF_TRUSTED_ORIGINS = [PUBLIC_BASE_URL]
 
 INSTALLED_APPS = [
-    "unfold",
-    "django.contrib.admin",
+    "unfold.apps.BasicAppConfig",
+    "apps.portals.manage.apps.ManageConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

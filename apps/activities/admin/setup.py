@@ -130,6 +130,7 @@ class ActivityTemplateAdmin(ManageAdmin):
 
 @admin.register(RecurringTaskTemplate)
 class RecurringTaskTemplateAdmin(ManageAdmin):
+    called = "Recurring tasks"
     list_display = (
         "name",
         "whose",
@@ -195,6 +196,7 @@ def agent_settings_of(config: AgentConfig) -> dict:
 
 @admin.register(AgentConfig)
 class AgentConfigAdmin(ManageAdmin):
+    called = "Agent settings"
     list_display = (
         column("agent_role", label="Agent"),
         column("tenant", label="Client"),
@@ -329,6 +331,7 @@ def edit_provider(request, provider: LlmProvider, *, api_key: str, forget_key: b
 
 @admin.register(LlmProvider)
 class LlmProviderAdmin(ManageAdmin):
+    called = "Model providers"
     list_display = (
         "name",
         column("adapter_type", label="Speaks"),

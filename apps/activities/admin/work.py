@@ -131,6 +131,7 @@ class ActivityAdmin(ManageAdmin):
 
 @admin.register(ActivityRun)
 class ActivityRunAdmin(ManageAdmin):
+    called = "Runs"
     list_display = (
         "run",
         column("tenant", label="Client"),
@@ -199,6 +200,7 @@ class ActivityRunAdmin(ManageAdmin):
 
 @admin.register(ActivityLease)
 class ActivityLeaseAdmin(ManageAdmin):
+    called = "Leases"
     list_display = (
         "activity_title",
         column("tenant", label="Client"),
@@ -280,6 +282,7 @@ class ApprovalAdmin(ManageAdmin):
 
 @admin.register(LlmCall)
 class LlmCallAdmin(ManageAdmin):
+    called = "Model calls"
     list_display = (
         column("created_on", label="When"),
         column("tenant", label="Client"),

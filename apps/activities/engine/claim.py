@@ -59,4 +59,4 @@ def claim(worker: str) -> Claim | None:
     if row is None:
         return None
     activity_id, tenant_id, role, attempt, run_id, adapter_type, model_id = row
-    return Claim(activity_id, tenant_id, role, attempt, worker, run_id, adapter_type, model_id)
+    return Claim(activity_id, tenant_id, role, attempt, worker, run_id, adapter_type or "", model_id or "")

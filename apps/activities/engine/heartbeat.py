@@ -68,7 +68,7 @@ def main() -> None:
     connection, held, pending = None, None, b""
     next_beat = time.monotonic()
     while True:
-        wait = max(0.0, next_beat - time.monotonic()) if held else None
+        wait: float | None = max(0.0, next_beat - time.monotonic()) if held else None
         ready, _, _ = select.select([0], [], [], wait)
         if ready:
             read = os.read(0, 4096)

@@ -67,6 +67,7 @@ class Attempt:
 
 def run(claim: Claim) -> None:
     """Work on a claimed agent step until it is finished, given back or failed. Raises nothing a model can cause."""
+    assert claim.run_id is not None  # the claim of a model's role inserts its run
     run_ref = spell(claim.run_id)
     by = Actor.agent(claim.role, run_ref=run_ref)
     activity = Activity.objects.select_related("parent_activity").get(pk=claim.activity_id)

@@ -144,7 +144,7 @@ def _put_off(step: Step, attempt: PublishAttempt, outcome: Unknown, *, at: datet
             attempt, cause=outcome.cause, response_summary=outcome.response_summary, by=step.by, at=at
         )
         operations.give_back(
-            step.claim, error=f"unknown: {outcome.cause}", spent=Spent(), ready_on=attempt.settle_until, by=step.by, at=at
+            step.claim, error=f"unknown: {outcome.cause}", spent=Spent(), ready_on=attempt.settle_until or at, by=step.by, at=at
         )
 
 
@@ -177,9 +177,10 @@ def _look_up(step: Step, attempt: PublishAttempt, platform, ready) -> PublishAtt
         with transaction.atomic():
             operations.held(step.claim)
             attempt = channels.mark_unknown(attempt, cause="worker_died", response_summary={}, by=step.by, at=at)
-    if attempt.settle_until > at:  # "not found" is not believed before the settle time
+    settle_until = attempt.settle_until or at
+    if settle_until > at:  # "not found" is not believed before the settle time
         operations.give_back(
-            step.claim, error="waits until the platform can be asked", spent=Spent(), ready_on=attempt.settle_until, by=step.by, at=at
+            step.claim, error="waits until the platform can be asked", spent=Spent(), ready_on=settle_until, by=step.by, at=at
         )
         return None
     answer = platform.find_existing(ready.connection, marker=attempt.marker, slug=ready.slug)

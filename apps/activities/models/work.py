@@ -102,6 +102,13 @@ class Activity(TenantRecord, Mutable, SoftDelete):
         return TemplateStep.model_validate(self.input_data["step"])
 
     @property
+    def unit(self) -> "Activity":
+        """The parent of a step."""
+        if self.parent_activity is None:
+            raise ValueError(f"{self.ref_id} is no step of a unit.")
+        return self.parent_activity
+
+    @property
     def is_unit(self) -> bool:
         return "step" not in self.input_data
 

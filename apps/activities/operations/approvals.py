@@ -62,7 +62,7 @@ def _decide(approval: Approval, move: str, *, by: Actor, at: datetime, shown_sha
 
     with transaction.atomic():
         gate = approval.activity
-        unit, gate = locks.take(gate.parent_activity, gate)
+        unit, gate = locks.take(gate.unit, gate)
         (approval,) = locks.take(approval)
         subject = behind.load(approval.subject_ref, lock=True)
         approval = APPROVAL_MOVES.perform(
@@ -85,7 +85,7 @@ def _decide(approval: Approval, move: str, *, by: Actor, at: datetime, shown_sha
             if gate.step.is_final_gate and behind.release:
                 behind.release(behind.load(approval.subject_ref), by=by, at=at, activity=gate)
             gate = ACTIVITY_MOVES.perform(gate, "close_gate", by=by, at=at, completed_on=at)
-            if gate.step.counts_unit and gate.deliverable_period_id:
+            if gate.step.counts_unit and gate.deliverable_period is not None:
                 counting.recount(gate.deliverable_period, by=by, at=at)
             pipelines.advance(unit, by=by, at=at)
         else:

@@ -49,7 +49,7 @@ def edit_context_file(
     """
     pending_at(gate, shown_sha256=shown_sha256)  # before anything is stored; asked again under the lock
     run = OnboardingRun.objects.get(ref_id=gate.subject_ref)
-    written = gate.parent_activity.steps.get(pipeline_step="context_file")
+    written = gate.unit.steps.get(pipeline_step="context_file")
     pointers = store(markdown, run_ref=run.ref_id, at=at)
     version = next_version(run.ref_id)
     pointer, sha256 = storage.write_with_digest(
@@ -66,7 +66,7 @@ def edit_context_file(
         markdown,
     )
     with transaction.atomic():
-        _, written, gate = locks.take(gate.parent_activity, written, gate)
+        _, written, gate = locks.take(gate.unit, written, gate)
         replace_output(written, gate, pointer=pointer, sha256=sha256, version=version, shown_sha256=shown_sha256)
         run = strategy.replace_context_file(run, skill_pointer=pointers["skill"], by=by, at=at)
         refresh_gate(gate, by=by, at=at)

@@ -33,7 +33,7 @@ def person_for(human_role: str | None, tenant_id):
 
 def body_behind(gate: Activity) -> tuple[str, str]:
     """(pointer, SHA-256) of the text the gate decides on: the output of the nearest agent's step before it."""
-    steps = {step.pipeline_step: step for step in gate.parent_activity.steps.all()}
+    steps = {step.pipeline_step: step for step in gate.unit.steps.all()}
     frontier = list(gate.step.depends_on)
     while frontier:
         step = steps[frontier.pop(0)]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import IntegrityError, transaction
 
@@ -163,7 +164,7 @@ def close_step(step: Activity, *, by: Actor, at: datetime, **changes) -> Activit
     """Complete a step in progress, count the unit if this step counts it, and make the next steps ready."""
     unit, step = locks.take(step.parent_activity, step)
     step = ACTIVITY_MOVES.perform(step, "complete", by=by, at=at, completed_on=at, **changes)
-    if step.step.counts_unit and step.deliverable_period_id:
+    if step.step.counts_unit and step.deliverable_period is not None:
         recount(step.deliverable_period, by=by, at=at)
     if unit is not None:
         advance(unit, by=by, at=at)
@@ -172,9 +173,9 @@ def close_step(step: Activity, *, by: Actor, at: datetime, **changes) -> Activit
 
 def send_back(gate: Activity, *, note: str, by: Actor, at: datetime) -> None:
     """The gate's step to return to is done again with the note; what lay between waits again. Part of a decision."""
-    unit = gate.parent_activity
+    unit = gate.unit
     steps = {step.pipeline_step: step for step in steps_of(unit)}
-    target = steps[gate.step.on_reject]
+    target = steps[gate.step.on_reject or ""]
     for key in _after(target.pipeline_step, steps):
         step = steps[key]
         if step.status in (S.COMPLETED, S.REJECTED):
@@ -182,7 +183,7 @@ def send_back(gate: Activity, *, note: str, by: Actor, at: datetime) -> None:
     ACTIVITY_MOVES.perform(target, "redo", by=by, at=at, revision_note=note, ready_on=at, completed_on=None)
 
 
-def _after(key: str, steps: dict[str, Activity]) -> list[str]:
+def _after(key: str | None, steps: dict[str, Activity]) -> list[str]:
     """Keys of all steps that wait for this one, directly or not."""
     found: list[str] = []
     frontier = [key]
@@ -200,7 +201,7 @@ def retry_activity(activity: Activity, *, by: Actor, at: datetime, note: str = "
     with transaction.atomic():
         lease = ActivityLease.objects.filter(activity=activity).first()
         attempts = lease.attempt if lease else 0
-        changes = {"ready_on": at, "input_data": {**activity.input_data, "failures_before": attempts}}
+        changes: dict[str, Any] = {"ready_on": at, "input_data": {**activity.input_data, "failures_before": attempts}}
         if note:
             changes["revision_note"] = note
         return ACTIVITY_MOVES.perform(activity, "retry", by=by, at=at, **changes)

@@ -38,9 +38,9 @@ class Claim:
     role: str
     attempt: int
     worker: str
-    run_id: UUID | None
-    adapter_type: str | None
-    model_id: str | None
+    run_id: UUID | None  # None, and '' below, for work without a model
+    adapter_type: str
+    model_id: str
 
 
 @dataclass(frozen=True)

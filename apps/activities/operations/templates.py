@@ -66,8 +66,7 @@ def copy_global_templates(tenant, *, by: Actor, at: datetime) -> None:
         if source.id not in had
     )
     had = set(RecurringTaskTemplate.objects.filter(tenant=tenant).values_list("source_template_id", flat=True))
-    copied = ("name", "description", "assignee_type", "agent_role", "human_role", "periodicity", "trigger")
-    copied += ("cron_expression", "prompt_template", "variables")
+    copied = "name description assignee_type agent_role human_role periodicity trigger cron_expression prompt_template variables"
     RecurringTaskTemplate.objects.bulk_create(
         RecurringTaskTemplate(
             id=new_id(),
@@ -76,7 +75,7 @@ def copy_global_templates(tenant, *, by: Actor, at: datetime) -> None:
             variable_values={},
             created_by=by.user,
             created_on=at,
-            **{name: getattr(source, name) for name in copied},
+            **{name: getattr(source, name) for name in copied.split()},
         )
         for source in RecurringTaskTemplate.objects.filter(tenant=None, is_active=True).order_by("ref_id")
         if source.id not in had

@@ -1,6 +1,7 @@
 """What waits for the client: read the whole of it, then approve or ask for a change."""
 
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -44,8 +45,10 @@ def approval(request: HttpRequest, ref_id: str) -> HttpResponse:
     return _page(request, _approval_for(request, ref_id, to="read"))
 
 
-@portal.app(methods=["POST"])
+@portal.app(methods=["GET", "POST"])
 def approve(request: HttpRequest, ref_id: str) -> HttpResponse:
+    if request.method != "POST":  # reloaded after a refusal, or signed in again on the way
+        return redirect("app:approval", ref_id)
     asked = _approval_for(request, ref_id, to="decide")
     form = DecisionForm(request.POST)
     if not form.is_valid():
@@ -57,9 +60,11 @@ def approve(request: HttpRequest, ref_id: str) -> HttpResponse:
     return _next(request, THEN.get(asked.subject_type, "Approved."))
 
 
-@portal.app(methods=["POST"])
+@portal.app(methods=["GET", "POST"])
 def reject(request: HttpRequest, ref_id: str) -> HttpResponse:
     """Ask for a change; the note goes to whoever writes the next version."""
+    if request.method != "POST":
+        return redirect("app:approval", ref_id)
     asked = _approval_for(request, ref_id, to="decide")
     form = AskForm(request.POST)
     if not form.is_valid():

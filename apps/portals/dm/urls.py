@@ -1,6 +1,27 @@
 """Addresses of the DM Portal. Pages of one client carry its slug in the path."""
 
-from django.urls import path  # noqa: F401
+from django.urls import include, path
+
+from apps.activities.urls import dm as activities
+from apps.activities.views import dm, dm_work
+
+from . import views
 
 app_name = "dm"
-urlpatterns: list = []
+
+# The editor of a decision's subject is the one address of `activities` that several apps answer.
+EDITING = [path("approvals/<str:ref_id>/edit/", views.edit, name="edit")]
+STRATEGY = [
+    path("context/", views.context_file, name="context"),
+    path("strategy/", views.strategy, name="strategy"),
+]
+
+urlpatterns = [
+    path("", views.start, name="start"),
+    path("inbox/", dm.inbox, name="inbox"),
+    path("clients/", views.clients, name="clients"),
+    path("c/<slug:slug>/", views.client, name="client"),
+    path("c/<slug:slug>/work/", dm_work.work, name="work"),
+    path("c/<slug:slug>/", include(([*activities.urlpatterns, *EDITING], "activities"))),
+    path("c/<slug:slug>/", include((STRATEGY, "strategy"))),
+]

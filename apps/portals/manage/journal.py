@@ -17,6 +17,7 @@ from apps.tenants.doors.admin_lists import ClientFilter, text_filter
 
 @admin.register(JournalEntry)
 class JournalEntryAdmin(ManageAdmin):
+    called = "Journal"
     list_display = (
         column("created_on", label="When"),
         column("code", label="What"),
@@ -85,6 +86,7 @@ class JournalEntryAdmin(ManageAdmin):
 
 @admin.register(JournalDelivery)
 class JournalDeliveryAdmin(ManageAdmin):
+    called = "Deliveries"
     list_display = (
         column("consumer"),
         "code",

@@ -245,7 +245,7 @@ class ManageAdmin(ModelAdmin):
     tasks: tuple[Task, ...] = ()
     sections: tuple[tuple[str, tuple[str, ...]], ...] = ()  # (title, fields or methods) of a row's page
     finds_by: tuple[str, ...] = ()  # indexed columns whose beginning the search box finds, beside the reference
-    intro = ""  # a sentence above the list
+    called = ""  # what people call these rows, in the plural; the model's own name otherwise
     empty = "Nothing here yet."
 
     ordering = ("-ref_id",)
@@ -261,6 +261,10 @@ class ManageAdmin(ModelAdmin):
     view_on_site = False
     change_list_template = "manage/list.html"
     actions = ()
+
+    @property
+    def plural(self) -> str:
+        return self.called or str(self.opts.verbose_name_plural).capitalize()
 
     # Who may.
 
@@ -328,8 +332,8 @@ class ManageAdmin(ModelAdmin):
     action_checkbox.short_description = ModelAdmin.action_checkbox.short_description
 
     def changelist_view(self, request, extra_context=None):
-        crumbs = [(str(self.opts.verbose_name_plural).capitalize(), "")]
-        return super().changelist_view(request, {"crumbs": crumbs, **(extra_context or {})})
+        context = {"crumbs": [(self.plural, "")], "title": self.plural, **(extra_context or {})}
+        return super().changelist_view(request, context)
 
     def response_action(self, request, queryset):
         """One task on the chosen rows, one by one: each is done or refused by itself, and the list says which."""
@@ -430,7 +434,7 @@ class ManageAdmin(ModelAdmin):
         return {name: value for name, value in request.GET.items() if task.form and name in task.form.base_fields}
 
     def _context(self, request, title: str, row) -> dict[str, Any]:
-        crumbs = [(str(self.opts.verbose_name_plural).capitalize(), list_of(self.model))]
+        crumbs = [(self.plural, list_of(self.model))]
         if row is not None and title != self.title_of(row):
             crumbs.append((self.title_of(row), address_of(row)))
         request.current_app = self.admin_site.name

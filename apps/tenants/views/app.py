@@ -1,6 +1,7 @@
 """The contract: the gate in front of the client dashboard."""
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect
 from django.urls import reverse
 
 from apps import storage
@@ -31,9 +32,11 @@ def contract_pdf(request: HttpRequest) -> HttpResponse:
     return HttpResponseRedirect(storage.contracts.url(current.pdf_s3_key, version_id=current.pdf_version_id, file_name=name))
 
 
-@portal.app(methods=["POST"], before_contract=True)
+@portal.app(methods=["GET", "POST"], before_contract=True)
 def accept_contract(request: HttpRequest) -> HttpResponse:
     """Agree to the PDF that was shown. A second click changes nothing."""
+    if request.method != "POST":  # reloaded after a refusal, or signed in again on the way
+        return redirect("app:contract")
     current = access.current_contract_for(request.actor, to="accept")
     if current is None:
         raise NotFound

@@ -1,0 +1,104 @@
+"""Where a client stands, as rows of the kit's components."""
+
+from django.urls import reverse
+
+from apps.activities import queries as work
+from apps.activities.statuses import ActivityStatus
+from apps.activities.views import tones
+from apps.channels.models import Channel
+from apps.channels.statuses import ChannelStatus, ChannelType
+from apps.strategy import queries as strategies
+from apps.strategy.statuses import OnboardingStatus, PeriodStatus, StrategyStatus
+from apps.tenants.models import Tenant
+from apps.tenants.statuses import TenantStatus
+
+TENANT_TONES = {TenantStatus.ACTIVE: "success", TenantStatus.SUSPENDED: "danger", TenantStatus.CANCELLED: "danger"}
+CHANNEL_TONES = {
+    ChannelStatus.CONNECTED: "success",
+    ChannelStatus.EXPIRED: "danger",
+    ChannelStatus.ERROR: "danger",
+    ChannelStatus.REVOKED: "neutral",
+}
+PERIOD_TONES = {PeriodStatus.COMPLETED: "success", PeriodStatus.AT_RISK: "warning", PeriodStatus.MISSED: "danger"}
+STRATEGY_TONES = {StrategyStatus.ACTIVE: "success", StrategyStatus.AWAITING_APPROVAL: "warning"}
+
+RESEARCH_STATES = {
+    OnboardingStatus.RESEARCHING: "running",
+    OnboardingStatus.REVIEW: "done",
+    OnboardingStatus.COMPLETED: "done",
+}
+FILE_COUNTS = {
+    OnboardingStatus.RESEARCHING: "comes after the research",
+    OnboardingStatus.REVIEW: "waits for a reviewer",
+    OnboardingStatus.COMPLETED: "approved",
+}
+STRATEGY_COUNTS = {
+    StrategyStatus.DRAFT: "being written",
+    StrategyStatus.AWAITING_APPROVAL: "waits for the client",
+    StrategyStatus.ACTIVE: "approved",
+}
+
+
+def setup_steps(tenant: Tenant, channels: list[Channel], *, has_plan: bool) -> list[dict]:
+    """For components/steps.html: from the contract to the first month's plan."""
+    run, strategy = strategies.latest_onboarding(), strategies.latest_strategy()
+    researched = run.status if run else OnboardingStatus.PENDING
+    is_connected = any(each.channel_type == ChannelType.CMS and each.status == ChannelStatus.CONNECTED for each in channels)
+    has_strategy = strategy is not None and strategy.status in (StrategyStatus.ACTIVE, StrategyStatus.ARCHIVED)
+    return [
+        _step("Contract accepted", tenant.contract_accepted_on is not None, "waits for the client"),
+        _step("Website connected", is_connected, "no website to publish on yet"),
+        {
+            "label": "Research",
+            "state": RESEARCH_STATES.get(researched, "waiting"),
+            "count": "begins when the contract is accepted" if run is None else "",
+        },
+        {
+            "label": "Context file",
+            "state": "done" if researched == OnboardingStatus.COMPLETED else "running" if researched == OnboardingStatus.REVIEW else "waiting",
+            "count": FILE_COUNTS.get(researched, ""),
+        },
+        {
+            "label": "Strategy",
+            "state": "done" if has_strategy else "running" if strategy else "waiting",
+            "count": STRATEGY_COUNTS.get(strategy.status, "") if strategy else "comes after the context file",
+        },
+        _step("First month planned", has_plan, "comes after the strategy"),
+    ]
+
+
+def _step(label: str, is_done: bool, missing: str) -> dict:
+    return {"label": label, "state": "done" if is_done else "waiting", "count": "" if is_done else missing}
+
+
+STEP_STATES = {
+    ActivityStatus.COMPLETED: "done",
+    ActivityStatus.CANCELLED: "skipped",
+    ActivityStatus.FAILED: "failed",
+    ActivityStatus.CREATED: "waiting",
+}
+
+
+def unit_row(row: work.UnitInWork, slug: str) -> dict:
+    """A unit with where it is now; a failed step comes before any other."""
+    failed = next((step for step in row.steps if step.status == ActivityStatus.FAILED), None)
+    now = failed or row.current
+    return {
+        "href": reverse("dm:activities:activity", args=[slug, row.unit.ref_id]),
+        "title": row.unit.title,
+        "label": now.get_status_display() if now else row.unit.get_status_display(),
+        "tone": tones.of(tones.ACTIVITY, now.status if now else row.unit.status),
+        "step": now.title if now else "",
+        "step_href": reverse("dm:activities:activity", args=[slug, now.ref_id]) if now else "",
+        "done": row.done_count,
+        "total": len(row.steps),
+        "due": row.unit.due_date if now else None,
+        "steps": [
+            {
+                "label": step.title,
+                "state": STEP_STATES.get(step.status, "running"),
+                "count": "" if step.status == ActivityStatus.COMPLETED else step.get_status_display(),
+            }
+            for step in row.steps
+        ],
+    }

@@ -1,0 +1,201 @@
+"""Pages of the DM Portal that span apps: clients, one client, its context file and strategy, and the editors."""
+
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+
+from apps.activities import access as work_access
+from apps.activities import queries as work
+from apps.activities.models import Approval
+from apps.activities.operations import NotEditable
+from apps.activities.statuses import ApprovalStatus, SubjectType
+from apps.activities.views.editing import edit_context_file
+from apps.billing.operations import cap_of_month
+from apps.channels.models import Channel
+from apps.content.views.dm import edit_post
+from apps.shared.errors import NotFound
+from apps.strategy import queries as strategies
+from apps.strategy.models import Strategy
+from apps.tenants.doors import portal
+from apps.tenants.permissions import require
+
+from . import standing
+
+EDITORS = {SubjectType.BLOG_POST: edit_post, SubjectType.ONBOARDING_RUN: edit_context_file}
+CLIENTS_ON_A_PAGE = 50
+UNITS_SHOWN = 12
+
+
+@portal.dm()
+def start(request: HttpRequest) -> HttpResponse:
+    return redirect("dm:inbox")
+
+
+@portal.dm(methods=["GET", "POST"])
+def edit(request: HttpRequest, ref_id: str) -> HttpResponse:
+    """The editor of whatever this approval is about."""
+    approval = work_access.approval_for(request.actor, ref_id, to="read")
+    editor = EDITORS.get(approval.subject_type)
+    if editor is None:
+        raise NotEditable("This has no editor: ask for a change instead, and say what should be different.")
+    return editor(request, approval)
+
+
+@portal.dm()
+def clients(request: HttpRequest) -> HttpResponse:
+    """The clients of this person with what calls for somebody; `?q=` finds by name, `?after=<slug>` goes on."""
+    wanted, after = request.GET.get("q", "").strip()[:100], request.GET.get("after")
+    found = [tenant for tenant in request.tenants if wanted.lower() in tenant.name.lower()]
+    if after is not None:
+        places = [position for position, tenant in enumerate(found) if tenant.slug == after]
+        found = found[places[0] + 1 :] if places else []
+    shown, more = found[:CLIENTS_ON_A_PAGE], found[CLIENTS_ON_A_PAGE:]
+    counts, at_risk = work.counts_by_client(), strategies.at_risk_by_client()
+    context = {
+        "rows": [
+            {
+                "tenant": tenant,
+                "href": reverse("dm:client", args=[tenant.slug]),
+                "inbox_href": f"{reverse('dm:inbox')}?{urlencode({'client': tenant.slug})}",
+                "tone": standing.TENANT_TONES.get(tenant.status, "neutral"),
+                "counts": counts.get(tenant.id, work.ClientCounts()),
+                "at_risk": at_risk.get(tenant.id, 0),
+            }
+            for tenant in shown
+        ],
+        "search": {"href": reverse("dm:clients"), "value": wanted, "label": "Find a client"},
+        "wanted": wanted,
+        "is_first": after is None,
+        "older_href": f"?{urlencode({'q': wanted, 'after': shown[-1].slug})}" if more else "",
+        "newer_href": reverse("dm:clients") if after is not None else "",
+    }
+    return portal.respond(request, "dm/portal/clients.html", context)
+
+
+@portal.dm()
+def client(request: HttpRequest) -> HttpResponse:
+    """Where one client stands: set-up, this month's promise and units, channels, spending."""
+    tenant = request.tenant
+    require(request.actor, "channel.read")
+    today = request.at.astimezone(ZoneInfo(tenant.timezone)).date()
+    month = today.replace(day=1)
+    channels = list(Channel.objects.order_by("name"))
+    progress = strategies.progress(month_start=month, today=today)
+    waiting = list(work.titled(work.waiting_approvals(required_role="reviewer"))[:5])
+    steps = standing.setup_steps(tenant, channels, has_plan=bool(progress))
+    spend = work.spend_of_month(tenant.facts, at=request.at)
+    context = {
+        "is_set_up": all(step["state"] == "done" for step in steps),
+        "steps": steps,
+        "waiting": [
+            {
+                "href": reverse("dm:activities:approval", args=[tenant.slug, row.ref_id]),
+                "title": row.shown_title or f"{row.get_subject_type_display()} of {tenant.name}",
+                "kind": row.get_subject_type_display(),
+                "at": row.created_on,
+                "expires_on": row.expires_at,
+            }
+            for row in waiting
+        ],
+        "promises": [{"line": line, "tone": standing.PERIOD_TONES.get(line.status, "info")} for line in progress],
+        "month": month,
+        "units": [standing.unit_row(unit, tenant.slug) for unit in work.units_between(month, today, limit=UNITS_SHOWN)],
+        "channels": [{"channel": each, "tone": standing.CHANNEL_TONES.get(each.status, "neutral")} for each in channels],
+        "spend": spend,
+        "cap_usd": spend.cap_usd if spend.cap_usd is not None else cap_of_month(tenant.id),
+        "tenant_tone": standing.TENANT_TONES.get(tenant.status, "neutral"),
+    }
+    return portal.respond(request, "dm/portal/client.html", context)
+
+
+@portal.dm()
+def context_file(request: HttpRequest) -> HttpResponse:
+    """The context file: what was approved, what is in review, and every version with its difference to the one before."""
+    require(request.actor, "strategy.read")
+    run = strategies.latest_onboarding()
+    decisions = work.decisions_on(run.ref_id) if run else []
+    context = _bound_text(request, decisions, subject_ref=run.ref_id if run else "")
+    return portal.respond(request, "dm/portal/context_file.html", {"run": run, **context})
+
+
+@portal.dm()
+def strategy(request: HttpRequest) -> HttpResponse:
+    """One version of the strategy with its goals and promises; the newest unless `?version=` names another."""
+    require(request.actor, "strategy.read")
+    versions = list(Strategy.objects.order_by("-version")[:50])
+    wanted = request.GET.get("version")
+    chosen = next((each for each in versions if str(each.version) == wanted), None) if wanted else next(iter(versions), None)
+    if chosen is None and wanted:
+        raise NotFound
+    decisions = work.decisions_on(chosen.ref_id) if chosen else []
+    bound = _latest(decisions, ApprovalStatus.PENDING) or _latest(decisions, ApprovalStatus.APPROVED)
+    context = {
+        "strategy": chosen,
+        "tone": standing.STRATEGY_TONES.get(chosen.status, "neutral") if chosen else "",
+        "versions": [
+            {"strategy": each, "href": f"?{urlencode({'version': each.version})}", "is_current": each == chosen} for each in versions
+        ],
+        "text": work.text_of(bound.content_ref or "") if bound else "",
+        "has_text": bound is not None,
+        "decision_href": _decision_href(bound) if bound else "",
+        "is_pending": bound is not None and bound.status == ApprovalStatus.PENDING,
+        "goals": strategies.goals_of(chosen) if chosen else [],
+        "deliverables": strategies.deliverables_of(chosen) if chosen else [],
+    }
+    return portal.respond(request, "dm/portal/strategy.html", context)
+
+
+def _bound_text(request: HttpRequest, decisions: list[Approval], *, subject_ref: str) -> dict:
+    """The text that counts (in review, else approved), or the version the address asks for; and its difference."""
+    approved, pending = _latest(decisions, ApprovalStatus.APPROVED), _latest(decisions, ApprovalStatus.PENDING)
+    bound = pending or approved
+    versions = work.history_of(subject_ref) if bound else []
+    wanted = request.GET.get("version")
+    chosen = next((each for each in versions if str(each.version) == wanted), None)
+    if wanted and chosen is None:
+        raise NotFound
+    if chosen is None and bound:
+        chosen = next((each for each in versions if each.pointer == bound.content_ref), None)
+    before = next((each for each in versions if chosen and each.version < chosen.version), None)
+    is_changes = request.GET.get("view") == "changes" and before is not None
+    pointer = chosen.pointer if chosen else (bound.content_ref if bound else "")
+    return {
+        "pending": pending,
+        "approved": approved,
+        "chosen": chosen,
+        "before": before,
+        "is_changes": is_changes,
+        "text": work.text_of(pointer) if bound else "",
+        "old_text": work.text_of(before.pointer) if before and is_changes else "",
+        "decision_href": _decision_href(pending) if pending else "",
+        "versions": [
+            {
+                "at": each.created_on,
+                "who": "A person" if each.author_type == "human" else "The agent",
+                "text": f"version {each.version}{_standing_of(each, approved, pending)}",
+                "detail": each.change_note,
+                "href": f"?{urlencode({'version': each.version})}",
+                "tone": "success" if approved and each.pointer == approved.content_ref else "neutral",
+            }
+            for each in versions
+        ],
+    }
+
+
+def _standing_of(version: work.Version, approved: Approval | None, pending: Approval | None) -> str:
+    if pending and version.pointer == pending.content_ref:
+        return ", in review"
+    return ", approved" if approved and version.pointer == approved.content_ref else ""
+
+
+def _latest(decisions: list[Approval], status: ApprovalStatus) -> Approval | None:
+    return next((decision for decision in decisions if decision.status == status), None)
+
+
+def _decision_href(approval: Approval) -> str:
+    return reverse("dm:activities:approval", args=[approval.tenant.slug, approval.ref_id])
+
+
