@@ -45,9 +45,11 @@ def live_outputs(candidates: list[tuple[str, ActivityOutput]]) -> set[str]:
         )
     )
     for pointer, document in candidates:
-        if document.activityRunId in alive or pointer in named:
-            live.add(pointer)
-        elif document.activityRunId is None and (document.authorType != "human" or document.type not in EDIT_CODES):
+        ended_well = document.activityRunId in alive
+        cannot_be_told = document.activityRunId is None and (
+            document.authorType != "human" or document.type not in EDIT_CODES
+        )
+        if ended_well or cannot_be_told or pointer in named:
             live.add(pointer)
     return live
 

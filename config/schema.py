@@ -62,7 +62,11 @@ INDEXES = [
     Index("IDX-18", "idx_llm_calls_cost", "llm_calls", "tenant_id, created_on"),
     Index("IDX-19", "idx_activities_tenant_deliverable", "activities", "tenant_id, deliverable_id"),
     Index(
-        "IDX-20", "idx_activities_tenant_assignee", "activities", "tenant_id, assignee_user_id", "assignee_user_id IS NOT NULL"
+        "IDX-20",
+        "idx_activities_tenant_assignee",
+        "activities",
+        "tenant_id, assignee_user_id",
+        "assignee_user_id IS NOT NULL",
     ),
     Index("IDX-21", "idx_llm_calls_tenant_created", "llm_calls", "tenant_id, created_on DESC"),
     Index("IDX-23", "idx_goals_tenant_strategy", "goals", "tenant_id, strategy_id"),

@@ -35,10 +35,16 @@ def code_digest() -> str:
 
 
 def owner():
-    """A connection of migrator_user outside the test databases."""
+    """A connection of migrator_user outside the test databases; it waits for the lock as long as a template takes."""
     params = settings.DATABASES["migrator"]
     return psycopg.connect(
-        host=params["HOST"], port=params["PORT"], user=params["USER"], password=params["PASSWORD"], dbname="postgres", autocommit=True
+        host=params["HOST"],
+        port=params["PORT"],
+        user=params["USER"],
+        password=params["PASSWORD"],
+        dbname="postgres",
+        autocommit=True,
+        options="-c lock_timeout=0 -c statement_timeout=0",
     )
 
 

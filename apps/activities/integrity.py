@@ -163,7 +163,9 @@ def of_tenant(tenant: TenantFacts, *, at: datetime) -> list[Finding]:
     with connection.cursor() as cursor:
         for code, statement in [*RULES, *registry.INTEGRITY_RULES]:
             cursor.execute(statement, values)
-            found += [Finding(code, detail, table, tenant.ref_id, ref_id) for table, ref_id, detail in cursor.fetchall()]
+            found += [
+                Finding(code, detail, table, tenant.ref_id, ref_id) for table, ref_id, detail in cursor.fetchall()
+            ]
     return found
 
 
@@ -183,7 +185,13 @@ def of_journal(tenant_refs: dict, *, at: datetime) -> Iterator[Finding]:
         copied = storage.audit.copied([entry.ref_id for entry in batch])
         for entry in batch:
             if entry.ref_id not in copied:
-                yield Finding("relay_gap", "the entry has no copy", "journal_entries", tenant_refs.get(entry.tenant_id), entry.ref_id)
+                yield Finding(
+                    "relay_gap",
+                    "the entry has no copy",
+                    "journal_entries",
+                    tenant_refs.get(entry.tenant_id),
+                    entry.ref_id,
+                )
 
 
 def _untold(model: type[models.Model], tenant_refs: dict) -> Iterator[Finding]:

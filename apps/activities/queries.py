@@ -16,13 +16,12 @@ from apps import storage
 from apps.billing.models import SpendCounter
 from apps.billing.operations import cap_of_month, month_of
 from apps.channels.models import PublishAttempt
+from apps.shared.schema_rules import months
 from apps.shared.scoping import TenantFacts, every_tenant
 
 from .bodies import PUBLISHER
 from .models import Activity, ActivityRun, Approval, LlmCall
 from .statuses import ActivityStatus, ApprovalStatus, AssigneeType, HumanRole
-
-MONTHS_AHEAD = 3
 
 
 def next_version(subject_ref: str) -> int:
@@ -337,12 +336,16 @@ def has_due_work() -> bool:
 
 
 def ensure_partitions(at: datetime) -> int:
-    """Make this month's partition of llm_calls and those of the months ahead; returns how many were missing."""
+    """Make the partitions of llm_calls that lack: this month, the months ahead, and months of which DEFAULT caught rows.
+
+    Returns how many were missing.
+    """
     made = 0
     with connection.cursor() as cursor:
-        for ahead in range(MONTHS_AHEAD + 1):
-            years, month = divmod(at.month - 1 + ahead, 12)
-            cursor.execute("SELECT ensure_llm_calls_partition(%s)", [date(at.year + years, month + 1, 1)])
+        cursor.execute("SELECT DISTINCT date_trunc('month', created_on)::date FROM llm_calls_default")
+        caught = {month for (month,) in cursor.fetchall()}
+        for month in sorted(caught.union(months(at))):
+            cursor.execute("SELECT ensure_llm_calls_partition(%s)", [month])
             made += bool(cursor.fetchone()[0])
     return made
 

@@ -1,8 +1,12 @@
 """The bells of the engine, and what follows from journal entries."""
 
+from datetime import timedelta
+
+import structlog
 from celery import shared_task
 from django.utils import timezone
 
+from apps import storage
 from apps.shared import journal
 from apps.shared.actors import Actor
 from apps.shared.models import JournalEntry
@@ -10,9 +14,13 @@ from apps.shared.scoping import every_tenant, only_tenant
 from apps.tenants import queries as tenant_queries
 from apps.tenants.doors.tasks import consumer, inside
 
-from . import operations, queries
+from . import operations, queries, registry
 from .engine import sweep as sweeping
 from .engine import worker
+
+log = structlog.get_logger(__name__)
+
+ORPHANS_AFTER = timedelta(days=1)  # longer than any transaction may take between its body and its row
 
 
 @shared_task(name="activities.work")
@@ -49,6 +57,19 @@ def plan_periods(**_) -> int:
 def ensure_partitions(**_) -> int:
     """Months of llm_calls: this one and three ahead."""
     return queries.ensure_partitions(timezone.now())
+
+
+@shared_task(name="storage.sweep")
+def sweep_content(**_) -> int:
+    """Remove documents and objects that no row refers to, of every client, once they are a day old; how many went."""
+    removed = 0
+    for tenant in tenant_queries.facts_of_all(only_open=False):
+        with inside(tenant.id):
+            swept = storage.sweep(registry.IS_REFERENCED, older_than=timezone.now() - ORPHANS_AFTER)
+        removed += swept.documents + swept.objects
+        if swept.documents or swept.objects:
+            log.info("content.swept", tenant=tenant.ref_id, documents=swept.documents, objects=swept.objects)
+    return removed
 
 
 @consumer("activities.plan_tenant")

@@ -66,7 +66,7 @@ class PostForm(ShownForm):
     meta_description = forms.CharField(
         label="Description for search engines",
         max_length=META_LENGTH,
-        help_text=f"{META_LENGTH} characters at most.",
+        help_text=f"What people read under the title in search results. {META_LENGTH} characters at most.",
         widget=forms.Textarea(attrs={"rows": 2, "data-count": str(META_LENGTH)}),
     )
     scheduled_for = ClientTimeField(label="Goes out", required=False)

@@ -60,21 +60,21 @@ class Browser:
     def close(self) -> None:
         self._client.close()
 
-    def open(self, address: str, *, expect: int = 200) -> Page:
-        return self._page(self._client.get(urljoin(self.base_url, address)), expect)
+    def open(self, address: str) -> Page:
+        return self._page(self._client.get(urljoin(self.base_url, address)), (200,))
 
     def raw(self, address: str) -> httpx2.Response:
         return self._client.get(urljoin(self.base_url, address))
 
-    def submit(self, page: Page, form: Any, *, expect: int = 200, **values: str) -> Page:
+    def submit(self, page: Page, form: Any, *, expect: tuple[int, ...] = (200,), **values: str) -> Page:
         """Send the form as the page filled it, with these values in place of its own."""
         filled = {name: value for name, value in form.form_values()}
         target = urljoin(page.url, form.get("action") or page.url)
         headers = {"Referer": page.url, "Origin": self.base_url}
         return self._page(self._client.post(target, data={**filled, **values}, headers=headers), expect)
 
-    def _page(self, response: httpx2.Response, expect: int) -> Page:
+    def _page(self, response: httpx2.Response, expect: tuple[int, ...]) -> Page:
         page = Page(str(response.url), response.status_code, response.text)
-        if response.status_code != expect:
+        if response.status_code not in expect:
             raise WalkStopped(f"{page.url} answered {response.status_code}: {page.words[:400]}")
         return page

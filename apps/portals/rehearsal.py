@@ -103,6 +103,7 @@ class Walk:
                     answer = self.sam.submit(
                         page,
                         page.form(field="admin_email"),
+                        expect=(200, 400),
                         name=shown,
                         slug=slug,
                         website=f"{self.at.sandbox}/site/{folder}/",

@@ -13,6 +13,15 @@ from .schema_rules import demands, stored
 DRIFT = "grant_drift"
 BY_DEFAULT = {"SELECT", "INSERT"}  # a new table starts append-only; partitions stay so
 SEQUENCE = {"USAGE", "SELECT"}
+POWERS = (  # in the order of ROLE's columns
+    "is a superuser",
+    "may create databases",
+    "may create roles",
+    "may replicate",
+    "passes row security",
+    "may create in schema public",
+    "may create schemas",
+)
 
 ROLE = """
 SELECT rolsuper, rolcreatedb, rolcreaterole, rolreplication, rolbypassrls,
@@ -69,9 +78,7 @@ def look(cursor: CursorWrapper) -> list[Finding]:
 
 def _role(row: tuple) -> Iterator[Finding]:
     *powers, member_of, owned = row
-    names = ("is a superuser", "may create databases", "may create roles", "may replicate", "passes row security")
-    names += ("may create in schema public", "may create schemas")
-    for name, held in zip(names, powers, strict=True):
+    for name, held in zip(POWERS, powers, strict=True):
         if held:
             yield Finding(DRIFT, f"{APP_USER} {name}")
     for group in member_of:

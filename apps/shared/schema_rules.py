@@ -155,7 +155,7 @@ def read(cursor: CursorWrapper) -> Catalog:
     for parent, child in rows(PARTITIONS):
         children[parent].add(child)
     return Catalog(
-        columns={(table, column): rest for table, column, *rest in rows(COLUMNS)},
+        columns={(table, column): tuple(rest) for table, column, *rest in rows(COLUMNS)},
         indexes=indexes,
         keys={(table, tuple(names)): (target, valid, kept) for table, names, target, valid, kept in rows(KEYS)},
         checks={(table, name): (definition, valid) for table, name, definition, valid in rows(CHECKS)},
@@ -196,14 +196,16 @@ def columns(catalog: Catalog) -> Iterator[Finding]:
                 yield Finding("column_missing", f"column {name} does not exist", table)
                 continue
             kind, not_null, generated, collation, _ = catalog.columns[table, name]
-            asked = re.sub(r"\bvarchar\b", "character varying", declared.db_parameters(connection)["type"]).replace(", ", ",")
+            asked = (
+                declared.db_parameters(connection)["type"].replace("varchar", "character varying").replace(", ", ",")
+            )
             if kind != asked:
                 yield Finding("column_drift", f"column {name} is {kind}, not {asked}", table)
             if not generated and not_null == declared.null:
                 yield Finding("column_drift", f"column {name} is {'' if not_null else 'not '}NOT NULL", table)
-            asked = getattr(declared, "db_collation", None)
-            if asked and collation != asked:
-                yield Finding("column_drift", f"column {name} has collation {collation}, not {asked}", table)
+            order = getattr(declared, "db_collation", None)
+            if order and collation != order:
+                yield Finding("column_drift", f"column {name} has collation {collation}, not {order}", table)
         for held, name in sorted(catalog.columns):
             if held == table and name not in wanted:
                 yield Finding("column_unlisted", f"no field has column {name}", table)
@@ -216,10 +218,14 @@ def tenant_keys(catalog: Catalog) -> Iterator[Finding]:
             continue
         column = catalog.columns.get((table, "tenant_id"))
         if column is None:
-            yield Finding("tenant_key_missing", "there is no tenant_id and the table is on no list of exceptions", table)
+            yield Finding(
+                "tenant_key_missing", "there is no tenant_id and the table is on no list of exceptions", table
+            )
             continue
         if not column[1] and table not in demands.nullable_tenant:
-            yield Finding("tenant_key_missing", "tenant_id may be NULL and the table is on no list of exceptions", table)
+            yield Finding(
+                "tenant_key_missing", "tenant_id may be NULL and the table is on no list of exceptions", table
+            )
         is_partition = any(table in children for children in catalog.partitions.values())
         if not is_partition and catalog.keys.get((table, ("tenant_id",)), ("",))[0] != "tenants":
             yield Finding("tenant_key_missing", "tenant_id has no foreign key to tenants", table)
@@ -232,10 +238,16 @@ def foreign_keys(catalog: Catalog) -> Iterator[Finding]:
                 target, is_valid, _ = catalog.keys.get((model._meta.db_table, (key.column,)), ("", False, True))
                 if target != key.related_model._meta.db_table or not is_valid:
                     wanted = key.related_model._meta.db_table
-                    yield Finding("constraint_missing", f"no valid foreign key from {key.column} to {wanted}", model._meta.db_table)
+                    yield Finding(
+                        "constraint_missing",
+                        f"no valid foreign key from {key.column} to {wanted}",
+                        model._meta.db_table,
+                    )
     for (table, names), (target, _, is_kept) in sorted(catalog.keys.items()):
         if not is_kept:  # a cascade inside PostgreSQL deletes where DELETE was never granted
-            yield Finding("constraint_missing", f"the key {', '.join(names)} to {target} deletes or empties rows by itself", table)
+            yield Finding(
+                "constraint_missing", f"the key {', '.join(names)} to {target} deletes or empties rows by itself", table
+            )
 
 
 def declared_indexes(catalog: Catalog) -> Iterator[Finding]:
@@ -249,9 +261,13 @@ def declared_indexes(catalog: Catalog) -> Iterator[Finding]:
                 where = plain(declared._get_condition_sql(model, editor))
                 found = standing.get(declared.name)
                 if found is None or not found.is_valid:
-                    yield Finding("index_missing", f"{declared.name} does not exist or is not valid", model._meta.db_table)
+                    yield Finding(
+                        "index_missing", f"{declared.name} does not exist or is not valid", model._meta.db_table
+                    )
                 elif (found.columns, found.where, found.is_unique) != (names, where, declared in uniques):
-                    yield Finding("index_missing", f"{declared.name} is another index than declared", model._meta.db_table)
+                    yield Finding(
+                        "index_missing", f"{declared.name} is another index than declared", model._meta.db_table
+                    )
 
 
 def declared_checks(catalog: Catalog) -> Iterator[Finding]:
@@ -260,7 +276,7 @@ def declared_checks(catalog: Catalog) -> Iterator[Finding]:
             for declared in model._meta.constraints:
                 if isinstance(declared, models.CheckConstraint):
                     definition, is_valid = catalog.checks.get((model._meta.db_table, declared.name), ("", False))
-                    asked = plain(declared._get_check_sql(model, editor))
+                    asked = plain(declared._get_check_sql(model, editor))  # type: ignore[attr-defined]
                     if not is_valid or plain(definition).removeprefix("check") != asked:
                         detail = f"{declared.name} does not exist, is not validated, or says something else"
                         yield Finding("constraint_missing", detail, model._meta.db_table)
@@ -300,7 +316,9 @@ def ref_ids(catalog: Catalog) -> Iterator[Finding]:
 def walls(cursor: CursorWrapper) -> Iterator[Finding]:
     for wall in guards.missing(cursor):
         code = "index_missing" if wall.kind == "INDEX" else "constraint_missing"
-        yield Finding(code, f"{wall.kind.lower()} {wall.name} is absent, switched off, not validated or changed", wall.table)
+        yield Finding(
+            code, f"{wall.kind.lower()} {wall.name} is absent, switched off, not validated or changed", wall.table
+        )
     for sql, fault in ((SWITCHED_OFF, "is switched off"), (TRIGGERS_NOT_CLONED, "is missing on this partition")):
         cursor.execute(sql)
         for table, name in cursor.fetchall():
@@ -319,8 +337,12 @@ def moves(cursor: CursorWrapper, catalog: Catalog) -> Iterator[Finding]:
     }
     cursor.execute("SELECT table_name, column_name, old_value, new_value, release FROM allowed_moves")
     held = {tuple(row[:4]): row[4] for row in cursor.fetchall()}
-    for table, column, old, new in sorted(wanted - {pair for pair, release in held.items() if release == settings.RELEASE}):
-        yield Finding("moves_drift", f"{column}: {old} -> {new} is a listed move and PostgreSQL does not allow it", table)
+    for table, column, old, new in sorted(
+        wanted - {pair for pair, release in held.items() if release == settings.RELEASE}
+    ):
+        yield Finding(
+            "moves_drift", f"{column}: {old} -> {new} is a listed move and PostgreSQL does not allow it", table
+        )
     others = set(held.values()) - {settings.RELEASE}
     for (table, column, old, new), release in sorted(held.items()):
         if (table, column, old, new) not in wanted and (release == settings.RELEASE or len(others) > 1):
@@ -352,4 +374,6 @@ def months(at: datetime) -> list[date]:
 
 def _present(catalog: Catalog) -> list[Any]:
     """The product's own records that have their table."""
-    return [m for m in guards.records() if m._meta.db_table in catalog.tables and issubclass(m, (TenantModel, BaseRecord))]
+    return [
+        m for m in guards.records() if m._meta.db_table in catalog.tables and issubclass(m, (TenantModel, BaseRecord))
+    ]

@@ -108,7 +108,7 @@ class TenantManager(models.Manager.from_queryset(TenantQuerySet)):  # type: igno
             # `=` and `IN` are planned differently, and one tenant is the usual case.
             mine = Q(tenant_id=next(iter(scope))) if len(scope) == 1 else Q(tenant_id__in=scope)
             rows = rows.filter(mine | Q(tenant_id__isnull=True) if self.model.shows_global_rows else mine)
-        if self.model.soft_deletes and not self.shows_deleted:
+        if getattr(self.model, "soft_deletes", False) and not self.shows_deleted:
             rows = rows.filter(deleted_on__isnull=True)
         return rows
 
@@ -123,7 +123,6 @@ class TenantModel(models.Model):
     """A row that belongs to a tenant."""
 
     shows_global_rows = False
-    soft_deletes = False
 
     tenant = models.ForeignKey("tenants.Tenant", models.PROTECT, related_name="+", db_index=False)
 

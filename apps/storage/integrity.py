@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -83,13 +84,16 @@ def check_found(rule: FoundByRef) -> list[Finding]:
 
 def check_objects(model: type[Document]) -> tuple[int, list[Finding]]:
     """(how many objects, what is wrong with them), for every part of every document of the collection."""
-    seen, found, place = 0, [], clients.s3("content")  # a client is dear to make and may be shared between threads
+    seen: int = 0
+    found: list[Finding] = []
+    # Threads start without the scope, and a client is dear to make: both are taken along.
+    fault_of = partial(_fault_of, prefix=f"{_tenant()}/", place=clients.s3("content"))
     with ThreadPoolExecutor(max_workers=PARALLEL_READS) as pool:
         for batch in _walk(model):
-            parts = [(raw["refId"], part) for _, raw in batch for part in _parts(model, raw)]
-            seen += len(parts)
-            prefix = f"{_tenant()}/"  # threads start without the scope
-            for (ref_id, part), fault in zip(parts, pool.map(lambda p: _fault_of(p[1], prefix, place), parts), strict=True):
+            refs = [(raw["refId"], part) for _, raw in batch for part in _parts(model, raw)]
+            seen += len(refs)
+            faults = pool.map(fault_of, [part for _, part in refs])
+            for (ref_id, _), fault in zip(refs, faults, strict=True):
                 if fault:
                     found.append(_finding(*fault, table=model.collection, ref_id=ref_id))
     return seen, found
@@ -97,19 +101,25 @@ def check_objects(model: type[Document]) -> tuple[int, list[Finding]]:
 
 def orphans(is_referenced: IsReferenced, *, older_than: datetime) -> list[Finding]:
     """What the sweep would remove."""
-    found = []
+    found: list[Finding] = []
     with translated():
         for model, live in is_referenced.items():
             for batch in orphan_documents(model, live, older_than=older_than):
                 found += [
-                    _finding("orphan_old", "no row refers to the document", table=model.collection, ref_id=d.refId) for _, d in batch
+                    _finding("orphan_old", "no row refers to the document", table=model.collection, ref_id=d.refId)
+                    for _, d in batch
                 ]
         # Keys consist of ref_ids and fixed names, so they may be shown.
-        found += [_finding("orphan_old", f"no document names {o.key}", table="s3") for o in orphan_objects(older_than=older_than)]
+        found += [
+            _finding("orphan_old", f"no document names {o.key}", table="s3")
+            for o in orphan_objects(older_than=older_than)
+        ]
     return found
 
 
-def documents_of_strangers(collections: Iterable[type[Document]], known: set[str], *, older_than: datetime) -> list[Finding]:
+def documents_of_strangers(
+    collections: Iterable[type[Document]], known: set[str], *, older_than: datetime
+) -> list[Finding]:
     """Documents of tenants PostgreSQL does not know, as after it was restored to an earlier point."""
     found = []
     with translated():
@@ -137,10 +147,12 @@ def check_contracts(contracts: list[PinnedPdf]) -> tuple[int, list[Finding], lis
         stored = {s.key: s for s in stored_keys("contracts", f"{_tenant()}/")}
         for pdf in contracts:
             part = StoredPart(key=pdf.key, version_id=pdf.version_id, sha256=pdf.sha256, size=-1)
-            fault = _fault_of(part, f"{_tenant()}/", clients.s3("contracts"))
+            fault = _fault_of(part, prefix=f"{_tenant()}/", place=clients.s3("contracts"))
             faults = [fault] if fault else []
             if not faults and (mode := _lock_mode(pdf)) != "COMPLIANCE":
-                faults.append(("contract_unlocked", f"the lock of the accepted PDF is {mode or 'gone'}, not COMPLIANCE"))
+                faults.append(
+                    ("contract_unlocked", f"the lock of the accepted PDF is {mode or 'gone'}, not COMPLIANCE")
+                )
             versions = stored.get(pdf.key)
             if versions is not None and versions.is_marked:
                 faults.append(("contract_marker", "a delete marker hides the PDF; it is still read by its version"))
@@ -148,7 +160,9 @@ def check_contracts(contracts: list[PinnedPdf]) -> tuple[int, list[Finding], lis
                 if _digest("contracts", pdf.key, versions.current) == pdf.sha256:
                     notes.append(f"contract {pdf.ref_id}: the same PDF was stored again above the pinned version")
                 else:
-                    faults.append(("contract_overwritten", "another file was stored above the PDF; the pinned version is read"))
+                    faults.append(
+                        ("contract_overwritten", "another file was stored above the PDF; the pinned version is read")
+                    )
             found += [_finding(*f, table="contracts", ref_id=pdf.ref_id) for f in faults]
         pinned = {pdf.key for pdf in contracts}
         if lost := sum(key not in pinned for key in stored):
@@ -170,7 +184,9 @@ def _documents(model: type[Document], pointers: set[str]) -> dict[str, dict]:
             continue  # no pointer at all: reported as a missing document
     with translated():
         wanted = {"tenantId": 1, "sha256": 1}
-        return {str(raw["_id"]): raw for raw in clients.database()[model.collection].find({"_id": {"$in": ids}}, wanted)}
+        return {
+            str(raw["_id"]): raw for raw in clients.database()[model.collection].find({"_id": {"$in": ids}}, wanted)
+        }
 
 
 def _is_ours(raw: dict, model: type[Document]) -> bool:
@@ -186,7 +202,7 @@ def _parts(model: type[Document], raw: dict) -> list[StoredPart]:
     ]
 
 
-def _fault_of(part: StoredPart, prefix: str, place: tuple[Any, str]) -> tuple[str, str] | None:
+def _fault_of(part: StoredPart, *, prefix: str, place: tuple[Any, str]) -> tuple[str, str] | None:
     """(code, detail), or None when the stored bytes are the ones that were written. `size` -1: not known."""
     if not part.key.startswith(prefix):
         return "foreign_pointer", "the key lies outside the client's own prefix"

@@ -4,6 +4,8 @@ The product's own users see most of it; collections, validators and the index of
 lock of the contracts bucket needs the admin identity. What could not be looked at comes back as a note.
 """
 
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
@@ -35,8 +37,11 @@ def _mongodb() -> tuple[list[Finding], list[str]]:
         seen = [model for model in COLLECTIONS if model is not AuditLog]
         found = [finding for model in seen for finding in _indexes(database, model)]
         return found, ["Collections, validators and the indexes of audit_logs need MONGO_ADMIN_URL."]
-    with MongoClient(settings.MONGO_ADMIN_URL, serverSelectionTimeoutMS=clients.TIMEOUT_MS) as client:
-        database = client[name]
+    admin: MongoClient[dict[str, Any]] = MongoClient(
+        settings.MONGO_ADMIN_URL, serverSelectionTimeoutMS=clients.TIMEOUT_MS
+    )
+    with admin:
+        database = admin[name]
         standing = {raw["name"]: raw.get("options", {}) for raw in database.list_collections()}
         found = []
         for model in COLLECTIONS:
@@ -62,14 +67,16 @@ def _indexes(database: Database, model: type[Document]) -> list[Finding]:
         if have is None:
             found.append(Finding("index_missing", f"index {asked['name']} does not exist", model.collection))
         elif _shape(have) != _shape(asked):
-            found.append(Finding("index_missing", f"index {asked['name']} is another than the model's", model.collection))
+            found.append(
+                Finding("index_missing", f"index {asked['name']} is another than the model's", model.collection)
+            )
     for name, extra in standing.items():
         if "expireAfterSeconds" in extra:  # documents would vanish that must stay
             found.append(Finding(DRIFT, f"index {name} lets documents expire", model.collection))
     return found
 
 
-def _shape(index: dict) -> tuple:
+def _shape(index: Mapping[str, Any]) -> tuple:
     """What an index does. MongoDB stores a text index as weights of its fields."""
     fields = index.get("weights") or dict(index["key"])
     keys = sorted(fields) if "text" in dict(index["key"]).values() else list(dict(index["key"]).items())
@@ -96,7 +103,7 @@ def _rights() -> list[Finding]:
 
 
 def _s3() -> tuple[list[Finding], list[str]]:
-    found, notes = [], []
+    found: list[Finding] = []
     for alias in ("content", "contracts"):
         client, bucket = clients.s3(alias)
         if client.get_bucket_versioning(Bucket=bucket).get("Status") != "Enabled":
@@ -112,4 +119,4 @@ def _s3() -> tuple[list[Finding], list[str]]:
         is_locked = False
     if not is_locked:
         found.append(Finding(BUCKET, "Object Lock is off", settings.S3_CONTRACTS_BUCKET))
-    return found, notes
+    return found, []

@@ -88,7 +88,9 @@ def walk(model: type[Document], *, before: datetime | None = None) -> Iterator[l
         bounds: dict[str, Any] = {"$gt": last}
         if before is not None:
             bounds["$lt"] = ObjectId.from_datetime(before)
-        found = list(clients.database()[model.collection].find({"_id": bounds, **_mine()}, sort=[("_id", 1)], limit=BATCH))
+        found = list(
+            clients.database()[model.collection].find({"_id": bounds, **_mine()}, sort=[("_id", 1)], limit=BATCH)
+        )
         if not found:
             return
         yield [(str(raw["_id"]), raw) for raw in found]

@@ -325,13 +325,12 @@ def end(request, assignment: TenantAssignment) -> Tenant:
 class TenantAssignmentAdmin(ManageAdmin):
     called = "Assignments"
     list_display = (
-        column("user", label="Reviewer"),
+        "reviewer",
         column("tenant", label="Client"),
         column("role"),
         column("started_on"),
         column("ended_on"),
     )
-    list_display_links = None
     list_select_related = ("user", "tenant")
     list_filter = ("role", ClientFilter)
     empty = "Nobody is assigned yet. Assign a reviewer on a client's page."
@@ -350,6 +349,13 @@ class TenantAssignmentAdmin(ManageAdmin):
 
     def get_queryset(self, request):
         return super().get_queryset(request).select_related("user", "tenant", "created_by")
+
+    def title_of(self, row):
+        return f"{row.user.name} serves {row.tenant.name}"
+
+    @admin.display(description="Reviewer")
+    def reviewer(self, row):
+        return row.user.name
 
 
 def state_of(invitation: Invitation, at):

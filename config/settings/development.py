@@ -15,3 +15,4 @@ DEBUG = False
 STYLEGUIDE = True
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}  # noqa: F405
 WHITENOISE_USE_FINDERS = True
+STATIC_ROOT = None  # nothing is collected here; files are served from where they are

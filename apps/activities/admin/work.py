@@ -24,11 +24,9 @@ class ActivityAdmin(ManageAdmin):
     list_display = (
         "title",
         column("tenant", label="Client"),
-        column("type"),
         "assignee",
         column("status"),
         column("due_date", label="Due"),
-        column("ready_on", label="Not before"),
         column("created_on", label="Made"),
     )
     list_select_related = ("tenant", "assignee_user")
@@ -303,7 +301,7 @@ class LlmCallAdmin(ManageAdmin):
     sections = (
         (
             "Call",
-            ("activity_run", "tenant", "agent_role", "adapter_type", "model_id", "created_on", "duration_ms", "ref_id"),
+            ("run", "tenant", "agent_role", "adapter_type", "model_id", "created_on", "duration_ms", "ref_id"),
         ),
         (
             "Money",
@@ -326,5 +324,5 @@ class LlmCallAdmin(ManageAdmin):
         return f"Call of {row.agent_role}"
 
     @admin.display(description="Run")
-    def activity_run(self, row):
+    def run(self, row):
         return link(row.activity_run, f"Attempt {row.activity_run.attempt}: {row.activity_run.activity.title}")

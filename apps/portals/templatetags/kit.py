@@ -122,10 +122,14 @@ def initials(name: str | None) -> str:
 
 
 @register.filter
-def ago(at: datetime | None, now: datetime | None = None) -> str:
-    """The distance from `now` in one unit: `in 3 h`, `5 min ago`, `just now`."""
+def ago(at: datetime | date | None, now: datetime | None = None) -> str:
+    """The distance from `now` in one unit: `in 3 h`, `5 min ago`, `just now`; of a plain date `today`, `in 2 days`."""
     if at is None:
         return ""
+    if not isinstance(at, datetime):
+        days = (at - timezone.localtime(now or timezone.now()).date()).days
+        count = f"{abs(days)} day{'' if abs(days) == 1 else 's'}"
+        return "today" if days == 0 else f"in {count}" if days > 0 else f"{count} ago"
     distance = at - (now or timezone.now())
     seconds = abs(distance.total_seconds())
     if seconds < 60:

@@ -19,6 +19,7 @@ from functools import wraps
 from typing import Any
 
 from allauth.account.decorators import secure_admin_login
+from django import forms
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.admin import ShowFacets, helpers
@@ -38,7 +39,6 @@ from django.urls import path
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from unfold.admin import ModelAdmin
-from unfold.admin import checkbox as row_checkbox
 from unfold.dataclasses import SearchResult
 from unfold.sites import UnfoldAdminSite
 
@@ -218,9 +218,6 @@ class ManageSite(UnfoldAdminSite):
     def password_change(self, request, extra_context=None):
         return redirect("account_change_password")
 
-    def each_context(self, request):
-        return {**super().each_context(request), "colors": None}  # static/css/manage.css holds them: no inline styles
-
     def search(self, request, extra_context=None):
         """Ctrl-K: sections by name, clients by short name, any reference of a client."""
         term = request.GET.get("s", "").replace("\x00", "").strip()[:100]
@@ -252,7 +249,7 @@ class ManageAdmin(ModelAdmin):
     sortable_by = ()
     search_fields = ("ref_id",)  # shows the box; `searched` does the work
     search_help_text = "Reference"
-    list_per_page = 50
+    list_per_page = 40  # a page of the widest list stays below 60 kB
     list_max_show_all = 0
     list_disable_select_all = True
     list_fullwidth = True
@@ -261,6 +258,7 @@ class ManageAdmin(ModelAdmin):
     view_on_site = False
     change_list_template = "manage/list.html"
     actions = ()
+    media = forms.Media()
 
     @property
     def plural(self) -> str:
@@ -325,11 +323,6 @@ class ManageAdmin(ModelAdmin):
         if not request.user.is_authenticated:
             return {}
         return {task.name: (task.run, task.name, task.label) for task in self.tasks if task.for_many}
-
-    def action_checkbox(self, obj):
-        return row_checkbox.render(helpers.ACTION_CHECKBOX_NAME, obj.ref_id)
-
-    action_checkbox.short_description = ModelAdmin.action_checkbox.short_description
 
     def changelist_view(self, request, extra_context=None):
         context = {"crumbs": [(self.plural, "")], "title": self.plural, **(extra_context or {})}

@@ -1,10 +1,12 @@
 """How Manage shows values: badges in the kit's tones, links by ref_id, moments, JSON, and secrets as set or not set."""
 
 import json
+import re
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from django.contrib import admin
 from django.contrib.admin.utils import label_for_field, lookup_field
@@ -17,8 +19,40 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from apps.shared.encryption import EnvSecretsField, SealedTextField
+from apps.shared.ids import spell
 
 EMPTY = "–"
+WORDS = {
+    "ref_id": "Reference",
+    "slug": "Short name",
+    "tenant": "Client",
+    "timezone": "Time zone",
+    "gstin": "GSTIN",
+    "data_privacy_level": "Models",
+    "api_key": "API key",
+    "model_id": "Model",
+    "updated_on": "Last change",
+    "updated_by": "Changed by",
+    "created_by": "Made by",
+    "created_on": "Made",
+    "pdf_sha256": "SHA-256 of the PDF",
+    "pdf_s3_key": "Key of the PDF",
+    "pdf_version_id": "Version of the PDF",
+    "accepted_ip": "Accepted from",
+    "accepted_user_agent": "Accepted with",
+    "decision_ip": "Decided from",
+    "decision_user_agent": "Decided with",
+    "content_sha256": "SHA-256 of what was shown",
+    "duration_ms": "Took (ms)",
+    "timeout_ms": "Time limit (ms)",
+    "max_cost_usd_per_activity": "Cap per activity",
+    "monthly_cap_usd": "Cap per month",
+    "external_url": "Address",
+    "access_token": "Password or token",
+    "ip": "From",
+    "origin_key": "Origin",
+}
+UUID_SHAPE = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 LONGEST_SHOWN = 20_000  # characters of one value on a page
 
 # The same words mean the same everywhere, so one table serves all status columns; what is missing is neutral.
@@ -63,13 +97,8 @@ def link(row: models.Model | None, text: str = "") -> SafeString | str:
 def moment(value: datetime | None) -> SafeString | str:
     if value is None:
         return EMPTY
-    local = timezone.localtime(value)
-    return format_html(
-        '<time datetime="{}" title="{}">{}</time>',
-        value.isoformat(),
-        f"{local:%H:%M:%S %Z}",
-        date_format(local, "j M Y, H:i"),
-    )
+    shown_as = date_format(timezone.localtime(value), "j M Y, H:i")
+    return format_html('<time datetime="{}">{}</time>', value.isoformat(timespec="seconds"), shown_as)
 
 
 def usd(value: Decimal | None) -> str:
@@ -81,10 +110,10 @@ def usd(value: Decimal | None) -> str:
 
 
 def pretty(value: Any) -> SafeString | str:
-    """JSON as a person reads it."""
+    """JSON as a person reads it; ids are spelled as the references they are."""
     if value in (None, {}, []):
         return EMPTY
-    text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    text = UUID_SHAPE.sub(lambda found: spell(UUID(found.group())), json.dumps(value, indent=2, ensure_ascii=False, default=str))
     return format_html('<pre class="code">{}</pre>', text[:LONGEST_SHOWN])
 
 
@@ -127,9 +156,20 @@ def value_of(row: models.Model, name: str, model_admin) -> SafeString | str:
     return shown(value, field)
 
 
-def label_of(name: str, model_admin) -> str:
-    label = label_for_field(name, model_admin.model, model_admin)
+def label_of(name: str | Callable, model_admin) -> str:
+    """The heading of a column or fact: a field's own words, without the endings that say its kind."""
+    if isinstance(name, str) and name in {field.name for field in model_admin.opts.fields}:
+        return worded(name)
+    label = str(label_for_field(name, model_admin.model, model_admin))
     return label[:1].upper() + label[1:]
+
+
+def worded(name: str) -> str:
+    if name in WORDS:
+        return WORDS[name]
+    for ending in ("_on", "_at", "_usd"):
+        name = name.removesuffix(ending)
+    return name.replace("_", " ").capitalize()
 
 
 def column(name: str, *, label: str = "") -> Callable:
@@ -142,6 +182,6 @@ def column(name: str, *, label: str = "") -> Callable:
             field = None
         return shown(getattr(row, name), field)
 
-    display.short_description = label or name.replace("_", " ").capitalize()
+    display.short_description = label or worded(name)
     display.__name__ = f"{name}_column"
     return display

@@ -4,12 +4,12 @@ from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import PAGE_VAR
 from django.db import connection, models
-from django.urls import reverse
 from unfold.views import ChangeList
 
 from apps.shared.ids import is_ref_id
 
 from ..models import Tenant
+from .admin_display import address_of, label_of, value_of
 
 CLIENTS_SUGGESTED = 100  # more would weigh down every list; any other client is found by typing its short name
 COUNTED_AT_MOST = 1_000  # rows that are counted one by one; beyond that the catalogue's estimate is enough
@@ -72,6 +72,20 @@ class KeysetList(ChangeList):
         estimate = max(estimated_rows(self.model), counted)
         return estimate, f"about {estimate:,}"
 
+    @property
+    def headers(self) -> list[str]:
+        return [label_of(name, self.model_admin) for name in self._columns]
+
+    @property
+    def table(self):
+        """(row, its address, its cells) of the page."""
+        for row in self.result_list:
+            yield row, address_of(row), [value_of(row, name, self.model_admin) for name in self._columns]
+
+    @property
+    def _columns(self) -> list:
+        return [name for name in self.list_display if name != "action_checkbox"]
+
     def link_to(self, cursor: str) -> str:
         return self.get_query_string({PAGE_VAR: cursor}) if cursor else ""
 
@@ -86,9 +100,6 @@ class KeysetList(ChangeList):
     @property
     def is_narrowed(self) -> bool:
         return bool(self.has_active_filters or self.query)
-
-    def url_for_result(self, result):
-        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[result.ref_id])
 
 
 class TextFilter(admin.SimpleListFilter):

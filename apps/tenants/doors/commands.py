@@ -1,9 +1,12 @@
-"""The frame of operator commands: a scope per tenant, progress on a terminal, exit 1 on a finding."""
+"""The frames of operator commands: a scope per tenant, rounds of work, progress on a terminal, exit 1 on a finding."""
 
+import signal
 import sys
+import threading
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 from rich.progress import track
@@ -52,3 +55,39 @@ class OperatorCommand(BaseCommand):
     def progress(items: Iterable[T], label: str) -> Iterator[T]:
         """A progress bar where somebody looks on, silence in logs."""
         return iter(track(items, label)) if sys.stderr.isatty() else iter(items)
+
+
+class RepeatedCommand(BaseCommand):
+    """Rounds of work: one with `--once`, otherwise again and again until SIGTERM or Ctrl-C ends it after the current one.
+
+    Subclasses name the setting with the seconds between rounds and define `round(is_first)`, which returns what was done.
+    """
+
+    every = "SWEEP_SECONDS"
+
+    def add_arguments(self, parser):
+        parser.add_argument("--once", action="store_true", help="one round, then end")
+
+    def handle(self, *args, **options):
+        self._stop = threading.Event()
+        if not options["once"]:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda *_: self._stop.set())
+        is_first = True
+        while True:
+            self.stdout.write(self.round(is_first=is_first))
+            is_first = False
+            if options["once"] or self._stop.wait(getattr(settings, self.every)):
+                return
+
+    @property
+    def is_told_to_stop(self) -> bool:
+        return self._stop.is_set()
+
+    def round(self, *, is_first: bool) -> str:
+        raise CommandError("This command does nothing in a round.")
+
+    def show(self, text: str) -> None:
+        """How far it is, where somebody looks on."""
+        if sys.stderr.isatty():
+            self.stderr.write(f"\r{text}", ending="")

@@ -39,10 +39,14 @@ def consumer(name: str):
 
 @contextmanager
 def inside(tenant_id):
-    """The scope of one tenant, read fresh; of none when there is none (the platform's own entries)."""
-    facts: list[TenantFacts] = [] if tenant_id is None else [Tenant.objects.get(pk=tenant_id).facts]
-    with tenant_scope(*facts):
-        yield facts[0] if facts else None
+    """The scope of one tenant, read fresh. What belongs to the platform itself has none and is worked on outside tenancy."""
+    if tenant_id is None:
+        with every_tenant(reason="an entry of the platform itself, such as the invitation of a reviewer"):
+            yield None
+    else:
+        facts: TenantFacts = Tenant.objects.get(pk=tenant_id).facts
+        with tenant_scope(facts):
+            yield facts
 
 
 @shared_task(name="doors.deliver")

@@ -20,6 +20,7 @@ TICKS = {
     "activities.sweep": None,
     "activities.plan_periods": HOUR,
     "activities.ensure_partitions": DAY,
+    "storage.sweep": DAY,
 }
 
 

@@ -1,13 +1,13 @@
 """Whether all stores agree: pointers, objects, counts, money, work, the journal's copy, and the walls around them."""
 
 import json
-from datetime import timedelta
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from apps.activities import integrity, registry
+from apps.activities.tasks import ORPHANS_AFTER
 from apps.shared import grant_rules, rotation, schema_rules
 from apps.shared.findings import Finding
 from apps.shared.scoping import TenantFacts, every_tenant
@@ -19,7 +19,6 @@ from apps.tenants.doors.commands import OperatorCommand
 from apps.tenants.doors.tasks import inside
 from apps.tenants.models import Contract
 
-ORPHANS_AFTER = timedelta(days=1)
 OF_THE_SCHEMA = {"grant_drift", "constraint_missing", "index_missing", "partition_missing", "default_partition_used"}
 
 
@@ -97,6 +96,8 @@ class Command(BaseCommand):
             for line in [*self.findings, *(f"note: {note}" for note in self.notes)]:
                 self.stdout.write(str(line))
             looked = ", ".join(f"{count} {what}" for what, count in self.checked.items())
-            self.stdout.write(f"Looked at {looked}: {len(self.findings) or 'no'} finding{'s' * (len(self.findings) != 1)}.")
+            self.stdout.write(
+                f"Looked at {looked}: {len(self.findings) or 'no'} finding{'s' * (len(self.findings) != 1)}."
+            )
         if self.findings:
             raise CommandError(f"{len(self.findings)} finding(s).", returncode=1)

@@ -1,0 +1,22 @@
+"""Working off what is due, here and now, without a broker."""
+
+from apps.activities.engine import worker
+from apps.tenants.doors.commands import RepeatedCommand
+
+
+class Command(RepeatedCommand):
+    help = (
+        "Claim and work off due activities until none is left. Beside a running worker it is one more worker: nothing is done "
+        "twice. Killed, its work is given back when the lease runs out."
+    )
+    every = "SWEEP_SECONDS"
+
+    def round(self, *, is_first: bool) -> str:
+        done = 0
+        try:
+            while not self.is_told_to_stop and (worked := worker.work(limit=1)):
+                done += worked
+                self.show(f"{done} worked on")
+        finally:
+            worker.stop_heartbeat()
+        return f"{done} activit{'y' if done == 1 else 'ies'} worked on."

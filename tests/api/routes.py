@@ -1,0 +1,161 @@
+"""Every route of the API with a body that would be accepted, and the records of a client that paths name."""
+
+from dataclasses import dataclass
+
+from django.db import connection
+
+from apps.activities.models import Activity, Approval
+from apps.channels.models import Channel
+from apps.content.models import BlogPost, BlogRequest
+from apps.shared.guards import records
+from apps.shared.ids import new_id, spell
+from apps.shared.scoping import TenantModel
+from apps.strategy.models import OnboardingRun, Strategy
+from apps.tenants.models import Contract, Tenant
+
+BASE = "/api/v1"
+SHA = "0" * 64
+
+
+@dataclass(frozen=True)
+class Route:
+    method: str
+    path: str  # with {ref} where a record is named
+    noun: str = ""  # which record
+    fields: tuple[str, ...] = ()  # what its body may hold
+    lists: bool = False
+    before_contract: bool = False
+
+    def at(self, ref: str) -> str:
+        return BASE + self.path.format(ref=ref)
+
+    def __str__(self):
+        return f"{self.method} {self.path}"
+
+
+DECISION = ("shown_sha256", "note")
+SITE = ("name", "site_url", "username", "application_password", "publish_as")
+EDIT = ("title", "slug", "meta_description", "scheduled_for", "body_markdown", "change_note")
+
+ROUTES = (
+    Route("GET", "/me/", before_contract=True),
+    Route("GET", "/contract/", before_contract=True),
+    Route("POST", "/contract/accept/", fields=("shown_sha256", "agree"), before_contract=True),
+    Route("GET", "/onboarding-runs/", lists=True),
+    Route("GET", "/onboarding-runs/{ref}/", "onboarding_run"),
+    Route("GET", "/strategies/", lists=True),
+    Route("GET", "/strategies/{ref}/", "strategy"),
+    Route("GET", "/goals/", lists=True),
+    Route("GET", "/deliverables/", lists=True),
+    Route("GET", "/deliverable-periods/", lists=True),
+    Route("GET", "/channels/", lists=True),
+    Route("GET", "/channels/{ref}/", "channel"),
+    Route("POST", "/channels/connect/", fields=SITE),
+    Route("POST", "/channels/{ref}/verify/", "channel"),
+    Route("POST", "/channels/{ref}/disconnect/", "channel"),
+    Route("GET", "/usage/"),
+    Route("GET", "/activities/", lists=True),
+    Route("GET", "/activities/{ref}/", "activity"),
+    Route("POST", "/activities/{ref}/retry/", "activity"),
+    Route("POST", "/activities/{ref}/cancel/", "activity"),
+    Route("GET", "/activities/{ref}/runs/", "activity", lists=True),
+    Route("GET", "/activities/{ref}/output-url/", "activity"),
+    Route("GET", "/approvals/", lists=True),
+    Route("GET", "/approvals/{ref}/", "approval"),
+    Route("POST", "/approvals/{ref}/approve/", "approval", fields=DECISION),
+    Route("POST", "/approvals/{ref}/reject/", "approval", fields=DECISION),
+    Route("GET", "/blog-requests/", lists=True),
+    Route("GET", "/blog-requests/{ref}/", "blog_request"),
+    Route("GET", "/blog-posts/", lists=True),
+    Route("GET", "/blog-posts/{ref}/", "blog_post"),
+    Route("PATCH", "/blog-posts/{ref}/", "blog_post", fields=EDIT),
+)
+LISTS = tuple(route for route in ROUTES if route.lists)
+NAMING = tuple(route for route in ROUTES if route.noun)
+WRITING = tuple(route for route in ROUTES if route.method != "GET")
+WITH_FIELDS = tuple(route for route in WRITING if route.fields)
+
+
+def named(routes):
+    """The ids of a parametrised test."""
+    return [str(route) for route in routes]
+
+
+@dataclass(frozen=True)
+class Records:
+    """One record of each kind of a client at the stage "drafts", by what is done with it in paths."""
+
+    onboarding_run: str
+    strategy: str
+    channel: str
+    activity: str
+    approval: str
+    blog_request: str
+    blog_post: str
+    content_sha256: str
+    contract_sha256: str
+
+    def of(self, route: Route) -> str:
+        return route.at(getattr(self, route.noun) if route.noun else "")
+
+
+def records_in_scope() -> Records:
+    """Of the one client in scope: the activity is a finished agent's step, the approval the reviewer's first draft."""
+    approval = Approval.objects.filter(status="pending").order_by("ref_id").first()
+    return Records(
+        onboarding_run=OnboardingRun.objects.get().ref_id,
+        strategy=Strategy.objects.get().ref_id,
+        channel=Channel.objects.get().ref_id,
+        activity=Activity.objects.filter(assignee_agent_role="copywriter").order_by("ref_id").first().ref_id,
+        approval=approval.ref_id,
+        blog_request=BlogPost.objects.get(ref_id=approval.subject_ref).blog_request.ref_id,
+        blog_post=approval.subject_ref,
+        content_sha256=approval.content_sha256,
+        contract_sha256=Contract.objects.get().pdf_sha256,
+    )
+
+
+def body_for(route: Route, sandbox_url: str, sha256: str = SHA) -> dict | None:
+    """A body the route would accept of somebody who may."""
+    values = {
+        "shown_sha256": sha256,
+        "agree": True,
+        "note": "Shorter, please.",
+        "name": "Second blog",
+        "site_url": f"{sandbox_url}/wordpress/second",
+        "username": "editor",
+        "application_password": "rehearsal application password",
+        "publish_as": "draft",
+        "title": "How to brew at home",
+        "slug": "how-to-brew-at-home",
+        "meta_description": "What it takes to brew a good cup at home, from water to grinder.",
+        "scheduled_for": None,
+        "body_markdown": "## Water\n\nUse soft water.",
+        "change_note": "Shorter.",
+    }
+    if route.method == "GET":
+        return None
+    return {name: values[name] for name in route.fields}
+
+
+def headers_for(route: Route, sha256: str = SHA) -> dict[str, str]:
+    return {"If-Match": f'"{sha256}"'} if route.method == "PATCH" else {}
+
+
+def random_ref() -> str:
+    return spell(new_id())
+
+
+def state_of(tenant: Tenant) -> dict[str, tuple]:
+    """A digest of every row of the client in every table, the journal included: equal means nothing changed."""
+    digests = {}
+    with connection.cursor() as cursor:
+        for model in records():
+            if issubclass(model, TenantModel):
+                table = model._meta.db_table
+                cursor.execute(
+                    f'SELECT count(*), md5(string_agg(t::text, \'|\' ORDER BY t.id)) FROM "{table}" t WHERE tenant_id = %s',
+                    [tenant.id],
+                )
+                digests[table] = cursor.fetchone()
+    return digests
