@@ -272,6 +272,12 @@ def counts_by_client() -> dict[UUID, ClientCounts]:
     return {tenant_id: ClientCounts(**numbers) for tenant_id, numbers in counts.items()}
 
 
+def failure_of(activity: Activity) -> str:
+    """Why a step failed, as the person was told who got the task about it; '' when nobody was."""
+    task = Activity.objects.filter(origin_key__startswith=f"escalation:{activity.ref_id}/").order_by("-ref_id").first()
+    return task.revision_note if task else ""
+
+
 def attempts_on(subject_ref: str) -> list[PublishAttempt]:
     """Every attempt to put this subject on a channel, newest first."""
     return list(PublishAttempt.objects.filter(subject_ref=subject_ref).select_related("channel").order_by("-ref_id")[:50])

@@ -2,7 +2,7 @@
 
 from django.contrib import admin, messages
 
-from apps.tenants.doors.admin import ManageAdmin, Panel, Task, moves, scope_of
+from apps.tenants.doors.admin import ManageAdmin
 from apps.tenants.doors.admin_display import EMPTY, badge, column, link, list_of, moment
 from apps.tenants.doors.admin_forms import (
     Choice,
@@ -13,6 +13,7 @@ from apps.tenants.doors.admin_forms import (
     WebAddress,
 )
 from apps.tenants.doors.admin_lists import ClientFilter
+from apps.tenants.doors.admin_tasks import Panel, Task, moves, scope_of
 from apps.tenants.models import Tenant
 
 from . import operations, outside
@@ -102,6 +103,7 @@ class ChannelAdmin(ManageAdmin):
             "channel.connect",
             edit_wordpress,
             form=EditWordPressForm,
+            button="Save",
             initial=settings_of,
             when=lambda c: c.platform == Platform.WORDPRESS,
         ),

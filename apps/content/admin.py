@@ -3,9 +3,10 @@
 from django.contrib import admin
 from django.utils.html import format_html
 
-from apps.tenants.doors.admin import ManageAdmin, Panel
+from apps.tenants.doors.admin import ManageAdmin
 from apps.tenants.doors.admin_display import EMPTY, badge, column, link, moment
 from apps.tenants.doors.admin_lists import ClientFilter
+from apps.tenants.doors.admin_tasks import Panel
 
 from .models import BlogPost, BlogRequest
 

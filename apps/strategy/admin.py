@@ -2,9 +2,10 @@
 
 from django.contrib import admin
 
-from apps.tenants.doors.admin import ManageAdmin, Panel
+from apps.tenants.doors.admin import ManageAdmin
 from apps.tenants.doors.admin_display import badge, column, link
 from apps.tenants.doors.admin_lists import ClientFilter
+from apps.tenants.doors.admin_tasks import Panel
 
 from .models import Deliverable, DeliverablePeriod, Goal, OnboardingRun, Strategy
 

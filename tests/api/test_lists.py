@@ -257,6 +257,23 @@ def nine_more(route_path: str, records: Records) -> None:
                 copy_of(BlogPost.objects.get(ref_id=records.blog_post), blog_request=request)
 
 
+UNREAD = ("access_token", "refresh_token", "shown_snapshot", "input_data", "output_summary", "password", "email", "decision_ip")
+
+
+@pytest.mark.acceptance("PERF-columns")
+@pytest.mark.parametrize("route", LISTS, ids=named(LISTS))
+def test_a_list_selects_the_columns_it_shows(route, alice, acme, at_drafts):
+    with CaptureQueriesContext(connection) as queries:
+        refs(alice.get(at_drafts.of(route)))
+    (page,) = [query["sql"] for query in queries if "LIMIT 26" in query["sql"]]
+
+    assert "*" not in page
+    assert [name for name in UNREAD if f'"{name}"' in page] == []
+    assert page.endswith('"ref_id" ASC LIMIT 26')
+    assert '"tenant_id" = ' in page
+
+
+@pytest.mark.acceptance("PERF-no-n1", "PERF-no-offset", "TEST-n1")
 @pytest.mark.parametrize("route", LISTS, ids=named(LISTS))
 def test_ten_rows_cost_as_many_queries_as_one(route, alice, acme, at_drafts):
     nine_more(route.path, at_drafts)
@@ -273,6 +290,7 @@ def test_ten_rows_cost_as_many_queries_as_one(route, alice, acme, at_drafts):
     assert not [query["sql"] for query in for_ten if "OFFSET" in query["sql"]]
 
 
+@pytest.mark.acceptance("TEST-soft-delete")
 def test_what_was_deleted_is_not_listed(alice, acme, at_drafts):
     post = BlogPost.objects.get(ref_id=at_drafts.blog_post)
     BlogPost.objects.filter(pk=post.pk).update(deleted_on=post.created_on)

@@ -3,7 +3,7 @@
 from django import forms
 from django.contrib import admin, messages
 
-from apps.tenants.doors.admin import ManageAdmin, Panel, Task
+from apps.tenants.doors.admin import ManageAdmin
 from apps.tenants.doors.admin_display import EMPTY, column, link
 from apps.tenants.doors.admin_forms import (
     Choice,
@@ -19,6 +19,7 @@ from apps.tenants.doors.admin_forms import (
     Whole,
 )
 from apps.tenants.doors.admin_lists import ClientFilter, text_filter
+from apps.tenants.doors.admin_tasks import Panel, Task
 
 from .. import operations
 from ..models import ActivityTemplate, AgentConfig, LlmProvider, RecurringTaskTemplate
@@ -61,6 +62,7 @@ class ActivityTemplateAdmin(ManageAdmin):
             "template.edit",
             edit_template,
             form=TemplateForm,
+            button="Save",
             initial=lambda t: {"name": t.name, "steps": t.steps, "seen_on": t.updated_on},
             when=lambda t: t.tenant_id is None,
         ),
@@ -213,7 +215,9 @@ class AgentConfigAdmin(ManageAdmin):
         ClientFilter,
         text_filter("agent", "agent_role", name="agent", placeholder_="copywriter"),
     )
-    tasks = (Task("edit", "Edit", "agent_config.edit", edit_agent, form=AgentForm, initial=agent_settings_of),)
+    tasks = (
+        Task("edit", "Edit", "agent_config.edit", edit_agent, form=AgentForm, button="Save", initial=agent_settings_of),
+    )
     sections = (
         (
             "Agent",
@@ -350,6 +354,7 @@ class LlmProviderAdmin(ManageAdmin):
             "provider.edit",
             edit_provider,
             form=EditProviderForm,
+            button="Save",
             initial=lambda p: {
                 "name": p.name,
                 "base_url": p.base_url,

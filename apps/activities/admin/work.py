@@ -2,9 +2,10 @@
 
 from django.contrib import admin
 
-from apps.tenants.doors.admin import ManageAdmin, Panel, moves
+from apps.tenants.doors.admin import ManageAdmin
 from apps.tenants.doors.admin_display import EMPTY, badge, column, link, moment, usd
 from apps.tenants.doors.admin_lists import ClientFilter, text_filter
+from apps.tenants.doors.admin_tasks import Panel, moves
 
 from .. import operations
 from ..models import Activity, ActivityLease, ActivityRun, Approval, LlmCall

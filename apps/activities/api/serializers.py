@@ -23,6 +23,7 @@ CHANNELS = ("channel", "target_channel")  # written down by id
 class RunSerializer(Row):
     activity = Ref(source="activity_id")
     error = serializers.SerializerMethodField(help_text="Why it failed; for platform staff, empty for others.")
+    reads = ("error",)
 
     class Meta:
         model = ActivityRun

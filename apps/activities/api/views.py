@@ -102,7 +102,7 @@ class ApprovalViewSet(TenantViewSet):
     ref_filters = {"subject_ref": "subject_ref", "activity": "activity__ref_id"}
 
     def get_queryset(self):
-        return Approval.objects.select_related("assigned_to", "decided_by").defer("shown_snapshot")
+        return Approval.objects.select_related("assigned_to", "decided_by")
 
     @extend_schema(responses=ApprovalDetail)
     def retrieve(self, request, ref_id):

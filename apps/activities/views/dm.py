@@ -15,7 +15,7 @@ from apps.tenants.doors import paging, portal
 from apps.tenants.permissions import may
 
 from .. import access, operations, queries, registry
-from ..forms import DecisionForm, AskForm
+from ..forms import AskForm, DecisionForm
 from ..models import Approval
 from ..statuses import ApprovalStatus, HumanRole
 from . import history, tones
@@ -82,9 +82,14 @@ def _decide(request: HttpRequest, ref_id: str, form_class: type[Form], decide: C
 def _why_refused(request: HttpRequest, fresh: Approval, refusal: OperationRefused) -> dict[str, str]:
     """What is so, who made it so, and what to do."""
     if isinstance(refusal, MoveRefused) and fresh.decided_by:
-        who = "You" if fresh.decided_by_id == request.user.pk else fresh.decided_by.name
+        is_own = fresh.decided_by_id == request.user.pk
         did = "approved this" if fresh.status == ApprovalStatus.APPROVED else "asked for a change"
-        return {"title": f"{who} {did} already", "text": "Yours was not counted. Go on with the next decision in the queue."}
+        return {
+            "title": f"{'You' if is_own else fresh.decided_by.name} {did} already",
+            "text": "It counted once, and nothing was changed now." if is_own else "Your decision was not counted.",
+            "action_label": "Go on with the next one",
+            "action_href": _next(request, fresh),
+        }
     if isinstance(refusal, operations.ApprovalStale):
         return {
             "title": "Not decided: the text changed",

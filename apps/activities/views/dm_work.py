@@ -128,6 +128,7 @@ def _story(request: HttpRequest, found: Activity, *, form: RetryForm | None = No
         "steps": [_step_row(step, slug) for step in steps],
         "instruction": found.step.prompt_template if "step" in found.input_data else "",
         "about": _about(found, slug),
+        "task_note": sentence_of(found.revision_note),
         "runs": [_run_row(run) for run in runs] if not steps else [],
         "cost_usd": sum((run.cost_usd for run in runs), Decimal(0)),
         "run_count": len(runs),
@@ -138,7 +139,9 @@ def _story(request: HttpRequest, found: Activity, *, form: RetryForm | None = No
         "decisions": [_decision_row(decision, slug) for decision in decisions],
         "attempts": [_attempt_row(attempt) for attempt in queries.attempts_on(found.subject_ref)] if _publishes(found) else [],
         "publishes": _publishes(found),
+        "failure": sentence_of(queries.failure_of(found)) if found.status == ActivityStatus.FAILED else "",
         "form": form or RetryForm(),
+        "has_model": not found.assignee_agent_role.startswith("system."),
         "may_retry": found.status == ActivityStatus.FAILED and is_agents,
         "may_cancel": may_cancel,
         "may_finish": _is_task(found, steps) and found.status in (ActivityStatus.ASSIGNED, ActivityStatus.IN_PROGRESS),
@@ -165,8 +168,14 @@ def _who(found: Activity) -> dict:
 
 
 def role_name(role: str) -> str:
-    """`content_brief_writer` is "Content brief writer"; `system.crawl_website` is "Crawl website"."""
-    return role.removeprefix("system.").replace("_", " ").capitalize()
+    """`content_brief_writer` is "Content brief writer"; jobs of the product itself are done by "Leadmetrics"."""
+    return "Leadmetrics" if role.startswith("system.") else role.replace("_", " ").capitalize()
+
+
+def sentence_of(error: str) -> str:
+    """An error without the code it begins with: `website_unreadable: The site …` is `The site …`."""
+    code, colon, sentence = error.partition(": ")
+    return sentence if colon and code.replace("_", "").isalpha() and code.islower() else error
 
 
 def _facts(found: Activity, slug: str) -> list[dict]:
@@ -222,7 +231,7 @@ def _run_row(run: ActivityRun) -> dict:
         "cost_usd": run.cost_usd,
         "seconds": run.duration_ms / 1_000 if run.duration_ms is not None else None,
         "started_on": run.started_on,
-        "error": run.error,
+        "error": sentence_of(run.error),
     }
 
 

@@ -60,7 +60,7 @@ def edit(request: HttpRequest, approval: Approval, editor: Editor) -> HttpRespon
     try:
         editor.save(form.cleaned_data)
     except operations.ApprovalStale:
-        return _somebody_was_faster(request, approval, editor, typed=form.cleaned_data[editor.text_field])
+        return _somebody_was_faster(request, approval, editor, form.cleaned_data)
     except OperationRefused as refusal:
         note = {"title": "Not saved", "text": f"{refusal.detail} Your text is still below."}
         return _page(request, approval, editor, form, text=typed, refusal=note, status=refusal.http_status)
@@ -68,17 +68,19 @@ def edit(request: HttpRequest, approval: Approval, editor: Editor) -> HttpRespon
     return portal.done(request, reverse("dm:activities:approval", args=[approval.tenant.slug, approval.ref_id]), message=message)
 
 
-def _somebody_was_faster(request: HttpRequest, approval: Approval, editor: Editor, *, typed: str) -> HttpResponse:
+def _somebody_was_faster(request: HttpRequest, approval: Approval, editor: Editor, cleaned: dict) -> HttpResponse:
     """Both versions are shown; saving again replaces the one that is there now."""
     fresh = access.approval_for(request.actor, approval.ref_id, to="read")
     answers = request.POST.copy()
     answers["shown_sha256"] = fresh.content_sha256
     note = {
         "title": "Not saved: somebody edited this after you opened it",
-        "text": "Below is how your text differs from theirs. Take over what you want to keep, then save again to replace theirs.",
+        "text": "Below is how yours differs from theirs. Take over what you want to keep, then save again to replace theirs.",
     }
-    theirs = queries.text_of(fresh.content_ref)
-    return _page(request, fresh, editor, editor.form(answers), text=typed, refusal=note, theirs=theirs, status=409)
+    differing = history.changed_facts(fresh.shown_snapshot["subject"], cleaned)
+    theirs, text = queries.text_of(fresh.content_ref), cleaned[editor.text_field]
+    form = editor.form(answers)
+    return _page(request, fresh, editor, form, text=text, refusal=note, theirs=theirs, differing=differing, status=409)
 
 
 def _current_text(approval: Approval) -> str:

@@ -1,9 +1,11 @@
 """What is told about an approval beside the thing itself: facts, what happened, what changed."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from django.urls import reverse
 
+from apps.shared.models import JournalEntry
 from apps.tenants.models import User
 
 from .. import queries
@@ -131,8 +133,8 @@ def has_changes(approval: Approval, decisions: list[Approval], versions: list[Ve
 
 def changes_of(approval: Approval, decisions: list[Approval], versions: list[Version], *, wanted: str) -> Changes:
     """Facts against the decision before this one, text against the version before (or the `wanted` version's number)."""
-    former = _former(approval, decisions)
-    facts = _changed_facts(former.shown_snapshot["subject"], approval.shown_snapshot["subject"]) if former else []
+    former = _facts_before(approval, decisions)
+    facts = changed_facts(former, {**former, **approval.shown_snapshot["subject"]}) if former else []
     current = next((version for version in versions if version.pointer == approval.content_ref), None)
     before = next((v for v in versions if str(v.version) == wanted and v != current), None) or _before(approval, versions)
     if current is None or before is None:
@@ -149,6 +151,16 @@ def changes_of(approval: Approval, decisions: list[Approval], versions: list[Ver
     )
 
 
+def _facts_before(approval: Approval, decisions: list[Approval]) -> dict | None:
+    """The facts as they were before a person's last edit of what is shown, else at the decision before this one."""
+    edits = JournalEntry.objects.filter(subject_ref=approval.subject_ref, code__endswith=".edited", created_on__gte=approval.created_on)
+    edit = edits.order_by("-ref_id").first()
+    if edit is not None:
+        return edit.before
+    former = _former(approval, decisions)
+    return former.shown_snapshot["subject"] if former else None
+
+
 def _former(approval: Approval, decisions: list[Approval]) -> Approval | None:
     """What was decided last about this subject before this approval was asked for."""
     earlier = (a for a in decisions if a.ref_id < approval.ref_id and a.subject_type == approval.subject_type and a.decided_on)
@@ -160,12 +172,10 @@ def _before(approval: Approval, versions: list[Version]) -> Version | None:
     return next((v for v in versions if current and v.version < current.version), None)
 
 
-def _changed_facts(old: dict, new: dict) -> list[ChangedFact]:
-    return [
-        ChangedFact(label, _as_text(old.get(name)), _as_text(new.get(name)))
-        for name, label in FACTS.items()
-        if old.get(name) != new.get(name)
-    ]
+def changed_facts(old: dict, new: dict) -> list[ChangedFact]:
+    """Facts that people read and that differ; a name that one side does not have is no difference."""
+    both = ((label, _as_text(old[name]), _as_text(new[name])) for name, label in FACTS.items() if name in old and name in new)
+    return [ChangedFact(label, before, after) for label, before, after in both if before != after]
 
 
 def _as_text(value) -> str:
@@ -173,4 +183,6 @@ def _as_text(value) -> str:
     if isinstance(value, list):
         rows = (" · ".join(_as_text(cell) for cell in row[1:]) if isinstance(row, list) else str(row) for row in value)
         return "\n".join(rows) if value and isinstance(value[0], list) else ", ".join(rows)
+    if isinstance(value, datetime):
+        return value.isoformat()
     return "" if value is None else str(value)

@@ -4,7 +4,7 @@ from rest_framework import serializers
 
 from apps.shared import addresses
 from apps.tenants.doors.rows import Row
-from apps.tenants.doors.strict import Choice, Input, Text, Word, Line
+from apps.tenants.doors.strict import Choice, Input, Line, Text, Word
 
 from ..models import Channel
 
@@ -15,6 +15,7 @@ class ChannelSerializer(Row):
     site_url = serializers.CharField(source="external_url", read_only=True)
     username = serializers.SerializerMethodField()
     publish_as = serializers.SerializerMethodField()
+    reads = ("metadata",)
 
     class Meta:
         model = Channel

@@ -3,7 +3,7 @@
 from django.urls import reverse
 
 from apps.activities import queries as work
-from apps.activities.statuses import ActivityStatus
+from apps.activities.statuses import ActivityStatus, SubjectType
 from apps.activities.views import tones
 from apps.channels.models import Channel
 from apps.channels.statuses import ChannelStatus, ChannelType
@@ -39,8 +39,31 @@ STRATEGY_COUNTS = {
 }
 
 
-def setup_steps(tenant: Tenant, channels: list[Channel], *, has_plan: bool) -> list[dict]:
-    """For components/steps.html: from the contract to the first month's plan."""
+# Which line of the set-up a failed step belongs to.
+SETUP_LINES = {
+    (SubjectType.ONBOARDING_RUN, "crawl_website"): "Research",
+    (SubjectType.ONBOARDING_RUN, "research"): "Research",
+    (SubjectType.ONBOARDING_RUN, "context_file"): "Context file",
+    (SubjectType.STRATEGY, "draft"): "Strategy",
+}
+
+
+def setup_steps(tenant: Tenant, channels: list[Channel], units: list[work.UnitInWork], *, has_plan: bool) -> list[dict]:
+    """For components/steps.html: from the contract to the first month's plan; a line whose step failed says so."""
+    lines = _setup_lines(tenant, channels, has_plan=has_plan)
+    failed = {
+        SETUP_LINES.get((unit.unit.subject_type, step.pipeline_step)): step
+        for unit in units
+        for step in unit.steps
+        if step.status == ActivityStatus.FAILED
+    }
+    for line in lines:
+        if step := failed.get(line["label"]):
+            line.update(state="failed", count="", detail=f"“{step.title}” failed. Open it under Units, and try it again.")
+    return lines
+
+
+def _setup_lines(tenant: Tenant, channels: list[Channel], *, has_plan: bool) -> list[dict]:
     run, strategy = strategies.latest_onboarding(), strategies.latest_strategy()
     researched = run.status if run else OnboardingStatus.PENDING
     is_connected = any(each.channel_type == ChannelType.CMS and each.status == ChannelStatus.CONNECTED for each in channels)

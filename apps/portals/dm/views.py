@@ -85,7 +85,8 @@ def client(request: HttpRequest) -> HttpResponse:
     channels = list(Channel.objects.order_by("name"))
     progress = strategies.progress(month_start=month, today=today)
     waiting = list(work.titled(work.waiting_approvals(required_role="reviewer"))[:5])
-    steps = standing.setup_steps(tenant, channels, has_plan=bool(progress))
+    units = work.units_between(month, today, limit=UNITS_SHOWN)
+    steps = standing.setup_steps(tenant, channels, units, has_plan=bool(progress))
     spend = work.spend_of_month(tenant.facts, at=request.at)
     context = {
         "is_set_up": all(step["state"] == "done" for step in steps),
@@ -102,7 +103,7 @@ def client(request: HttpRequest) -> HttpResponse:
         ],
         "promises": [{"line": line, "tone": standing.PERIOD_TONES.get(line.status, "info")} for line in progress],
         "month": month,
-        "units": [standing.unit_row(unit, tenant.slug) for unit in work.units_between(month, today, limit=UNITS_SHOWN)],
+        "units": [standing.unit_row(unit, tenant.slug) for unit in units],
         "channels": [{"channel": each, "tone": standing.CHANNEL_TONES.get(each.status, "neutral")} for each in channels],
         "spend": spend,
         "cap_usd": spend.cap_usd if spend.cap_usd is not None else cap_of_month(tenant.id),

@@ -4,8 +4,7 @@ from django.contrib import admin
 
 from apps.activities.models import Activity, Approval
 from apps.channels.models import Channel
-from apps.tenants.admin import TenantAdmin
-from apps.tenants.doors.admin import Panel
+from apps.tenants.admin.clients import TenantAdmin
 from apps.tenants.doors.admin_display import (
     EMPTY,
     badge,
@@ -14,6 +13,7 @@ from apps.tenants.doors.admin_display import (
     list_of,
     moment,
 )
+from apps.tenants.doors.admin_tasks import Panel
 from apps.tenants.models import Tenant
 
 from .standing import standing_of

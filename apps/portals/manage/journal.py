@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.utils.html import format_html
 
 from apps.shared.models import JournalDelivery, JournalEntry
-from apps.tenants.doors.admin import ManageAdmin, Panel
+from apps.tenants.doors.admin import ManageAdmin
 from apps.tenants.doors.admin_display import (
     EMPTY,
     address_of,
@@ -13,6 +13,7 @@ from apps.tenants.doors.admin_display import (
     moment,
 )
 from apps.tenants.doors.admin_lists import ClientFilter, text_filter
+from apps.tenants.doors.admin_tasks import Panel
 
 
 @admin.register(JournalEntry)

@@ -113,7 +113,9 @@ def pretty(value: Any) -> SafeString | str:
     """JSON as a person reads it; ids are spelled as the references they are."""
     if value in (None, {}, []):
         return EMPTY
-    text = UUID_SHAPE.sub(lambda found: spell(UUID(found.group())), json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    text = UUID_SHAPE.sub(
+        lambda found: spell(UUID(found.group())), json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    )
     return format_html('<pre class="code">{}</pre>', text[:LONGEST_SHOWN])
 
 

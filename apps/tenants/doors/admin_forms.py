@@ -66,7 +66,7 @@ class Slug(Line):
 class WebAddress(Line):
     """An address on the public internet, or one that EGRESS_ALLOW_HOSTS lets through."""
 
-    widget = widgets.UnfoldAdminURLInputWidget
+    widget = widgets.UnfoldAdminTextInputWidget(attrs={"inputmode": "url", "spellcheck": "false"})
 
     def clean(self, value):
         value = super().clean(value)

@@ -32,6 +32,19 @@ class Row(serializers.ModelSerializer):
 
     ref_id = Ref(source="id")
     tenant = Ref(source="tenant_id", help_text="The client's `ref_id`.")
+    reads: tuple[str, ...] = ()  # columns that methods read, beside those that fields name
+
+    @classmethod
+    def columns(cls) -> list[str]:
+        """What a list has to select: the columns of its fields, and the names of people."""
+        known = {name for field in cls.Meta.model._meta.concrete_fields for name in (field.name, field.attname)}
+        columns = [*cls.reads]
+        for field in cls().fields.values():
+            if isinstance(field, Person):
+                columns.append(f"{field.source}__name")
+            elif field.source in known:
+                columns.append(field.source)
+        return columns
 
     def build_standard_field(self, field_name, model_field):
         """A column with a list of words shows the list by name; everything is read-only."""

@@ -19,6 +19,7 @@ from ..models import Tenant
 from ..permissions import require
 from ..statuses import AppAccess
 from . import openapi, portal
+from .rows import Row
 from .strict import Input
 
 DEFAULT_LIMIT, MAX_LIMIT = 25, 100
@@ -166,16 +167,16 @@ class TenantViewSet(viewsets.GenericViewSet):
             raise exceptions.ValidationError(errors)
         return wanted
 
-    def page(self, rows: QuerySet, serializer_class=None) -> Response:
-        """One keyset page in order of ref_id; see `Cursor`."""
+    def page(self, rows: QuerySet, serializer_class: type[Row] | None = None) -> Response:
+        """One keyset page in order of ref_id, of the columns that are shown; see `Cursor`."""
+        serializer_class = serializer_class or self.get_serializer_class()
         params = self.request.query_params
         limit, cursor = _limit(params.get("limit")), Cursor(self.request)
-        rows = rows.order_by("ref_id")
+        rows = rows.only(*serializer_class.columns()).order_by("ref_id")
         if "cursor" in params:
             rows = rows.filter(ref_id__gt=cursor.read(params["cursor"]))
         found = list(rows[: limit + 1])
         more = cursor.write(found[limit - 1].ref_id) if len(found) > limit else None
-        serializer_class = serializer_class or self.get_serializer_class()
         data = serializer_class(found[:limit], many=True, context=self.get_serializer_context()).data
         return Response({"data": data, "pagination": {"next_cursor": more, "limit": limit}})
 

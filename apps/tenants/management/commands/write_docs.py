@@ -16,7 +16,9 @@ from apps.shared.transitions import Move
 from apps.tenants.permissions import PERMISSIONS
 from apps.tenants.statuses import Role
 
-GENERATED = re.compile(r"(?P<begin><!-- generated: (?P<what>\w+)(?: (?P<about>\w+))? -->\n).*?(?P<end><!-- end -->)", re.DOTALL)
+GENERATED = re.compile(
+    r"(?P<begin><!-- generated: (?P<what>\w+)(?: (?P<about>\w+))? -->\n).*?(?P<end><!-- end -->)", re.DOTALL
+)
 TITLE = re.compile(r"# (.+)")
 
 
@@ -86,11 +88,23 @@ def diagram(root: Path, table: str) -> list[str]:
 def moves(root: Path, table: str) -> list[str]:
     model = machines()[table]
     rows = [
-        [move.name, ", ".join(s for s in model.moves.statuses.values if s in move.sources), move.target, f"`{move.journal_code}`", then(move)]
+        [
+            move.name,
+            ", ".join(s for s in model.moves.statuses.values if s in move.sources),
+            move.target,
+            f"`{move.journal_code}`",
+            then(move),
+        ]
         for move in model.moves
     ]
     shown = ", ".join(f"`{value}` {label.lower()}" for value, label in model.moves.statuses.choices)
-    return [*diagram(root, table), "", f"Statuses and what people read: {shown}.", "", *as_table("move from to journal then", rows)]
+    return [
+        *diagram(root, table),
+        "",
+        f"Statuses and what people read: {shown}.",
+        "",
+        *as_table("move from to journal then", rows),
+    ]
 
 
 def then(move: Move) -> str:
@@ -105,7 +119,12 @@ def rules(root: Path, about: None) -> list[str]:
     return as_table(
         "page table app statuses",
         [
-            [f"[{title_of(model)}]({table}.md)", f"`{table}`", model._meta.app_label, " · ".join(model.moves.statuses.values)]
+            [
+                f"[{title_of(model)}]({table}.md)",
+                f"`{table}`",
+                model._meta.app_label,
+                " · ".join(model.moves.statuses.values),
+            ]
             for table, model in sorted(machines().items(), key=lambda item: (item[1]._meta.app_label, item[0]))
         ],
     )
@@ -117,7 +136,9 @@ def decisions(root: Path, about: None) -> list[str]:
 
 
 def permissions(root: Path, about: None) -> list[str]:
-    rows = [[f"`{what}`", *("yes" if role in allowed else "" for role in Role)] for what, allowed in PERMISSIONS.items()]
+    rows = [
+        [f"`{what}`", *("yes" if role in allowed else "" for role in Role)] for what, allowed in PERMISSIONS.items()
+    ]
     return as_table(" ".join(["permission", *Role.values]), rows)
 
 
@@ -130,8 +151,12 @@ def relations(root: Path, app_label: str) -> list[str]:
     """The tables of an app, each with what it points to."""
     rows = []
     for model in sorted(apps.get_app_config(app_label).get_models(), key=lambda m: m._meta.db_table):
-        targets = {f.related_model._meta.db_table for f in model._meta.local_fields if f.is_relation} - {"tenants", "users"}
-        about = (model.__doc__ or "").partition("\n")[0] if not (model.__doc__ or "").startswith(f"{model.__name__}(") else ""
+        targets = {f.related_model._meta.db_table for f in model._meta.local_fields if f.is_relation} - {
+            "tenants",
+            "users",
+        }
+        said = model.__doc__ or ""
+        about = "" if said.startswith(f"{model.__name__}(") else said.partition("\n")[0]  # Django's own docstring
         rows.append([f"`{model._meta.db_table}`", about, ", ".join(sorted(targets))])
     return as_table("table holds refers", rows)
 

@@ -1,0 +1,189 @@
+"""A database of one's own, a rehearsal world, real workers, and a tally of what became of the disturbances."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+import pytest
+from django.conf import settings
+from django.utils import timezone
+
+from apps.activities import operations as work
+from apps.activities import queries
+from apps.activities.models import Activity
+from apps.shared.actors import Actor
+from apps.shared.scoping import tenant_scope
+from apps.tenants.models import Tenant, User
+from sandbox.world import Hold
+from tests.chaos import checking
+from tests.chaos.processes import Nursery, Worker
+from tests.conftest import World
+from tests.world import decide_all
+
+REST_SECONDS = 60.0
+
+
+@dataclass
+class Tally:
+    """What the whole tier did and saw, told at its end."""
+
+    kills: int = 0
+    freezes: int = 0
+    activities: int = 0
+    published: int = 0
+    lost: int = 0
+    double: int = 0
+    reclaims: list[float] = field(default_factory=list)
+
+
+TALLY = Tally()
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    slowest = f"{max(TALLY.reclaims):.1f} s" if TALLY.reclaims else "none"
+    terminalreporter.write_line(
+        f"chaos: {TALLY.kills} kills, {TALLY.freezes} freezes, {TALLY.activities} activities completed, "
+        f"{TALLY.published} posts published: {TALLY.lost} lost, {TALLY.double} double, slowest reclaim {slowest}"
+    )
+
+
+@pytest.fixture(scope="session")
+def nursery(template_database) -> Iterator[Nursery]:
+    nursery = Nursery()
+    yield nursery
+    nursery.close()
+
+
+class Chaos:
+    """The levers of a test: workers, holds, row locks; and waiting for what is bound to happen."""
+
+    def __init__(self, database: str, sandbox, nursery: Nursery):
+        self.database, self.sandbox, self.nursery = database, sandbox, nursery
+        self.world, self.workers = World(), []
+        params = settings.DATABASES["default"]
+        self._url = f"postgresql://{params['USER']}:{params['PASSWORD']}@{params['HOST']}:{params['PORT']}/{database}"
+        self._eye = psycopg.connect(self._url, autocommit=True)  # also keeps others from dropping the database as unused
+        self._began, self._completed, self._published = timezone.now(), self._count_completed(), 0
+
+    def start(self) -> Worker:
+        worker = self.nursery.start(self.database)
+        self.workers.append(worker)
+        return worker
+
+    def kill(self, *workers: Worker) -> float:
+        """Kill these groups; the moment of the last, by the monotonic clock."""
+        for worker in workers:
+            moment = worker.kill()
+            self.workers.remove(worker)
+            TALLY.kills += 1
+        return moment
+
+    def close(self) -> None:
+        self.sandbox.world.reset()
+        for worker in self.workers:
+            worker.thaw()
+            worker.kill()
+        self._eye.close()
+
+    def ask(self, statement: str, *values: Any) -> list[tuple]:
+        return self._eye.execute(statement, values).fetchall()
+
+    def until(self, happened: Callable[[], Any], what: str, *, seconds: float = 30.0) -> Any:
+        """Wait for something other processes do; fails with `what` when it does not come."""
+        deadline = time.monotonic() + seconds
+        while not (found := happened()):
+            assert time.monotonic() < deadline, f"Not within {seconds:.0f} s: {what}"
+            time.sleep(0.02)
+        return found
+
+    def hold(self, target: str, stage: str, match: str = "", times: int = 1) -> None:
+        with self.sandbox.world.lock:
+            self.sandbox.world.holds.append(Hold(target, stage, match, times))
+
+    def until_held(self, count: int = 1) -> list[dict]:
+        held = self.sandbox.world.held_now
+        assert self.sandbox.world.wait_until(lambda: len(held()["held"]) >= count, seconds=30), "Nothing was held."
+        return held()["held"]
+
+    def release(self, *, drop: bool = False) -> None:
+        self.sandbox.world.release(drop=drop)
+
+    @contextmanager
+    def row_locked(self, table: str, row_id) -> Iterator[None]:
+        """Somebody else's transaction holds this row."""
+        with psycopg.connect(self._url) as other:
+            assert other.execute(f"SELECT 1 FROM {table} WHERE id = %s FOR UPDATE", [row_id]).fetchone()
+            yield
+            other.rollback()
+
+    def until_blocked(self) -> None:
+        """A worker's statement waits for a row lock."""
+        statement = "SELECT 1 FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock' AND state = 'active'"
+        self.until(lambda: self.ask(statement, self.database), "a worker waits for the row")
+
+    def attempt_of(self, activity_id) -> int:
+        return next((attempt for (attempt,) in self.ask("SELECT attempt FROM activity_leases WHERE activity_id = %s", activity_id)), 0)
+
+    def until_reclaimed(self, activity_id, *, after: int, since: float) -> float:
+        """Seconds from `since` until another attempt has the activity."""
+        self.until(lambda: self.attempt_of(activity_id) > after, "another worker takes the activity")
+        seconds = time.monotonic() - since
+        TALLY.reclaims.append(seconds)
+        return seconds
+
+    def decide(self, stage: str) -> None:
+        """Whoever is asked at this client approves."""
+        tenant = self.world.tenant(stage)
+        role = "admin" if stage in ("strategy", "client") else "reviewer"
+        person = self.world.alice(stage).user if role == "admin" else User.objects.get(email="rita@leadmetrics.test")
+        decide_all(tenant, person)
+
+
+    def steps(self, stage: str, role: str) -> list[Activity]:
+        """The steps of this agent at the client, in the order in which they are claimed."""
+        with self.world.at(stage):
+            return list(Activity.objects.filter(assignee_agent_role=role).order_by("ready_on", "ref_id"))
+
+    def quieten(self, stage: str) -> None:
+        """Take this client's open work away, so that a test knows what is claimed next."""
+        tenant = self.world.tenant(stage)
+        with tenant_scope(tenant.facts):
+            for unit in Activity.objects.filter(origin_key__endswith="/unit", status="in_progress"):
+                work.cancel_unit(unit, by=Actor.system("tests"), at=timezone.now())
+
+    def rest(self, seconds: float = REST_SECONDS) -> None:
+        """Wait until nothing is due, running, settling or scheduled soon."""
+
+        def at_rest():
+            state = queries.queue_state(timezone.now())
+            return state["quiescent"] and not state["scheduled"]
+
+        self.until(at_rest, "the world comes to rest", seconds=seconds)
+
+    def check(self) -> None:
+        """Everything is sound, and what was done counts in the tally."""
+        found = checking.faults(self.sandbox, since=self._began)
+        TALLY.double += sum("times" in fault for fault in found)
+        TALLY.lost += sum("times" not in fault for fault in found)
+        completed, published = self._count_completed(), len(checking.posts_created(self.sandbox))
+        TALLY.activities += completed - self._completed
+        TALLY.published += published - self._published
+        self._completed, self._published = completed, published
+        assert found == []
+
+    def _count_completed(self) -> int:
+        return self.ask("SELECT count(*) FROM journal_entries WHERE code = 'activity.completed'")[0][0]
+
+
+@pytest.fixture
+def chaos(own_database, sandbox, nursery) -> Iterator[Chaos]:
+    chaos = Chaos(own_database, sandbox, nursery)
+    Tenant.objects.update(website=f"{sandbox.url}/site/harbour-coffee/")  # the template's rehearsal had another port
+    chaos.quieten("signed")
+    try:
+        yield chaos
+    finally:
+        chaos.close()
