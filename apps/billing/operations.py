@@ -16,7 +16,7 @@ from apps.shared.ids import new_id
 from apps.tenants.models import Tenant
 
 from .models import SpendCounter, SpendReservation
-from .statuses import RESERVATION_MOVES, CounterScope
+from .statuses import RESERVATION_MOVES, CounterScope, ReservationStatus
 
 RESERVATION_LIVES = timedelta(minutes=30)  # longer than any call; an older open one belongs to a dead worker
 
@@ -110,45 +110,46 @@ def _counter(scope: str, key: str, month: date | None, cap: Decimal | None, *, a
 
 
 def settle(reservation: SpendReservation, *, cost_usd: Decimal, by: Actor, at: datetime) -> SpendReservation:
-    """The call was answered: its real cost takes the place of what was set aside. Part of the caller's transaction."""
-    with transaction.atomic():
-        _lower(reservation, settled=cost_usd, at=at)
-        return RESERVATION_MOVES.perform(reservation, "settle", by=by, at=at, settled_usd=cost_usd, settled_on=at)
+    """The call was answered: its real cost takes the place of what was set aside, or of the estimate at which it was kept
+    when its worker was thought dead. Part of the caller's transaction."""
+    return _close(reservation, "settle", cost_usd, by=by, at=at)
 
 
 def release(reservation: SpendReservation, *, by: Actor, at: datetime) -> SpendReservation:
     """The request never left: nothing was spent."""
-    with transaction.atomic():
-        _lower(reservation, settled=Decimal(0), at=at)
-        return RESERVATION_MOVES.perform(reservation, "release", by=by, at=at, settled_usd=Decimal(0), settled_on=at)
+    return _close(reservation, "release", Decimal(0), by=by, at=at)
 
 
 def keep_at_estimate(reservation: SpendReservation, *, by: Actor, at: datetime) -> SpendReservation:
     """The request left and nothing is known of its cost: what was set aside counts as spent, never silently freed."""
-    with transaction.atomic():
-        _lower(reservation, settled=reservation.reserved_usd, at=at)
-        return RESERVATION_MOVES.perform(
-            reservation, "expire", by=by, at=at, settled_usd=reservation.reserved_usd, settled_on=at
-        )
+    return _close(reservation, "expire", reservation.reserved_usd, by=by, at=at)
 
 
-def _lower(reservation: SpendReservation, *, settled: Decimal, at: datetime) -> None:
+def _close(reservation: SpendReservation, move: str, cost_usd: Decimal, *, by: Actor, at: datetime) -> SpendReservation:
     """Turn a reservation into settled cost on its three counters and in the tenant's running total."""
-    fields = {"settled_usd": F("settled_usd") + settled, "reserved_usd": F("reserved_usd") - reservation.reserved_usd}
-    keys = [
-        (CounterScope.TENANT, "", reservation.month),
-        (CounterScope.ROLE, reservation.agent_role, reservation.month),
-        (CounterScope.ACTIVITY, reservation.activity_ref, None),
-    ]
-    Tenant.objects.select_for_update(of=("self",)).get(pk=reservation.tenant_id)
-    for scope, key, month in keys:
-        changed = SpendCounter.objects.filter(scope=scope, scope_key=key, month=month, tenant_id=reservation.tenant_id).update(
-            **fields, updated_on=at
-        )
-        if changed != 1:
-            raise RuntimeError(f"The {scope} counter of reservation {reservation.ref_id} is missing.")
-    if reservation.month == month_of(at, scoping.facts_of(reservation.tenant_id).time_zone):
-        counter = SpendCounter.objects.get(
-            tenant_id=reservation.tenant_id, scope=CounterScope.TENANT, scope_key="", month=reservation.month
-        )
-        Tenant.objects.filter(pk=reservation.tenant_id).update(current_month_spend_usd=counter.settled_usd)
+    with transaction.atomic():
+        # The tenant's row comes first in every transaction that closes a reservation, so they take turns. NO KEY: whoever
+        # reserves holds the counters and inserts a row that refers to the tenant; it must not have to wait for this one.
+        Tenant.objects.select_for_update(of=("self",), no_key=True).get(pk=reservation.tenant_id)
+        former = SpendReservation.objects.get(pk=reservation.pk)
+        reservation = RESERVATION_MOVES.perform(former, move, by=by, at=at, settled_usd=cost_usd, settled_on=at)
+        reserved = former.reserved_usd if former.status == ReservationStatus.OPEN else Decimal(0)
+        added = cost_usd - (former.settled_usd or Decimal(0))
+        keys = [
+            (CounterScope.TENANT, "", former.month),
+            (CounterScope.ROLE, former.agent_role, former.month),
+            (CounterScope.ACTIVITY, former.activity_ref, None),
+        ]
+        for scope, key, month in keys:
+            counters = SpendCounter.objects.filter(tenant_id=former.tenant_id, scope=scope, scope_key=key, month=month)
+            changed = counters.update(
+                settled_usd=F("settled_usd") + added, reserved_usd=F("reserved_usd") - reserved, updated_on=at
+            )
+            if changed != 1:
+                raise RuntimeError(f"The {scope} counter of reservation {former.ref_id} is missing.")
+        if former.month == month_of(at, scoping.facts_of(former.tenant_id).time_zone):
+            counter = SpendCounter.objects.get(
+                tenant_id=former.tenant_id, scope=CounterScope.TENANT, scope_key="", month=former.month
+            )
+            Tenant.objects.filter(pk=former.tenant_id).update(current_month_spend_usd=counter.settled_usd)
+    return reservation

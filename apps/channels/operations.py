@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 
 from apps.shared import journal
 from apps.shared.actors import Actor
+from apps.shared.encryption import Undecryptable
 from apps.shared.errors import InvalidInput, OperationRefused
 from apps.shared.redaction import redact
 from apps.shared.transitions import touched
@@ -23,6 +24,18 @@ from .statuses import (
     ChannelType,
     Platform,
 )
+
+
+class ChannelDisconnected(OperationRefused):
+    """This channel is disconnected. Connect the site again first."""
+
+    code = "channel_disconnected"
+
+
+class SecretUnreadable(OperationRefused):
+    """The stored password cannot be read any more. Make a new one on the platform and connect the channel again."""
+
+    code = "secret_unreadable"
 
 
 class AttemptUnderWay(OperationRefused):
@@ -43,18 +56,30 @@ class WordPressSite:
 
 
 def connect_wordpress(tenant_id, site: WordPressSite, *, by: Actor, at: datetime) -> Channel:
-    """Keep a WordPress site as a channel; the password is sealed. Raises InvalidInput when the site is connected already."""
+    """Keep a WordPress site as a channel; the password is sealed. A disconnected one of the same site and user comes back.
+
+    Raises InvalidInput when the site is connected already.
+    """
+    external_id = f"{site.site_url.rstrip('/')}|{site.username}"
+    entered = {
+        "name": site.name,
+        "external_url": site.site_url,
+        "access_token": site.application_password,
+        "metadata": {"username": site.username, "publish_as": site.publish_as},
+    }
+    former = Channel.objects.filter(
+        tenant_id=tenant_id, platform=Platform.WORDPRESS, external_id=external_id, status=ChannelStatus.REVOKED
+    ).first()
+    if former is not None:
+        return CHANNEL_MOVES.perform(former, "connect", by=by, at=at, error_message="", last_verified_at=None, **entered)
     channel = Channel(
         tenant_id=tenant_id,
         platform=Platform.WORDPRESS,
         channel_type=ChannelType.CMS,
-        name=site.name,
-        external_id=f"{site.site_url.rstrip('/')}|{site.username}",
-        external_url=site.site_url,
-        access_token=site.application_password,
-        metadata={"username": site.username, "publish_as": site.publish_as},
+        external_id=external_id,
         created_by=by.user,
         created_on=at,
+        **entered,
     )
     try:
         with transaction.atomic():
@@ -111,12 +136,21 @@ def disconnect(channel: Channel, *, by: Actor, at: datetime) -> Channel:
 
 
 def connection_of(channel: Channel) -> Connection:
-    """How to reach the channel, its secret opened for the one call that needs it."""
+    """How to reach the channel, its secret opened for the one call that needs it.
+
+    Raises ChannelDisconnected when it has none, SecretUnreadable when it does not open.
+    """
+    if channel.status == ChannelStatus.REVOKED:
+        raise ChannelDisconnected
+    try:
+        secret = channel.access_token.open() if channel.access_token else ""
+    except Undecryptable as error:
+        raise SecretUnreadable from error
     override = settings.WORDPRESS_BASE_URL if channel.platform == Platform.WORDPRESS else ""
     return Connection(
         base_url=override or channel.external_url,
         username=channel.metadata.get("username", ""),
-        secret=channel.access_token.open() if channel.access_token else "",
+        secret=secret,
         settings={key: value for key, value in channel.metadata.items() if key != "username"},
     )
 

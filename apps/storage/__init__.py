@@ -16,7 +16,7 @@ from .documents import (
     StrategyContent,
     ToolCallLog,
 )
-from .errors import BodyMissing, StorageUnavailable
+from .errors import BodyMissing, StorageUnavailable, VersionTaken
 from .sweeping import Swept, sweep
 from .verbs import Body, document, find, read, read_one, url, write, write_with_digest
 
@@ -32,6 +32,7 @@ __all__ = [
     "StrategyContent",
     "Swept",
     "ToolCallLog",
+    "VersionTaken",
     "audit",
     "contracts",
     "document",

@@ -3,6 +3,7 @@
 import os
 from typing import Any
 
+import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 from django.conf import settings
 from django.core.files.storage import storages
@@ -53,6 +54,27 @@ def s3(alias: str) -> tuple[Any, str]:
     """The boto3 client and bucket behind STORAGES[alias] ("content" or "contracts")."""
     storage: Any = storages[alias]
     return storage.connection.meta.client, storage.bucket_name
+
+
+_signers: dict[tuple[str, str], Any] = {}
+
+
+def signing_s3(alias: str) -> tuple[Any, str]:
+    """As `s3`, at the address that browsers reach (S3_PUBLIC_ENDPOINT). It signs links, which asks no server."""
+    storage: Any = storages[alias]
+    endpoint = settings.S3_PUBLIC_ENDPOINT
+    if endpoint == settings.S3_ENDPOINT:
+        return s3(alias)
+    if (alias, endpoint) not in _signers:
+        _signers[alias, endpoint] = boto3.session.Session().client(
+            "s3",
+            endpoint_url=endpoint,
+            region_name=storage.region_name,
+            aws_access_key_id=storage.access_key,
+            aws_secret_access_key=storage.secret_key,
+            config=storage.client_config,
+        )
+    return _signers[alias, endpoint], storage.bucket_name
 
 
 def close() -> None:

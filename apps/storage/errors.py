@@ -1,9 +1,9 @@
-"""The two ways in which content cannot be had."""
+"""The two ways in which content cannot be had, and the one in which it cannot be kept."""
 
 from contextlib import contextmanager
 
 from botocore.exceptions import BotoCoreError, ClientError
-from pymongo.errors import PyMongoError, WriteError
+from pymongo.errors import DuplicateKeyError, PyMongoError, WriteError
 
 from apps.shared.errors import OperationRefused
 
@@ -22,11 +22,19 @@ class StorageUnavailable(OperationRefused):
     http_status = 503
 
 
+class VersionTaken(OperationRefused):
+    """Somebody else changed this at the same moment. Read the new version, then change that one."""
+
+    code = "version_taken"
+
+
 @contextmanager
 def translated():
-    """Turn what the two drivers raise into the two failures; a refused document stays the defect it is."""
+    """Turn what the two drivers raise into these; a document refused for its shape stays the defect it is."""
     try:
         yield
+    except DuplicateKeyError as error:  # two writers counted the same next version
+        raise VersionTaken from error
     except WriteError:
         raise
     except ClientError as error:

@@ -109,7 +109,7 @@ def url(model: type[D], pointer: str, *, file_name: str, part: str = "") -> str:
 
 
 def presigned(alias: str, key: str, version_id: str, *, file_name: str) -> str:
-    client, bucket = clients.s3(alias)
+    client, bucket = clients.signing_s3(alias)
     safe = "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "-" for c in file_name)
     return client.generate_presigned_url(
         "get_object",

@@ -157,11 +157,11 @@ class Chaos:
     def rest(self, seconds: float = REST_SECONDS) -> None:
         """Wait until nothing is due, running, settling or scheduled soon."""
 
-        def at_rest():
+        deadline, state = time.monotonic() + seconds, {}
+        while not state or not state["quiescent"] or state["scheduled"]:
+            assert time.monotonic() < deadline, f"The world does not come to rest: {state}"
+            time.sleep(0.05)
             state = queries.queue_state(timezone.now())
-            return state["quiescent"] and not state["scheduled"]
-
-        self.until(at_rest, "the world comes to rest", seconds=seconds)
 
     def check(self) -> None:
         """Everything is sound, and what was done counts in the tally."""

@@ -30,11 +30,11 @@ def plan_tenant(tenant: TenantFacts, *, by: Actor, at: datetime) -> int:
     made = 0
     deliverables = Deliverable.objects.filter(is_active=True, strategy__status=StrategyStatus.ACTIVE).select_related("goal")
     for deliverable in deliverables.order_by("ref_id"):
+        start, end = period_around(today, deliverable.period)
+        period = strategy_operations.open_period(deliverable, start=start, end=end, by=by, at=at)
         template = template_for(deliverable)
         if template is None:
             continue  # a promise without a pipeline yet shows as not started; no work can be made for it
-        start, end = period_around(today, deliverable.period)
-        period = strategy_operations.open_period(deliverable, start=start, end=end, by=by, at=at)
         for number in range(1, period.target_count + 1):
             made += _unit(template, period, deliverable, number, by=by, at=at)
     return made

@@ -87,7 +87,7 @@ class BlogPostViewSet(TenantViewSet):
         )
         try:
             post = operations.edit_post(post, edit, by=request.actor, at=request.at, shown_sha256=shown_sha256)
-        except ApprovalStale as error:
+        except (ApprovalStale, storage.VersionTaken) as error:
             raise VersionStale from error
         return self._shown(post)
 

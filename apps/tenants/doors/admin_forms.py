@@ -125,7 +125,7 @@ class Usd(forms.DecimalField):
     widget = widgets.UnfoldAdminDecimalFieldWidget
 
     def __init__(self, *, most: int, **kwargs):
-        super().__init__(min_value=Decimal(0), max_value=most, max_digits=10, decimal_places=4, **kwargs)
+        super().__init__(min_value=Decimal(0), max_value=most, decimal_places=4, **kwargs)
 
     def to_python(self, value):
         if value not in self.empty_values and not re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,12})?", str(value).strip()):

@@ -24,7 +24,8 @@ from django.http import (
     HttpResponseNotAllowed,
     HttpResponseRedirect,
 )
-from django.shortcuts import redirect, render
+from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 
@@ -39,6 +40,12 @@ from .middleware import address_of
 
 RETRIES = 3  # a deadlock or serialization failure: the whole operation again
 TRY_AGAIN = {"40001", "40P01"}
+
+
+class AccountClosed(NotAllowed):
+    """The account is not open. Write to your agency."""
+
+    code = "account_closed"
 
 
 def actor_of(request: HttpRequest) -> Actor:
@@ -70,9 +77,9 @@ def app(*, methods: Sequence[str] = ("GET",), before_contract: bool = False):
             raise NotFound
         (tenant,) = request.tenants
         if not tenant.is_open:
-            raise NotAllowed(f"The account of {tenant.name} is {tenant.get_status_display().lower()}. Write to your agency.")
+            raise AccountClosed(f"The account of {tenant.name} is {tenant.get_status_display().lower()}. Write to your agency.")
         if tenant.contract_accepted_on is None and not before_contract:
-            return redirect("app:contract")
+            return done(request, reverse("app:contract"))
         request.tenant = tenant
         return None
 
@@ -88,7 +95,7 @@ def _frame(enter: Callable, methods: Sequence[str]):
             if request.method not in allowed:
                 return HttpResponseNotAllowed(allowed)
             if not request.user.is_authenticated:
-                return redirect_to_login(request.get_full_path())
+                return _sign_in_first(request)
             try:
                 request.actor = actor_of(request)
                 request.tenants = queries.tenants_of(request.user)
@@ -110,6 +117,12 @@ def _frame(enter: Callable, methods: Sequence[str]):
         return framed
 
     return decorate
+
+
+def _sign_in_first(request: HttpRequest) -> HttpResponse:
+    """To the sign-in and back; for htmx the whole page goes there, not the part that asked."""
+    here = request.htmx.current_url_abs_path if request.htmx else request.get_full_path()
+    return done(request, redirect_to_login(here or "/").url)
 
 
 def zone_of(user: User, inside: Sequence[Tenant]) -> ZoneInfo:

@@ -1,5 +1,7 @@
 """One form of error for the whole API: RFC 9457 problem+json with code, detail, errors and request_id."""
 
+import inspect
+
 import orjson
 import structlog
 from django.core.exceptions import BadRequest, PermissionDenied, SuspiciousOperation
@@ -53,10 +55,12 @@ def handle(error: Exception, context: dict) -> HttpResponse:
     if isinstance(error, InvalidInput):
         return response(request, 400, error.code, "Some fields need another value.", errors=error.errors)
     if isinstance(error, OperationRefused):
-        if error.http_status == 500:
-            log.error("api.failed", exc_info=error)
         headers = {"Retry-After": "60"} if error.http_status == 503 else None
-        return response(request, error.http_status, error.code, error.detail, headers=headers)
+        detail = error.detail
+        if error.http_status == 500:  # what it says then names keys and collections, for operators
+            log.error("api.failed", exc_info=error)
+            detail = inspect.getdoc(type(error))
+        return response(request, error.http_status, error.code, detail, headers=headers)
     if isinstance(error, Http404):
         return response(request, 404, "not_found", "There is no such record.")
     if isinstance(error, PermissionDenied):

@@ -64,4 +64,4 @@ def addresses(ref_id: str) -> dict[str, str]:
                 found[pattern.name] = route.replace("<str:ref_id>", ref_id)
 
     walk(get_resolver("apps.portals.app.urls").url_patterns, "/app/")
-    return {name: route.replace("/app/^/", "/app/").replace("^/", "") for name, route in found.items()}
+    return found

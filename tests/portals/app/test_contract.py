@@ -34,7 +34,8 @@ def test_every_page_leads_to_the_contract_by_every_method(gate):
             got, asked = person.get(path), person.client.head(path)
             by_htmx = person.get(path, **{"HX-Request": "true"})
             sent = person.post(path, {"shown_sha256": "0" * 64, "note": "x"})
-            for response in (got, asked, by_htmx, sent):
+            assert by_htmx.status_code == 405 or (by_htmx.status_code, by_htmx["HX-Redirect"]) == (204, "/app/contract/")
+            for response in (got, asked, sent):
                 leads_on = response.status_code == 302 and response["Location"] == "/app/contract/"
                 assert leads_on or response.status_code == 405, (name, response.status_code)
             assert 302 in {got.status_code, sent.status_code}
@@ -71,6 +72,14 @@ def test_the_pdf_is_exactly_the_version_on_record(gate):
     assert later.key == gate.contract.pdf_s3_key
     assert hashlib.sha256(pdf).hexdigest() == gate.contract.pdf_sha256
     assert kind == 'attachment; filename="acme-created-contract-v1.0.pdf"'
+
+
+def test_the_pdf_is_fetched_from_the_address_that_browsers_reach(gate, settings):
+    settings.S3_PUBLIC_ENDPOINT = "https://files.agency.example"
+
+    response = gate.alice.get("/app/contract/pdf/")
+
+    assert response["Location"].startswith(f"https://files.agency.example/leadmetrics-test-contracts/{gate.contract.pdf_s3_key}?")
 
 
 @pytest.mark.acceptance("FLOW-contract-accept")

@@ -1,6 +1,10 @@
 """Clients in Manage: created, edited, moved and assigned through operations, and nothing else."""
 
+import hashlib
+import html
+import re
 from decimal import Decimal
+from urllib.request import urlopen
 
 import pytest
 
@@ -34,14 +38,22 @@ def page(tenant: Tenant, task: str = "") -> str:
     return f"/manage/tenants/tenant/{tenant.ref_id}/{task}"
 
 
-@pytest.mark.acceptance("FLOW-tenant-create")
 def test_a_new_client_gets_its_admin_invited_and_its_contract_made(sam, wanted, journal):
     response = sam.post(ADD, wanted)
 
     tenant = Tenant.objects.get(slug="lantern-books")
     assert (response.status_code, response.headers["Location"]) == (302, page(tenant))
-    assert (tenant.name, tenant.plan, tenant.timezone, tenant.gstin) == ("Lantern Books", "agency", "Europe/Berlin", "29ABCDE1234F1Z5")
-    assert (tenant.monthly_spend_cap_usd, tenant.data_privacy_level, tenant.status) == (Decimal("12.5"), "local_only", "trialing")
+    assert (tenant.name, tenant.plan, tenant.timezone, tenant.gstin) == (
+        "Lantern Books",
+        "agency",
+        "Europe/Berlin",
+        "29ABCDE1234F1Z5",
+    )
+    assert (tenant.monthly_spend_cap_usd, tenant.data_privacy_level, tenant.status) == (
+        Decimal("12.5"),
+        "local_only",
+        "trialing",
+    )
     assert tenant.created_by == sam.user
     admin = User.objects.get(tenant=tenant)
     assert (admin.email, admin.role, admin.status) == ("anu@lantern.test", "admin", "invited")
@@ -61,7 +73,11 @@ def test_a_client_tells_where_it_stands(sam, wanted, everything, run_world):
     def states(rows):
         return [(row[0], UUID.sub("", str(row[1])).partition(">")[2].removesuffix("</span>")) for row in rows]
 
-    assert states(before)[:3] == [("Contract generated", "Now"), ("Invitation sent", "Later"), ("Admin joined", "Later")]
+    assert states(before)[:3] == [
+        ("Contract generated", "Now"),
+        ("Invitation sent", "Later"),
+        ("Admin joined", "Later"),
+    ]
     assert states(after)[:4] == [
         ("Contract generated", "Done"),
         ("Invitation sent", "Done"),
@@ -87,7 +103,7 @@ def test_a_client_whose_posts_are_live_has_every_step_behind_it(sam, world):
         ("slug", "..", "Use lower-case letters, digits and single hyphens."),
         ("slug", "admin", "This word is reserved. Choose another."),
         ("slug", "acme-drafts", "Another client has this address."),
-        ("website", "http://127.0.0.1:1/", "127.0.0.1 is not an address on the public internet."),
+        ("website", "http://127.0.0.1/", "127.0.0.1 is not an address on the public internet."),
         ("website", "http://169.254.169.254/", "169.254.169.254 is not an address on the public internet."),
         ("website", "javascript:alert(1)", "Only addresses that start with http:// or https:// can be called."),
         ("admin_email", "anu", "Enter a valid email address."),
@@ -121,7 +137,9 @@ def test_a_name_that_gives_no_short_name_asks_for_one(sam, wanted):
     assert response.context["form"].errors["slug"] == ["Nothing can be made of this name. Enter a short name."]
 
 
-@pytest.mark.parametrize("field", ["status", "contract_accepted_on", "ref_id", "id", "current_month_spend_usd", "deployment_mode"])
+@pytest.mark.parametrize(
+    "field", ["status", "contract_accepted_on", "ref_id", "id", "current_month_spend_usd", "deployment_mode"]
+)
 def test_fields_nobody_offered_are_refused(sam, world, wanted, journal, field):
     tenant = world.tenant("drafts")
     before = Tenant.objects.values().get(pk=tenant.pk)
@@ -188,7 +206,9 @@ def test_an_edit_never_overwrites_one_it_has_not_seen(sam, world, journal):
 def test_a_form_that_does_not_say_what_it_showed_is_refused(sam, world, journal, seen_on):
     tenant = world.tenant("drafts")
 
-    response = sam.post(page(tenant, "edit/"), {**facts(sam.get(page(tenant, "edit/"))), "industry": "Tea", "seen_on": seen_on})
+    response = sam.post(
+        page(tenant, "edit/"), {**facts(sam.get(page(tenant, "edit/"))), "industry": "Tea", "seen_on": seen_on}
+    )
 
     assert response.status_code == 422
     assert journal() == []
@@ -330,14 +350,17 @@ def test_nobody_but_staff_is_assigned(sam, alice, world, journal):
     assert journal() == []
 
 
+@pytest.mark.acceptance("FLOW-presign")
 def test_a_contract_links_to_the_very_version_that_was_stored(sam, world, everything):
     contract = Contract.objects.get(tenant=world.tenant("live"))
 
     response = sam.get(f"/manage/tenants/contract/{contract.ref_id}/")
 
-    assert contract.pdf_sha256 in response.text
-    assert f"versionId={contract.pdf_version_id}" in response.text
-    assert "X-Amz-Expires=900" in response.text
+    (link,) = re.findall(r'href="(http[^"]+)" rel="noreferrer">Download', response.text)
+    with urlopen(html.unescape(link)) as download:
+        assert hashlib.sha256(download.read()).hexdigest() == contract.pdf_sha256
+    assert f"versionId={contract.pdf_version_id}" in link
+    assert "X-Amz-Expires=900" in link
 
 
 def test_text_in_names_is_shown_as_typed(sam, wanted):

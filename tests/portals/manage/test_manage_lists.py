@@ -29,7 +29,12 @@ def test_a_list_shows_the_newest_and_goes_on_to_older_and_back(sam, everything, 
     third = sam.get(ACTIVITIES + second.context["cl"].older_link)
     back = sam.get(ACTIVITIES + third.context["cl"].newer_link)
 
-    assert [shown(page) for page in (first, second, third, back)] == [newest[:10], newest[10:20], newest[20:30], newest[10:20]]
+    assert [shown(page) for page in (first, second, third, back)] == [
+        newest[:10],
+        newest[10:20],
+        newest[20:30],
+        newest[10:20],
+    ]
     assert first.context["cl"].newer_link == ""
 
 
@@ -67,7 +72,9 @@ def test_pages_keep_the_filter(sam, everything, short_pages):
 
 
 def test_a_list_never_asks_for_an_offset_or_for_all_rows(sam, short_pages):
-    with CaptureQueriesContext(connection, ) as queries:
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
         sam.get(ACTIVITIES)
 
     statements = [query["sql"] for query in queries]

@@ -1,0 +1,173 @@
+"""Rules of the source that a reader would otherwise have to remember."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+ROOT = Path(settings.BASE_DIR)
+PYTHON = {
+    str(path.relative_to(ROOT)): path.read_text()
+    for folder in ("apps", "config")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+    if "migrations" not in path.parts
+}
+TEMPLATES = {str(path.relative_to(ROOT)): path.read_text() for path in sorted((ROOT / "templates").rglob("*.html"))}
+TREES = {name: ast.parse(text) for name, text in PYTHON.items()}
+
+
+def places(pattern: str, *, besides: tuple[str, ...] = (), texts: dict[str, str] = PYTHON) -> list[str]:
+    """Where a line fits the pattern, files that begin with one of `besides` left out."""
+    found = []
+    for name, text in texts.items():
+        if not name.startswith(besides or ("-",)):
+            found += [f"{name}:{n}: {line.strip()}" for n, line in enumerate(text.splitlines(), 1) if re.search(pattern, line)]
+    return found
+
+
+def calls(names: set[str]) -> list[tuple[str, ast.Call]]:
+    """(file, call) of every call of a function or method with one of these names."""
+    found = []
+    for file, tree in TREES.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call):
+                name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+                if name in names:
+                    found.append((file, node))
+    return found
+
+
+def test_a_status_is_assigned_by_a_move_only():
+    assigned = []
+    for file, tree in TREES.items():
+        for node in ast.walk(tree):
+            targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+            for target in targets if isinstance(node, (ast.Assign, ast.AugAssign)) else ():
+                flat = target.elts if isinstance(target, ast.Tuple) else [target]
+                assigned += [
+                    f"{file}:{node.lineno}"
+                    for one in flat
+                    if isinstance(one, ast.Attribute)
+                    and one.attr in ("status", "outreach_status")
+                    and not (isinstance(one.value, ast.Name) and one.value.id in ("self", "response", "cls"))
+                ]
+
+    assert assigned == []
+
+
+def test_no_bulk_write_names_a_status():
+    named = [
+        f"{file}:{call.lineno}"
+        for file, call in calls({"update", "bulk_update"})
+        if any(keyword.arg == "status" for keyword in call.keywords) and file != "apps/shared/transitions.py"
+    ]
+
+    assert named == []
+
+
+@pytest.mark.parametrize(
+    ("pattern", "besides"),
+    [
+        (r"\bform\.save\(", ()),
+        (r"\bserializer\.save\(", ()),
+        (r"def perform_(create|update|destroy)\b", ()),
+        (r"\.(delay|apply_async)\(", ()),
+        (r"\bsend_task\(", ("config/celery.py",)),
+        (r"^\s*(from|import) (pymongo|bson|boto3|botocore)\b", ("apps/storage/", "config/settings/")),
+        (r"^\s*(from|import) anthropic\b", ("apps/activities/adapters/",)),
+        (r"\b(httpx2?|requests|urllib3|aiohttp)\.(get|post|request|Client|Session)\b", ("apps/shared/egress.py",)),
+        (r"\.(extra|RawSQL)\(", ()),
+        (r"shell=True|\beval\(|\bexec\(|\bpickle\b", ()),
+        (r"@receiver|post_save|pre_save\.connect|post_save\.connect", ()),
+        (r"\bpg_advisory_lock\b", ("apps/shared/management/commands/migrate.py",)),
+        (r"\bmark_safe\(|\bSafeString\(|\bSafeText\(", ("apps/portals/markup.py",)),
+        (r"\bprint\(", ()),
+        (r"(^|\s)(from|import) (sandbox|devstack|tests)\b", ()),
+    ],
+)
+def test_a_habit_that_is_banned_is_nowhere(pattern, besides):
+    assert places(pattern, besides=besides) == []
+
+
+@pytest.mark.acceptance("PERF-no-offset")
+def test_no_list_is_cut_by_an_offset():
+    offsets = []
+    for file, tree in TREES.items():
+        if not re.search(r"/(views|api|queries|access)(/|\.py)", file):
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice) and node.slice.lower is not None:
+                if not isinstance(node.slice.lower, (ast.Constant, ast.UnaryOp)):  # rows[start:…]; text[3:] is none
+                    offsets.append(f"{file}:{node.lineno}")
+
+    assert offsets == []
+    assert places(r"\bOFFSET\b") == []
+    assert places(r"\bPaginator\b", besides=("apps/storage/",)) == []
+
+
+def test_no_template_trusts_text():
+    assert places(r"\|\s*safe\b|autoescape off|\|\s*safeseq", texts=TEMPLATES) == []
+
+
+def test_leaving_tenancy_always_says_why():
+    without = [
+        f"{file}:{call.lineno}"
+        for file, call in calls({"every_tenant"})
+        if [keyword.arg for keyword in call.keywords] != ["reason"]
+        or not isinstance(call.keywords[0].value, ast.Constant)
+        or len(call.keywords[0].value.value) < 10
+    ]
+
+    assert without == []
+
+
+@pytest.mark.acceptance("SEC-tenant-filter")
+def test_a_scope_is_entered_in_the_doors_only():
+    entered = {file for file, _ in calls({"tenant_scope"})}
+    # A command that makes platform staff has no tenant to enter: its scope is empty.
+    allowed = {"apps/tenants/management/commands/create_staff.py"}
+
+    assert {file for file in entered if not file.startswith(("apps/tenants/doors/", "apps/shared/"))} <= allowed
+    for file, call in calls({"tenant_scope"}):
+        if file in allowed:
+            assert not call.args
+
+
+def test_what_calls_out_knows_no_rows_and_no_transaction():
+    for name, text in PYTHON.items():
+        if name.endswith("/outside.py") or "/adapters/" in name or "/platforms/" in name:
+            assert not re.search(r"from \.+models|\.models import|from \.+operations|\.operations import|transaction", text), name
+
+
+def test_operations_touch_no_network():
+    for name, text in PYTHON.items():
+        if re.search(r"/operations(/|\.py)", name):
+            assert not re.search(r"\begress\b|import outside|from \.+outside", text), name
+
+
+@pytest.mark.parametrize("verb", ["create", "bulk_create", "get_or_create", "update_or_create", "bulk_update"])
+def test_rows_are_written_in_operations_only(verb):
+    may = re.compile(r"apps/(shared|storage)/|/operations(/|\.py)|apps/tenants/(doors|sign_in)|/management/commands/|/engine/|/seeds")
+    written = [
+        f"{file}:{call.lineno}" for file, call in calls({verb}) if isinstance(call.func, ast.Attribute) and not may.search(file)
+    ]
+
+    assert written == []
+
+
+def test_imports_stand_at_the_top():
+    hidden = []
+    for file, tree in TREES.items():
+        for function in ast.walk(tree):
+            if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                hidden += [
+                    f"{file}:{node.lineno} {function.name}"
+                    for node in ast.walk(function)
+                    if isinstance(node, (ast.Import, ast.ImportFrom))
+                ]
+    # Start-up (models must be loaded first), settings (only where the storage is used), a process of its own.
+    allowed = ("config/apps.py", "config/settings/", "apps/activities/engine/heartbeat.py")
+
+    assert [place for place in hidden if not place.startswith(allowed)] == []

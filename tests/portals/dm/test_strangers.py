@@ -1,0 +1,75 @@
+"""Who enters the portal, and what those see who may not."""
+
+import pytest
+from django.test import Client
+
+from apps.activities.models import Approval
+from tests.portals.dm.conftest import NOWHERE, addresses, page_of, standing, without_tokens
+
+OF_A_CLIENT = sorted(name for name, path in addresses("acme-drafts", NOWHERE).items() if "acme-drafts" in path)
+WITH_A_REF = sorted(name for name, path in addresses("acme-drafts", NOWHERE).items() if NOWHERE in path)
+ACTIVITY_PAGES = {"activity", "stream", "retry", "cancel", "done"}
+
+
+def test_the_walk_knows_every_address():
+    assert WITH_A_REF == ["activity", "approval", "approve", "cancel", "done", "edit", "reject", "retry", "stream"]
+    assert set(OF_A_CLIENT) - set(WITH_A_REF) == {"client", "work", "context", "strategy"}
+    assert set(addresses("a", NOWHERE)) - set(OF_A_CLIENT) == {"start", "inbox", "clients"}
+
+
+@pytest.mark.parametrize("name", WITH_A_REF)
+def test_a_reviewer_who_is_not_assigned_sees_what_is_not_there(draft, olga, rita, name):
+    ref_id = draft.activity.ref_id if name in ACTIVITY_PAGES else draft.ref_id
+    sent = {"shown_sha256": draft.content_sha256, "note": "mine now"}
+    before = standing()
+
+    theirs, random = addresses("acme-drafts", ref_id)[name], addresses("acme-drafts", NOWHERE)[name]
+    for ask in (lambda who, path: who.get(path), lambda who, path: who.post(path, sent)):
+        got, absent = ask(olga, theirs), ask(rita, random)
+        assert got.status_code == absent.status_code
+        assert got.status_code in (404, 405)
+        if got.status_code == 404:
+            assert without_tokens(got) == without_tokens(absent)
+    assert standing() == before
+    assert Approval.objects.get(pk=draft.pk).opened_on is None
+
+
+@pytest.mark.parametrize("person", ["alice", "mark", "mallory"])
+def test_people_of_clients_have_no_portal(request, draft, person):
+    somebody, before = request.getfixturevalue(person), standing()
+
+    for name, path in addresses("acme-drafts", draft.ref_id).items():
+        for response in (somebody.get(path), somebody.post(path, {"shown_sha256": draft.content_sha256, "note": "no"})):
+            assert response.status_code in (404, 405), name
+            assert draft.shown_snapshot["subject"]["title"] not in response.text
+    assert standing() == before
+
+
+def test_a_decision_is_not_found_under_another_client(draft, rita):
+    path = page_of(draft).replace("acme-drafts", "acme-topics")
+
+    assert rita.get(path).status_code == 404
+    assert rita.post(f"{path}approve/", {"shown_sha256": draft.content_sha256}).status_code == 404
+
+
+@pytest.mark.parametrize("ref_id", ["1", "x" * 26, "01m0000000000000000000000a", "8" * 26, "0" * 25, "0" * 300, "%00", "018f2b0e-0000-7000-8000-000000000000"])
+@pytest.mark.parametrize("name", WITH_A_REF)
+def test_a_reference_that_cannot_be_one_is_not_found(rita, world, name, ref_id):
+    assert rita.get(addresses("acme-drafts", ref_id)[name]).status_code == 404
+
+
+def test_whoever_is_not_signed_in_goes_to_the_door_and_comes_back(draft):
+    response = Client().get(page_of(draft))
+
+    assert (response.status_code, response["Location"]) == (302, f"/account/login/?next={page_of(draft)}")
+
+
+def test_a_client_of_another_reviewer_does_not_show_in_the_switcher_or_the_list(olga, world):
+    for path in ("/dm/inbox/", "/dm/clients/"):
+        assert "acme" not in olga.get(path).text.lower()
+    assert "No clients yet" in olga.get("/dm/clients/").text
+    assert "Nothing waits for you" in olga.get("/dm/inbox/").text
+
+
+def test_a_super_admin_sees_every_client(sam, world):
+    assert [f"acme-{stage}" in sam.get("/dm/clients/").text for stage in ("created", "context", "drafts", "live")] == [True] * 4

@@ -1,0 +1,324 @@
+"""Templates, agents and providers in Manage; and work that a person tries again or stops."""
+
+import json
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from apps.activities.models import (
+    Activity,
+    ActivityTemplate,
+    AgentConfig,
+    LlmProvider,
+)
+from apps.activities.statuses import ACTIVITY_MOVES
+from apps.shared.actors import Actor
+from apps.shared.models import JournalEntry
+from apps.shared.scoping import tenant_scope
+
+KEY = "sk-ant-a-key-that-nobody-sees-0123456789"
+
+
+@pytest.fixture
+def template(everything) -> ActivityTemplate:
+    return ActivityTemplate.objects.get(tenant=None, deliverable_type="blog_posts")
+
+
+def address(row, task: str = "") -> str:
+    return f"/manage/{row._meta.app_label}/{row._meta.model_name}/{row.ref_id}/{task}"
+
+
+def form_of(sam, row) -> dict:
+    form = sam.get(address(row, "edit/")).context["form"]
+    values = {field.name: field.value() for field in form}
+    return {name: value for name, value in values.items() if value not in (None, False)}
+
+
+def test_an_edited_template_has_the_next_version_and_copies_stay_as_they_are(sam, template, journal):
+    copies = list(ActivityTemplate.objects.filter(source_template=template).order_by("ref_id").values())
+    form = form_of(sam, template)
+    steps = json.loads(form["steps"])
+    steps[0]["title"] = "Find keywords"
+
+    response = sam.post(address(template, "edit/"), {**form, "steps": json.dumps(steps)})
+
+    template.refresh_from_db()
+    assert response.status_code == 302
+    assert (template.version, template.parsed_steps[0].title, template.updated_by) == (2, "Find keywords", sam.user)
+    assert list(ActivityTemplate.objects.filter(source_template=template).order_by("ref_id").values()) == copies
+    assert journal() == ["template.edited"]
+
+
+def test_a_template_saved_as_it_was_keeps_its_version(sam, template, journal):
+    sam.post(address(template, "edit/"), form_of(sam, template))
+
+    template.refresh_from_db()
+    assert (template.version, journal()) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda steps: steps[5].update(is_final_gate=False), "Step publish publishes without a final gate before it."),
+        (
+            lambda steps: steps[0].update(agent_role="magician"),
+            "Step keyword_research names an unknown agent role: magician.",
+        ),
+        (
+            lambda steps: steps[1].update(depends_on=["nothing"]),
+            "Step topic_request depends on nothing, which does not exist.",
+        ),
+        (lambda steps: steps[0].update(depends_on=["check_live"]), "Steps wait for each other in a circle"),
+        (lambda steps: steps[2].update(on_reject=None), "Gate topic_approval does not say where rejected work goes."),
+        (
+            lambda steps: steps[0].update(due_offset_days=-1),
+            "0.due_offset_days: Input should be greater than or equal to 0.",
+        ),
+        (lambda steps: steps[0].update(owner="me"), "0.owner: Extra inputs are not permitted."),
+        (lambda steps: steps.clear(), "A pipeline needs at least one step."),
+    ],
+)
+def test_steps_that_make_no_pipeline_are_refused_with_a_sentence(sam, template, journal, change, problem):
+    form = form_of(sam, template)
+    steps = json.loads(form["steps"])
+    change(steps)
+
+    response = sam.post(address(template, "edit/"), {**form, "steps": json.dumps(steps)})
+
+    before = template.steps
+    template.refresh_from_db()
+    assert response.status_code == 400
+    assert [text for text in response.context["form"].errors["steps"] if problem in text]
+    assert (template.version, template.steps == before, journal()) == (1, True, [])
+
+
+@pytest.mark.parametrize(
+    "steps", ["", "no json", "{}", '"x"', "[1]", "[" * 5_000, '[{"key": NaN}]', "[null]", '{"a": "\\ud800"}']
+)
+def test_what_is_no_list_of_steps_is_refused(sam, template, journal, steps):
+    response = sam.post(address(template, "edit/"), {**form_of(sam, template), "steps": steps})
+
+    assert response.status_code in (400, 422)
+    assert "steps" in response.context["form"].errors
+    assert journal() == []
+
+
+def test_a_clients_own_copy_is_not_edited_here(sam, template, journal):
+    copy = ActivityTemplate.objects.filter(source_template=template).first()
+
+    offered = sam.get(address(copy)).context["tasks"]
+    response = sam.post(address(copy, "edit/"), form_of(sam, template))
+
+    assert offered == []
+    assert response.status_code == 403
+    assert journal() == []
+
+
+def test_the_steps_of_a_template_are_a_table(sam, template):
+    panel = sam.get(address(template)).context["panels"][0]
+
+    assert panel.headers == ("Step", "Key", "Who", "After", "Due", "Remarks")
+    assert panel.rows[5] == (
+        "Approve the article",
+        "client_approval",
+        "admin (person)",
+        "dm_review",
+        "day 11",
+        "Final gate · sends back to draft",
+    )
+
+
+@pytest.fixture
+def agent(world, everything) -> AgentConfig:
+    return AgentConfig.objects.select_related("tenant").get(tenant=world.tenant("drafts"), agent_role="copywriter")
+
+
+def test_an_agent_is_switched_off_and_given_other_limits(sam, agent, journal):
+    form = form_of(sam, agent)
+    form.pop("is_enabled")
+
+    response = sam.post(address(agent, "edit/"), {**form, "max_concurrent": "2", "monthly_cap_usd": "3.25"})
+
+    agent.refresh_from_db()
+    entry = JournalEntry.objects.get(code="agent_config.edited")
+    assert response.status_code == 302
+    assert (agent.is_enabled, agent.max_concurrent, agent.monthly_cap_usd) == (False, 2, Decimal("3.25"))
+    assert (entry.tenant_id, entry.after) == (
+        agent.tenant_id,
+        {"is_enabled": False, "max_concurrent": 2, "monthly_cap_usd": "3.25"},
+    )
+    assert journal() == ["agent_config.edited"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("model_id", "gpt-5-secret"),
+        ("model_id", ""),
+        ("max_concurrent", "-1"),
+        ("max_concurrent", "32768"),
+        ("max_concurrent", "٣"),
+        ("timeout_ms", "999"),
+        ("timeout_ms", "1e5"),
+        ("max_cost_usd_per_activity", "10000"),
+        ("max_cost_usd_per_activity", "Infinity"),
+        ("monthly_cap_usd", "1,000"),
+        ("escalation_after_failures", "0"),
+        ("tool_names", "shell"),
+        ("agent_role", "publisher"),
+    ],
+)
+def test_settings_out_of_range_are_refused(sam, agent, journal, field, value):
+    before = AgentConfig.objects.values().get(pk=agent.pk)
+
+    response = sam.post(address(agent, "edit/"), {**form_of(sam, agent), field: value})
+
+    assert response.status_code == 422
+    assert AgentConfig.objects.values().get(pk=agent.pk) == before
+    assert journal() == []
+
+
+def test_a_model_without_a_price_is_refused_even_when_a_provider_lists_it(sam, agent, journal):
+    sam.post(
+        "/manage/activities/llmprovider/add/",
+        {
+            "name": "Lab",
+            "adapter_type": "claude",
+            "base_url": "",
+            "api_key": "",
+            "models": "homemade-1 8000",
+            "is_enabled": "on",
+        },
+    )
+
+    response = sam.post(address(agent, "edit/"), {**form_of(sam, agent), "model_id": "homemade-1"})
+
+    agent.refresh_from_db()
+    assert response.status_code == 400
+    assert "There is no price for this model" in response.context["form"].errors["model_id"][0]
+    assert (agent.model_id, journal()) == ("claude-sonnet-4-6", ["provider.added"])
+
+
+def test_a_provider_is_added_with_its_key_sealed_and_shown_nowhere(sam, everything, journal):
+    response = sam.post(
+        "/manage/activities/llmprovider/add/",
+        {
+            "name": "Second",
+            "adapter_type": "openai",
+            "base_url": "",
+            "api_key": KEY,
+            "models": "gpt-4o 128000\n\ngpt-4o-mini",
+            "is_enabled": "on",
+        },
+    )
+
+    provider = LlmProvider.objects.get(name="Second")
+    pages = [
+        response.headers["Location"],
+        address(provider, "edit/"),
+        "/manage/activities/llmprovider/",
+        "/manage/shared/journalentry/",
+    ]
+    assert provider.models == [{"model_id": "gpt-4o", "context_tokens": 128_000}, {"model_id": "gpt-4o-mini"}]
+    assert (provider.api_key.open(), provider.is_local) == (KEY, False)
+    assert [KEY in sam.get(page).text for page in pages] == [False] * 4
+    assert journal() == ["provider.added"]
+    assert KEY not in str(JournalEntry.objects.get(code="provider.added").after)
+
+
+def test_a_providers_key_is_kept_replaced_and_forgotten(sam, everything, journal):
+    provider = LlmProvider.objects.get(name="Anthropic")
+
+    sam.post(address(provider, "edit/"), {**form_of(sam, provider), "api_key": KEY})
+    provider.refresh_from_db()
+    stored = provider.api_key.open()
+    sam.post(address(provider, "edit/"), {**form_of(sam, provider), "name": "Anthropic PBC"})
+    provider.refresh_from_db()
+    kept = provider.api_key.open()
+    sam.post(address(provider, "edit/"), {**form_of(sam, provider), "forget_key": "on"})
+
+    provider.refresh_from_db()
+    assert (stored, kept, provider.api_key, provider.name) == (KEY, KEY, None, "Anthropic PBC")
+    assert journal() == ["provider.edited"] * 3
+    assert KEY not in str(list(JournalEntry.objects.filter(code="provider.edited").values_list("before", "after")))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("name", "Anthropic"),
+        ("base_url", "http://metadata.google.internal/"),
+        ("models", "a b c"),
+        ("models", "a -5"),
+        ("adapter_type", "magic"),
+    ],
+)
+def test_a_provider_that_cannot_be_used_is_not_stored(sam, everything, journal, field, value):
+    form = {"name": "Second", "adapter_type": "openai", "base_url": "", "api_key": "", "models": "", "is_enabled": "on"}
+
+    response = sam.post("/manage/activities/llmprovider/add/", {**form, field: value})
+
+    assert response.status_code in (400, 422)
+    assert field in response.context["form"].errors
+    assert (LlmProvider.objects.count(), journal()) == (1, [])
+
+
+@pytest.fixture
+def failed(world) -> Activity:
+    """A step that failed for good."""
+    with world.at("topics") as tenant, tenant_scope(tenant.facts):
+        activity = Activity.objects.filter(status="created", assignee_type="agent").order_by("ref_id").first()
+        by, at = Actor.system("tests"), timezone.now()
+        for move in ("ready", "start", "fail"):
+            activity = ACTIVITY_MOVES.perform(activity, move, by=by, at=at)
+    return activity
+
+
+def test_what_failed_is_on_the_first_page_and_is_tried_again_from_its_own(sam, failed, everything, journal):
+    home = sam.get("/manage/")
+
+    sam.post(address(failed, "retry/"))
+
+    failed.refresh_from_db()
+    assert [group.title for group in home.context["groups"]] == ["Work that failed"]
+    assert address(failed) in home.text
+    assert (failed.status, journal()) == ("assigned", ["activity.retried"])
+    assert "Nothing needs you." in sam.get("/manage/").text
+
+
+def test_a_unit_is_cancelled_with_its_open_steps(sam, world, everything, journal):
+    unit = Activity.objects.filter(tenant=world.tenant("drafts"), parent_activity=None, status="in_progress").first()
+
+    sam.post(address(unit, "cancel/"))
+
+    unit.refresh_from_db()
+    statuses = set(Activity.objects.filter(parent_activity=unit).values_list("status", flat=True))
+    assert unit.status == "cancelled"
+    assert statuses == {"completed", "cancelled"}
+    assert journal().count("activity.cancelled") == 2  # the open steps in one entry, the unit in its own
+
+
+def test_finished_work_is_not_tried_again(sam, world, everything, journal):
+    done = Activity.objects.filter(tenant=world.tenant("drafts"), status="completed").first()
+
+    response = sam.post(address(done, "retry/"))
+
+    assert (response.status_code, journal()) == (409, [])
+
+
+def test_channels_in_error_and_failing_deliveries_are_on_the_first_page(sam, world, everything):
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE channels SET status = 'error', error_message = 'No.' WHERE tenant_id = %s",
+            [world.tenant("drafts").pk],
+        )
+    sam.post(f"/manage/tenants/tenant/{world.tenant('drafts').ref_id}/suspend/")
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE journal_deliveries SET last_error = 'OSError: no route', attempts = 3")
+
+    groups = {group.title: group for group in sam.get("/manage/").context["groups"]}
+
+    assert list(groups) == ["Channels that do not work", "Deliveries that fail"]
+    assert [row[4] for row in groups["Deliveries that fail"].rows] == ["OSError: no route"]
