@@ -11,25 +11,19 @@ from ulid import ULID
 from apps.shared.guards import records
 from apps.shared.ids import is_ref_id, new_id, spell
 
+from .ulids import many
+
 PROCESSES, EACH = 8, 12_500
-
-
-def many() -> list[str]:
-    return [spell(new_id()) for _ in range(EACH)]
 
 
 @pytest.mark.acceptance("CONV-ref_id")
 def test_a_hundred_thousand_ids_of_eight_processes_are_all_different():
     spawned = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(PROCESSES, mp_context=spawned) as pool:
-        made = [ref for refs in pool.map(_many_of, range(PROCESSES)) for ref in refs]
+        made = [ref for refs in pool.map(many, [EACH] * PROCESSES) for ref in refs]
 
     assert len(set(made)) == PROCESSES * EACH
     assert all(is_ref_id(ref) for ref in made)
-
-
-def _many_of(_: int) -> list[str]:
-    return many()
 
 
 @pytest.mark.acceptance("CONV-base-id")

@@ -127,6 +127,11 @@ class Chaos:
     def attempt_of(self, activity_id) -> int:
         return next((attempt for (attempt,) in self.ask("SELECT attempt FROM activity_leases WHERE activity_id = %s", activity_id)), 0)
 
+    def run_of(self, activity_id, *, attempt: int) -> str:
+        """ref_id of the run of this attempt; '' before it is claimed."""
+        statement = "SELECT ref_id FROM activity_runs WHERE activity_id = %s AND attempt = %s"
+        return next((ref_id for (ref_id,) in self.ask(statement, activity_id, attempt)), "")
+
     def until_reclaimed(self, activity_id, *, after: int, since: float) -> float:
         """Seconds from `since` until another attempt has the activity."""
         self.until(lambda: self.attempt_of(activity_id) > after, "another worker takes the activity")

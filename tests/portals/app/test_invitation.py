@@ -48,6 +48,7 @@ def test_it_says_who_invites_whom_to_what_and_changes_nothing(visitor, link, inv
     assert "Join Acme Created" in text
     assert "Sam Iyer has opened an account for Alice Ahuja" in text
     assert (response["Referrer-Policy"], response["Cache-Control"]) == ("no-referrer", "no-store")
+    assert '<meta name="referrer" content="strict-origin">' in text  # else browsers send the form with Origin: null
     assert untouched(invitation)
 
 

@@ -10,6 +10,7 @@ from apps.activities.models import Activity, Approval
 from apps.content.models import BlogPost
 from apps.shared.actors import Actor
 from apps.shared.models import JournalEntry
+from apps.shared.scoping import tenant_scope
 from apps.tenants import operations as tenants
 from tests.conftest import Person
 from tests.world import PASSWORD
@@ -20,9 +21,10 @@ NOWHERE = "01M0000000000000000000000A"  # a ref_id of no row
 @pytest.fixture
 def olga(sam):
     """A reviewer to whom no client is assigned."""
-    user = tenants.create_staff(
-        email="olga@leadmetrics.test", name="Olga Ott", role="reviewer", password=PASSWORD, by=sam.actor, at=timezone.now()
-    )
+    with tenant_scope():
+        user = tenants.create_staff(
+            email="olga@leadmetrics.test", name="Olga Ott", role="reviewer", password=PASSWORD, by=sam.actor, at=timezone.now()
+        )
     return Person(user)
 
 
@@ -41,7 +43,7 @@ def page_of(approval, action: str = "") -> str:
     return f"/dm/c/{approval.tenant.slug}/approvals/{approval.ref_id}/{action}"
 
 
-def standing(*models) -> list:
+def standing() -> list:
     """All that a decision, an edit or a move could change for the clients in scope, to be compared afterwards."""
     return [
         list(Approval.objects.order_by("ref_id").values_list("ref_id", "status", "content_sha256", "decided_by_id", "decision_note")),
