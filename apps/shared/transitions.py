@@ -68,6 +68,7 @@ class Moves:
         self,
         subject: Row,
         name: str,
+        /,  # a row may have a column `name`, given in `changes`
         *,
         by: Actor,
         at: datetime,
@@ -97,7 +98,7 @@ class Moves:
             )
         return row
 
-    def perform_many(self, rows: models.QuerySet, name: str, *, by: Actor, at: datetime, **changes: Any) -> list[str]:
+    def perform_many(self, rows: models.QuerySet, name: str, /, *, by: Actor, at: datetime, **changes: Any) -> list[str]:
         """Move those rows of the queryset that may move; returns their ref_ids. One journal entry per tenant.
 
         For sweeps, expiry and planning. Rows are locked in the order of their key, so two batches cannot deadlock; the

@@ -6,7 +6,7 @@ from django.db import connection
 
 from apps.activities.models import Activity, Approval
 from apps.channels.models import Channel
-from apps.content.models import BlogPost, BlogRequest
+from apps.content.models import BlogPost
 from apps.shared.guards import records
 from apps.shared.ids import new_id, spell
 from apps.shared.scoping import TenantModel
@@ -144,6 +144,17 @@ def headers_for(route: Route, sha256: str = SHA) -> dict[str, str]:
 
 def random_ref() -> str:
     return spell(new_id())
+
+
+def copy_of(row, **changes):
+    """Another row like this one, with an id of its own."""
+    row.pk = new_id()
+    row.__dict__.pop("ref_id", None)
+    row._state.adding = True
+    for field, value in changes.items():
+        setattr(row, field, value)
+    row.save(force_insert=True)
+    return row
 
 
 def state_of(tenant: Tenant) -> dict[str, tuple]:

@@ -11,7 +11,7 @@ from apps.channels.models import Channel
 from apps.content.models import BlogPost, BlogRequest
 from apps.shared.ids import new_id, spell
 from apps.strategy.models import Deliverable, DeliverablePeriod, Goal, OnboardingRun, Strategy
-from tests.api.routes import LISTS, Records, named, random_ref
+from tests.api.routes import LISTS, Records, copy_of, named, random_ref
 
 FILTERS = {
     "/onboarding-runs/": ("status",),
@@ -212,17 +212,6 @@ def test_a_cursor_signed_with_a_retired_key_is_400(alice, acme, problem, setting
 
     problem(alice.get("/api/v1/activities/", {"cursor": cursor}), 400, "invalid_cursor")
     assert session
-
-
-def copy_of(row, **changes):
-    """Another row like this one, with an id of its own."""
-    row.pk = new_id()
-    row.__dict__.pop("ref_id", None)
-    row._state.adding = True
-    for field, value in changes.items():
-        setattr(row, field, value)
-    row.save(force_insert=True)
-    return row
 
 
 def nine_more(route_path: str, records: Records) -> None:

@@ -33,7 +33,9 @@ def test_postgresql_spells_an_id_as_python_does(db):
     with connection.cursor() as cursor:
         cursor.execute("SELECT id, ulid_text(id) FROM unnest(%s::uuid[]) AS id", [ids])
         assert {row_id: text for row_id, text in cursor.fetchall()} == {row_id: spell(row_id) for row_id in ids}
-        cursor.execute("SELECT ulid_text('00000000-0000-0000-0000-000000000000'), ulid_text('ffffffff-ffff-ffff-ffff-ffffffffffff')")
+        cursor.execute(
+            "SELECT ulid_text('00000000-0000-0000-0000-000000000000'), ulid_text('ffffffff-ffff-ffff-ffff-ffffffffffff')"
+        )
         assert cursor.fetchone() == ("0" * 26, "7" + "Z" * 25)
 
 
@@ -93,6 +95,19 @@ def test_a_ref_id_is_known_before_the_row_is_saved():
     assert post.ref_id == spell(post.id)
 
 
-@pytest.mark.parametrize("text", ["", "8" + "Z" * 25, "0" * 25, "0" * 27, "01arz3ndektsv4rrffq69g5fav", "01ARZ3NDEKTSV4RRFFQ69G5FAU", "I" * 26, None, 7])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "8" + "Z" * 25,
+        "0" * 25,
+        "0" * 27,
+        "01arz3ndektsv4rrffq69g5fav",
+        "01ARZ3NDEKTSV4RRFFQ69G5FAU",
+        "I" * 26,
+        None,
+        7,
+    ],
+)
 def test_what_is_no_ref_id_is_not_taken_for_one(text):
     assert not is_ref_id(text)

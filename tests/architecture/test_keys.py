@@ -49,7 +49,9 @@ def test_every_key_between_two_tenant_tables_carries_the_tenant():
     plain = {
         (m._meta.db_table, f.name)
         for m, f in KEYS
-        if issubclass(m, TenantModel) and issubclass(f.related_model, TenantModel) and not isinstance(f, TenantForeignKey)
+        if issubclass(m, TenantModel)
+        and issubclass(f.related_model, TenantModel)
+        and not isinstance(f, TenantForeignKey)
     }
 
     assert plain == PLAIN
@@ -123,7 +125,9 @@ def _write(cursor, model, changes) -> None:
         return
     set_to = ", ".join(f'"{column}" = %s' for column in changes)
     table = model._meta.db_table
-    cursor.execute(f'UPDATE "{table}" SET {set_to} WHERE id = (SELECT id FROM "{table}" ORDER BY id LIMIT 1)', [*changes.values()])
+    cursor.execute(
+        f'UPDATE "{table}" SET {set_to} WHERE id = (SELECT id FROM "{table}" ORDER BY id LIMIT 1)', [*changes.values()]
+    )
 
 
 @pytest.mark.acceptance("REL-21")

@@ -132,7 +132,10 @@ def test_every_move_from_every_status_happens_exactly_if_it_is_listed(model, row
 def _written(model, row_id) -> tuple:
     """The row as it lies there, and how much was journalled."""
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT t::text, (SELECT count(*) FROM journal_entries) FROM {model._meta.db_table} t WHERE id = %s", [row_id])
+        cursor.execute(
+            f"SELECT t::text, (SELECT count(*) FROM journal_entries) FROM {model._meta.db_table} t WHERE id = %s",
+            [row_id],
+        )
         return cursor.fetchone()
 
 
@@ -153,7 +156,7 @@ def test_no_model_with_a_status_lacks_its_moves():
     assert with_status == {m._meta.db_table for m in MODELS}
 
 
-def test_a_run_is_closed_once_by_whoever_holds_its_attempt(own_database):
+def test_a_run_is_closed_once_by_whoever_holds_its_attempt(copied):
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT a.id, a.tenant_id, l.attempt FROM activities a JOIN activity_leases l ON l.activity_id = a.id "

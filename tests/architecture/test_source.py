@@ -15,7 +15,10 @@ PYTHON = {
     if "migrations" not in path.parts
 }
 TEMPLATES = {str(path.relative_to(ROOT)): path.read_text() for path in sorted((ROOT / "templates").rglob("*.html"))}
-DEMO = ("apps/portals/browser.py", "apps/portals/rehearsal.py")  # walks through the product's own doors, as a person would
+DEMO = (
+    "apps/portals/browser.py",
+    "apps/portals/rehearsal.py",
+)  # walks through the product's own doors, as a person would
 TREES = {name: ast.parse(text) for name, text in PYTHON.items()}
 
 
@@ -24,7 +27,9 @@ def places(pattern: str, *, besides: tuple[str, ...] = (), texts: dict[str, str]
     found = []
     for name, text in texts.items():
         if not name.startswith(besides or ("-",)):
-            found += [f"{name}:{n}: {line.strip()}" for n, line in enumerate(text.splitlines(), 1) if re.search(pattern, line)]
+            found += [
+                f"{name}:{n}: {line.strip()}" for n, line in enumerate(text.splitlines(), 1) if re.search(pattern, line)
+            ]
     return found
 
 
@@ -78,7 +83,10 @@ def test_no_bulk_write_names_a_status():
         (r"\bsend_task\(", ("config/celery.py",)),
         (r"^\s*(from|import) (pymongo|bson|boto3|botocore)\b", ("apps/storage/", "config/settings/")),
         (r"^\s*(from|import) anthropic\b", ("apps/activities/adapters/",)),
-        (r"\b(httpx2?|requests|urllib3|aiohttp)\.(get|post|request|Client|Session)\b", ("apps/shared/egress.py", *DEMO)),
+        (
+            r"\b(httpx2?|requests|urllib3|aiohttp)\.(get|post|request|Client|Session)\b",
+            ("apps/shared/egress.py", *DEMO),
+        ),
         (r"\.(extra|RawSQL)\(", ()),
         (r"shell=True|\beval\(|\bexec\(|\bpickle\b", ()),
         (r"@receiver|post_save|pre_save\.connect|post_save\.connect", ()),
@@ -105,7 +113,7 @@ def test_no_list_is_cut_by_an_offset():
                     offsets.append(f"{file}:{node.lineno}")
 
     assert offsets == []
-    assert places(r"\bOFFSET\b") == []
+    assert places(r"\bOFFSET\s+[%\d]") == []
     assert places(r"\bPaginator\b", besides=("apps/storage/",)) == []
 
 
@@ -165,7 +173,9 @@ def test_operations_touch_no_network():
 
 @pytest.mark.parametrize("verb", ["create", "bulk_create", "get_or_create", "update_or_create", "bulk_update"])
 def test_rows_are_written_in_operations_only(verb):
-    may = re.compile(r"apps/(shared|storage)/|/operations(/|\.py)|apps/tenants/(doors|sign_in)|/management/commands/|/engine/|/seeds")
+    may = re.compile(
+        r"apps/(shared|storage)/|/operations(/|\.py)|apps/tenants/(doors|sign_in)|/management/commands/|/engine/|/seeds"
+    )
     written = [
         f"{file}:{call.lineno}"
         for file, call in calls({verb})
@@ -183,7 +193,9 @@ def test_no_import_of_our_own_hides_in_a_function():
         for function in ast.walk(tree):
             if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
                 for node in ast.walk(function):
-                    if isinstance(node, ast.ImportFrom) and (node.level or (node.module or "").startswith(("apps", "config"))):
+                    if isinstance(node, ast.ImportFrom) and (
+                        node.level or (node.module or "").startswith(("apps", "config"))
+                    ):
                         hidden.append(f"{file}:{node.lineno} {function.name}")
 
     assert [place for place in hidden if not place.startswith("config/apps.py")] == []  # models must be loaded first

@@ -1,7 +1,7 @@
 """What app_user is refused: append-only tables, columns that never change, values outside their lists and ranges."""
 
 import pytest
-from django.db import DatabaseError, IntegrityError, connection, models, transaction
+from django.db import DatabaseError, IntegrityError, connection, connections, models, transaction
 from django.db.utils import ProgrammingError
 from django.utils import timezone
 
@@ -94,8 +94,11 @@ def test_the_product_owns_nothing_and_has_no_way_around(statement, db):
     assert refused(statement) == "42501"
 
 
-def test_the_owners_trigger_would_refuse_too_if_a_grant_was_widened(own_database, migrator):
-    migrator.execute("GRANT UPDATE, DELETE ON journal_entries, activity_runs, llm_calls, llm_calls_default TO app_user")
+def test_the_trigger_refuses_too_if_a_grant_was_widened(own_database):
+    with connections["migrator"].cursor() as migrator:
+        migrator.execute(
+            "GRANT UPDATE, DELETE ON journal_entries, activity_runs, llm_calls, llm_calls_default TO app_user"
+        )
 
     for table in ("journal_entries", "activity_runs", "llm_calls"):
         assert refused(f"UPDATE {table} SET created_on = created_on") == "42501"

@@ -81,6 +81,11 @@ class Chaos:
             TALLY.kills += 1
         return moment
 
+    def freeze(self, worker: Worker) -> float:
+        worker.freeze()
+        TALLY.freezes += 1
+        return time.monotonic()
+
     def close(self) -> None:
         self.sandbox.world.reset()
         for worker in self.workers:

@@ -36,7 +36,9 @@ class ActivityAdmin(ManageAdmin):
         "type",
         "assignee_type",
         ClientFilter,
-        text_filter("agent", "assignee_agent_role", name="agent", placeholder_="copywriter"),
+        text_filter(
+            "agent", "assignee_agent_role", name="agent", placeholder_="copywriter", also={"assignee_type": "agent"}
+        ),
     )
     tasks = moves(
         ACTIVITY_MOVES,

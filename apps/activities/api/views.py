@@ -5,8 +5,8 @@ from rest_framework.decorators import action
 
 from apps import storage
 from apps.shared.errors import NotFound
-from apps.tenants.doors.viewsets import TenantViewSet
 from apps.tenants.doors.strict import Nothing
+from apps.tenants.doors.viewsets import TenantViewSet
 from apps.tenants.permissions import require
 
 from .. import access, operations, queries

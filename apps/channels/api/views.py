@@ -4,8 +4,8 @@ from django.urls import reverse
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 
-from apps.tenants.doors.viewsets import TenantViewSet
 from apps.tenants.doors.strict import Nothing
+from apps.tenants.doors.viewsets import TenantViewSet
 from apps.tenants.permissions import require
 
 from .. import access, operations, outside

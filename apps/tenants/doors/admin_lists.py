@@ -29,7 +29,7 @@ def estimated_rows(model: type[models.Model]) -> int:
 
 
 class KeysetList(ChangeList):
-    """The newest first, page by page: `p=<ref_id>` shows what is older, `p=-<ref_id>` what is newer. No OFFSET."""
+    """The newest first, page by page: `p=<ref_id>` shows what is older, `p=-<ref_id>` what is newer; nothing is counted off."""
 
     def get_ordering(self, request, queryset):
         return ["-ref_id"]
@@ -146,14 +146,16 @@ class ClientFilter(TextFilter):
         return list(Tenant.objects.order_by("name").values_list("slug", "name")[:CLIENTS_SUGGESTED])
 
 
-def text_filter(title_: str, lookup: str, *, name: str = "", placeholder_: str = "") -> type[TextFilter]:
-    """A filter of exactly this text in a column."""
+def text_filter(
+    title_: str, lookup: str, *, name: str = "", placeholder_: str = "", also: dict[str, str] | None = None
+) -> type[TextFilter]:
+    """A filter of exactly this text in a column; `also` is what a partial index of the column asks for besides."""
 
     class Filter(TextFilter):
         title, parameter_name, placeholder = title_, name or lookup, placeholder_
 
         def queryset(self, request, queryset):
-            return queryset.filter(**{lookup: self.value()}) if self.value() else queryset
+            return queryset.filter(**{lookup: self.value()}, **(also or {})) if self.value() else queryset
 
     return Filter
 

@@ -1,4 +1,4 @@
-"""Keyset pages of the portals: no OFFSET, no page numbers, cursors that are signed and fit one list only."""
+"""Keyset pages of the portals: no counting, no page numbers, cursors that are signed and fit one list only."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

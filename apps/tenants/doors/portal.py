@@ -36,6 +36,7 @@ from apps.shared.scoping import tenant_scope
 from .. import queries
 from ..models import Tenant, User
 from ..statuses import STAFF_ROLES, AppAccess
+from . import problems
 from .middleware import address_of
 
 RETRIES = 3  # a deadlock or serialization failure: the whole operation again
@@ -179,8 +180,6 @@ def refused(request: HttpRequest, error: OperationRefused) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    from . import problems
-
     if request.path.startswith("/api/"):
         return problems.response(request, 403, "csrf_failed", "The CSRF token is missing or does not belong to this session.")
     return refused(request, NotAllowed("This form is from an earlier sign-in. Go back, reload the page, and send it again."))

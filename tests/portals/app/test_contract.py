@@ -79,7 +79,8 @@ def test_the_pdf_is_fetched_from_the_address_that_browsers_reach(gate, settings)
 
     response = gate.alice.get("/app/contract/pdf/")
 
-    assert response["Location"].startswith(f"https://files.agency.example/leadmetrics-test-contracts/{gate.contract.pdf_s3_key}?")
+    assert response["Location"].startswith("https://files.agency.example/")
+    assert f"/{gate.contract.pdf_s3_key}?" in response["Location"]
 
 
 @pytest.mark.acceptance("FLOW-contract-accept")

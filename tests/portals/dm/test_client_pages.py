@@ -24,7 +24,6 @@ def test_every_page_stands_at_every_stage(rita, world, stage, page):
     ("stage", "done"),
     [
         ("created", []),
-        ("signed", ["Contract accepted", "Website connected"]),
         ("context", ["Contract accepted", "Website connected", "Research"]),
         ("strategy", ["Contract accepted", "Website connected", "Research", "Context file"]),
     ],

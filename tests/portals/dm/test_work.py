@@ -18,7 +18,8 @@ def path_of(activity: Activity, action: str = "") -> str:
 
 
 def step(key: str) -> Activity:
-    return Activity.objects.select_related("tenant").filter(pipeline_step=key).order_by("ref_id").first()
+    of_articles = Activity.objects.filter(deliverable_period__isnull=False).select_related("tenant", "parent_activity")
+    return of_articles.filter(pipeline_step=key).order_by("ref_id").first()
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def failed(acme):
 def test_the_list_can_be_narrowed(rita, acme):
     assert rita.get("/dm/c/acme-drafts/work/?status=awaiting_approval").text.count("<tr data-row>") == 2
     assert "Nothing matches these filters" in rita.get("/dm/c/acme-drafts/work/?status=failed").text
-    assert rita.get("/dm/c/acme-drafts/work/?type=write&who=agent&status=completed").text.count("<tr data-row>") == 4
+    assert rita.get("/dm/c/acme-drafts/work/?type=write&who=agent&status=completed").text.count("<tr data-row>") == 6
     assert rita.get("/dm/c/acme-drafts/work/?who=me&status=awaiting_approval").text.count("<tr data-row>") == 2
 
 
@@ -60,7 +61,7 @@ def test_a_writers_page_tells_the_story_from_brief_to_decision(rita, acme):
     activity = step("draft")
     page = rita.get(path_of(activity)).text
 
-    for part in ("Write the article of the approved brief.", "Copywriter", "Attempt 1", "Copywriter wrote: version 1".split()[0], "Review the article", "waits for a reviewer"):
+    for part in ("Write the article of the approved brief.", "Copywriter", "Attempt 1", "wrote: version 1", "Review the article", "waits for a reviewer"):
         assert part in page
 
 

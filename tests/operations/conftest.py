@@ -1,0 +1,70 @@
+"""Running operator commands, and planting faults as the owner in a copy of the database."""
+
+import io
+import json
+import os
+from dataclasses import dataclass
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.db import connections
+
+from tests import databases
+
+
+@dataclass
+class Ran:
+    """What a command came to: its exit code and what it wrote to stdout."""
+
+    code: int
+    text: str
+
+    @property
+    def report(self) -> dict:
+        return json.loads(self.text)
+
+    @property
+    def codes(self) -> set[str]:
+        return {finding["code"] for finding in self.report["findings"]}
+
+    def about(self, code: str) -> list[tuple]:
+        return [(f["table"], f["ref_id"]) for f in self.report["findings"] if f["code"] == code]
+
+
+@pytest.fixture
+def run():
+    """run("check_schema", "--json"): the command in this process."""
+
+    def call(name: str, *arguments: str) -> Ran:
+        out = io.StringIO()
+        try:
+            call_command(name, *arguments, stdout=out, stderr=io.StringIO())
+        except CommandError as error:
+            return Ran(error.returncode, out.getvalue())
+        return Ran(0, out.getvalue())
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def copied(template_database, django_db_blocker):
+    """One copy of the database for all tests of the module, which commit and set what they need anew each time."""
+    name = f"{template_database}_module_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_{os.getpid()}"
+    former = connections["default"].settings_dict["NAME"]
+    with django_db_blocker.unblock():
+        databases.copy(template_database, name)
+        databases.use(name)
+        try:
+            yield name
+        finally:
+            connections.close_all()
+            databases.use(former)
+            databases.drop(name)
+
+
+@pytest.fixture
+def migrator(copied):
+    """A cursor of the owner of the tables, in the module's copy."""
+    with connections["migrator"].cursor() as cursor:
+        yield cursor
