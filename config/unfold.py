@@ -13,7 +13,7 @@ UNFOLD = {
     "SITE_HEADER": "Leadmetrics",
     "SITE_SUBHEADER": "Manage",
     "SITE_SYMBOL": "monitoring",
-    "SITE_URL": "/",
+    "SITE_URL": None,
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("icons/favicon.svg")}],
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,

@@ -1,5 +1,7 @@
 """Connected outside platforms, and every attempt to put something on one."""
 
+from typing import Any
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
@@ -31,8 +33,8 @@ class Channel(TenantRecord, Mutable, SoftDelete):
     name = models.CharField(max_length=255)
     external_id = models.CharField(max_length=500, null=True, blank=True, help_text="The account on the platform.")
     external_url = models.CharField(max_length=1000, blank=True)
-    access_token = SealedTextField(null=True, blank=True)
-    refresh_token = SealedTextField(null=True, blank=True)
+    access_token: Any = SealedTextField(null=True, blank=True)  # a text is assigned, a Sealed is read
+    refresh_token: Any = SealedTextField(null=True, blank=True)
     token_expires_at = models.DateTimeField(null=True, blank=True)
     scopes = ArrayField(models.CharField(max_length=200), default=list, blank=True)
     metadata = models.JSONField(default=dict, blank=True, help_text="Settings and facts of the platform account.")

@@ -61,7 +61,7 @@ def connect_wordpress(tenant_id, site: WordPressSite, *, by: Actor, at: datetime
     Raises InvalidInput when the site is connected already.
     """
     external_id = f"{site.site_url.rstrip('/')}|{site.username}"
-    entered = {
+    entered: dict[str, Any] = {
         "name": site.name,
         "external_url": site.site_url,
         "access_token": site.application_password,
@@ -100,7 +100,7 @@ def edit_wordpress(channel: Channel, site: WordPressSite, *, by: Actor, at: date
         channel.metadata = {**channel.metadata, "username": site.username, "publish_as": site.publish_as}
         changed = ["name", "external_url", "external_id", "metadata"]
         if site.application_password:
-            channel.access_token = site.application_password  # type: ignore[assignment]  (a text is sealed on save)
+            channel.access_token = site.application_password
             changed.append("access_token")
         for field, value in touched(Channel, by=by, at=at).items():
             setattr(channel, field, value)

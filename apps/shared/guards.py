@@ -89,7 +89,7 @@ def _constraint(table: str, name: str, rule: str, *, partitioned: bool = False) 
     )
 
 
-def _keys(model) -> Iterator[Wall]:
+def _keys(model: Any) -> Iterator[Wall]:
     table = model._meta.db_table
     for field in model._meta.local_fields:
         if isinstance(field, TenantForeignKey):
@@ -102,7 +102,7 @@ def _keys(model) -> Iterator[Wall]:
             )
 
 
-def _checks(model) -> Iterator[Wall]:
+def _checks(model: Any) -> Iterator[Wall]:
     table, partitioned = model._meta.db_table, getattr(model, "partitioned", False)
     for field in model._meta.local_fields:
         element = getattr(field, "base_field", field)
@@ -114,7 +114,7 @@ def _checks(model) -> Iterator[Wall]:
             yield _constraint(table, _named(table, field.column, "listed"), f"CHECK ({rule})", partitioned=partitioned)
         if isinstance(field, models.DecimalField):
             rule = f"CHECK (\"{field.column}\" <> 'NaN')"  # numeric takes NaN, and NaN is greater than any cap
-            yield _constraint(table, _named(table, field.column, "is_a_number"), rule, partitioned=partitioned)
+            yield _constraint(table, _named(table, str(field.column), "is_a_number"), rule, partitioned=partitioned)
 
 
 def _trigger(table: str, name: str, when: str, function: str, arguments=(), condition: str = "") -> Wall:

@@ -7,15 +7,16 @@ from django.utils import timezone
 
 from apps.shared.scoping import tenant_scope
 from apps.tenants import operations as tenants
-from apps.tenants.models import Invitation
+from apps.tenants.models import Invitation, Tenant
 from tests.conftest import Person
 from tests.world import PASSWORD, WORDPRESS_PASSWORD
 
 
 @pytest.fixture
-def hana(world) -> Person:
+def hana(world, sandbox) -> Person:
     """The admin of a client whose contract nobody has accepted yet, just after she joined."""
     tenant = world.tenant("created")
+    Tenant.objects.filter(pk=tenant.pk).update(website=f"{sandbox.url}/site/harbour-coffee/")  # where it is today
     with tenant_scope(tenant.facts):
         invitation = Invitation.objects.get(accepted_on__isnull=True)
         return Person(tenants.accept_invitation(invitation, password=PASSWORD, at=timezone.now()))

@@ -89,7 +89,6 @@ class Chaos:
     def close(self) -> None:
         self.sandbox.world.reset()
         for worker in self.workers:
-            worker.thaw()
             worker.kill()
         self._eye.close()
 

@@ -38,11 +38,13 @@ class Worker:
 
     pid: int
     nursery: "Nursery"
+    _is_over: bool = False
 
     def kill(self) -> float:
         """SIGKILL to the whole group; when it happened, by the monotonic clock."""
-        os.killpg(self.pid, signal.SIGKILL)
-        self._wait(10)
+        if not self.has_ended():
+            os.killpg(self.pid, signal.SIGKILL)
+            self._wait(10)
         return time.monotonic()
 
     def freeze(self) -> None:
@@ -53,11 +55,13 @@ class Worker:
 
     def stop(self) -> None:
         """SIGTERM and wait: it finishes what it has begun."""
+        os.killpg(self.pid, signal.SIGCONT)
         os.kill(self.pid, signal.SIGTERM)
         self._wait(40)
 
     def has_ended(self) -> bool:
-        return self.nursery.ask(f"ended {self.pid}") == "yes"
+        self._is_over = self._is_over or self.nursery.ask(f"ended {self.pid}") == "yes"
+        return self._is_over
 
     def _wait(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds

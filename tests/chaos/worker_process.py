@@ -5,12 +5,15 @@ pid; `ended <pid>` answers "yes" or "no". A worker does what a worker of the pro
 makes deliveries and sweeps, until it gets SIGTERM. Nothing in the product knows of this.
 """
 
+import ctypes
 import os
 import signal
 import sys
 import time
 
 import django
+
+PR_SET_PDEATHSIG = 1
 
 
 def serve(database: str) -> None:
@@ -51,6 +54,7 @@ def main() -> None:
         verb, argument = line.split()
         if verb == "start":
             if (pid := os.fork()) == 0:
+                ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # no worker outlives the tests
                 os.setsid()
                 os.close(0)
                 serve(argument)

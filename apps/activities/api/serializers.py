@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from apps.shared.ids import spell
@@ -108,7 +109,8 @@ class ActivityDetail(ActivitySerializer):
         offered = [move.name for move in ACTIVITY_MOVES.open_from(activity.status) if move.name in MOVES_OFFERED]
         return [name for name in offered if may(actor, f"activity.{name}")]
 
-    def get_runs(self, activity) -> RunSerializer(many=True):
+    @extend_schema_field(RunSerializer(many=True))
+    def get_runs(self, activity):
         return RunSerializer(self.context["runs"], many=True, context=self.context).data
 
 

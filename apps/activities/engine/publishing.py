@@ -34,7 +34,9 @@ from ..operations import Claim, LeaseLost, Spent
 
 log = structlog.get_logger(__name__)
 
-SEND_SECONDS = 20.0  # how long after the last check of the lease the request may still leave
+# How long after the last check of the lease the request may still leave, as a share of SETTLE_SECONDS. Less than all of
+# it: a worker that was frozen in between must be too late before another one believes "not found" and sends again.
+SEND_SHARE = 2 / 3
 LOOK_AGAIN_SECONDS = 60
 
 
@@ -108,7 +110,7 @@ def _send(step: Step, attempt: PublishAttempt, platform, ready) -> None:
         status=ready.status,
         marker=attempt.marker,
     )
-    deadline = time.monotonic() + SEND_SECONDS
+    deadline = time.monotonic() + settings.SETTLE_SECONDS * SEND_SHARE
     with transaction.atomic():
         # The last look before the irreversible request: the lease, and the content once more under its locks.
         operations.held(step.claim)

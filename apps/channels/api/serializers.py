@@ -1,5 +1,6 @@
 """How channels are shown, never their secrets, and what connecting one takes."""
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from apps.shared import addresses
@@ -77,5 +78,6 @@ class CheckSerializer(serializers.Serializer):
     account_name = serializers.CharField(read_only=True)
     channel = serializers.SerializerMethodField()
 
-    def get_channel(self, check) -> ChannelSerializer():
+    @extend_schema_field(ChannelSerializer())
+    def get_channel(self, check):
         return ChannelSerializer(self.context["channel"]).data

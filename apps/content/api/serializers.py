@@ -1,5 +1,6 @@
 """How requests and posts are shown, and what a person may change on a post in review."""
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from apps.strategy.bodies import heading_levels
@@ -88,7 +89,8 @@ class BlogPostDetail(BlogPostSerializer):
     def get_markdown(self, post) -> str | None:
         return self.context["body"].text if self.context["body"] else None
 
-    def get_pending_approval(self, post) -> PendingSerializer(allow_null=True):
+    @extend_schema_field(PendingSerializer(allow_null=True))
+    def get_pending_approval(self, post):
         pending = self.context["pending"]
         return PendingSerializer(pending).data if pending else None
 

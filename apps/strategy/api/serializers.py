@@ -1,5 +1,6 @@
 """How onboarding runs, strategies and promises are shown."""
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from apps.tenants.doors.rows import Person, Ref, Row
@@ -117,10 +118,12 @@ class StrategyDetail(StrategySerializer):
     class Meta(StrategySerializer.Meta):
         fields = [*StrategySerializer.Meta.fields, "goals", "deliverables", "narrative", "narrative_url"]
 
-    def get_goals(self, strategy) -> GoalSerializer(many=True):
+    @extend_schema_field(GoalSerializer(many=True))
+    def get_goals(self, strategy):
         return GoalSerializer(queries.goals_of(strategy), many=True).data
 
-    def get_deliverables(self, strategy) -> DeliverableSerializer(many=True):
+    @extend_schema_field(DeliverableSerializer(many=True))
+    def get_deliverables(self, strategy):
         return DeliverableSerializer(queries.deliverables_of(strategy), many=True).data
 
     def get_narrative(self, strategy) -> str | None:

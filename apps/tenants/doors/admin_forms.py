@@ -32,6 +32,12 @@ class ManageForm(forms.Form):
         cleaned = super().clean()
         if unknown := set(self.data) - set(self.fields) - {"csrfmiddlewaretoken"}:
             self.add_error(None, f"Unknown field: {', '.join(sorted(unknown))[:200]}.")
+        for name in self.changed_data:
+            if isinstance(self.fields[name], WebAddress) and cleaned.get(name):
+                try:
+                    self.fields[name].check(cleaned[name])
+                except forms.ValidationError as error:
+                    self.add_error(name, error)
         return cleaned
 
 
@@ -64,18 +70,19 @@ class Slug(Line):
 
 
 class WebAddress(Line):
-    """An address on the public internet, or one that EGRESS_ALLOW_HOSTS lets through."""
+    """An address on the public internet, or one that EGRESS_ALLOW_HOSTS lets through.
+
+    The form checks it when it was changed: one that was good when it was saved must not stand in the way of other edits,
+    and whoever calls it checks it again.
+    """
 
     widget = widgets.UnfoldAdminTextInputWidget(attrs={"inputmode": "url", "spellcheck": "false"})
 
-    def clean(self, value):
-        value = super().clean(value)
-        if value:
-            try:
-                egress.check_url(value)
-            except egress.EgressRefused as error:
-                raise forms.ValidationError(error.sentence, code=error.cause) from error
-        return value
+    def check(self, address: str) -> None:
+        try:
+            egress.check_url(address)
+        except egress.EgressRefused as error:
+            raise forms.ValidationError(error.sentence, code=error.cause) from error
 
 
 class MailAddress(forms.EmailField):

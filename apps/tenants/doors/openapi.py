@@ -79,6 +79,10 @@ class NamedChoice(OpenApiSerializerFieldExtension):
 
 
 class Schema(AutoSchema):
+    def get_summary(self):
+        """The first sentence of the description."""
+        return super().get_description().partition(". ")[0].partition("\n")[0].rstrip(".")
+
     def get_description(self):
         said = super().get_description()
         if self.method in ("POST", "PATCH"):
@@ -128,6 +132,7 @@ class Schema(AutoSchema):
     def _get_response_for_code(self, serializer, status_code, media_types=None, direction="response"):
         response = super()._get_response_for_code(serializer, status_code, media_types, direction)
         if serializer is not Problem:
+            response["description"] = response["description"] or "Done."
             for media in response.get("content", {}).values():
                 media["schema"] = self._envelope(media["schema"])
         return response

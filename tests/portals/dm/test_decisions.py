@@ -93,7 +93,7 @@ def test_text_of_models_runs_nothing_and_loads_nothing(rita, draft):
         assert "<iframe" not in page
         assert "<b>Bold" not in page
         assert 'href="javascript:' not in page
-        assert "{{ 7*7 }}" in page  # printed as typed
+        assert "{{ 7*7 }}" in re.sub(r"</?(ins|del)>", "", page)  # printed as typed
     assert 'href="https://good.example/a"' in rita.get(page_of(draft)).text
 
 

@@ -187,6 +187,19 @@ def test_an_edit_that_changes_nothing_is_not_journalled(sam, world, journal):
     assert journal() == []
 
 
+def test_an_address_that_was_good_once_does_not_stand_in_the_way(sam, world, settings):
+    tenant = world.tenant("drafts")
+    form = facts(sam.get(page(tenant, "edit/")))
+    settings.EGRESS_ALLOW_HOSTS = []
+
+    kept = sam.post(page(tenant, "edit/"), {**form, "industry": "Tea"})
+    changed = sam.post(page(tenant, "edit/"), {**facts(sam.get(page(tenant, "edit/"))), "website": "http://127.0.0.1/"})
+
+    tenant.refresh_from_db()
+    assert (kept.status_code, changed.status_code) == (302, 422)
+    assert (tenant.industry, tenant.website) == ("Tea", form["website"])
+
+
 def test_an_edit_never_overwrites_one_it_has_not_seen(sam, world, journal):
     tenant = world.tenant("drafts")
     stale = facts(sam.get(page(tenant, "edit/")))
