@@ -32,7 +32,7 @@ schema)
     step "bootstrap" python manage.py bootstrap
     step "check_schema" python manage.py check_schema
     step "spectacular" python manage.py spectacular --validate --fail-on-warn --file /dev/null
-    step "check --deploy" env DJANGO_SETTINGS_MODULE=config.settings.production \
+    step "check --deploy" env DJANGO_SETTINGS_MODULE=config.settings.production PUBLIC_BASE_URL=https://leadmetrics.example \
         python manage.py check --deploy --fail-level WARNING
     ;;
 *)

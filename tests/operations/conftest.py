@@ -10,7 +10,12 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connections
 
+from apps.shared.ids import new_id, spell
+from apps.shared.scoping import tenant_scope
+from apps.storage import clients
+from apps.storage.documents import COLLECTIONS
 from tests import databases
+from tests import world as worlds
 
 
 @dataclass
@@ -68,3 +73,15 @@ def migrator(copied):
     """A cursor of the owner of the tables, in the module's copy."""
     with connections["migrator"].cursor() as cursor:
         yield cursor
+
+
+@pytest.fixture
+def own_client(db, sandbox, sam, rita):
+    """A new client in scope, which no other process of the suite can see; its documents go with it."""
+    slug = f"own-{spell(new_id()).lower()}"
+    cast = worlds.make_client(slug, "created", sandbox_url=sandbox.url, sam=sam.user, rita=rita.user)
+    with tenant_scope(cast.tenant.facts):
+        yield cast.tenant
+    for model in COLLECTIONS:
+        if model.collection != "audit_logs":
+            clients.database()[model.collection].delete_many({"tenantId": cast.tenant.ref_id})

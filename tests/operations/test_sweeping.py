@@ -12,9 +12,10 @@ from apps.activities.models import Activity, ActivityRun
 from apps.shared import journal
 from apps.shared.actors import Actor
 from apps.shared.ids import new_id, spell
-from apps.shared.scoping import tenant_scope
 from apps.storage import clients, sweeping
 from apps.storage.documents import GLOBAL_TENANT
+from apps.tenants import operations as tenants
+from apps.tenants.models import Contract, Invitation
 from tests import world as worlds
 
 NOW = timezone.now()
@@ -23,14 +24,13 @@ A_DAY_AGO = NOW - timedelta(days=1)
 
 
 @pytest.fixture
-def client_of_its_own(db, sandbox, sam, rita):
-    """A client no other test sweeps, its content three days old as far as its documents go."""
-    cast = worlds.make_client(
-        f"swept-{spell(new_id()).lower()}", "signed", sandbox_url=sandbox.url, sam=sam.user, rita=rita.user
-    )
+def onboarded(own_client):
+    """The new client once the agents have read its website and written its context file."""
+    alice = tenants.accept_invitation(Invitation.objects.get(role="admin"), password=worlds.PASSWORD, at=NOW)
+    contract = Contract.objects.get()
+    tenants.accept_contract(contract, by=Actor.human(alice), at=NOW, shown_sha256=contract.pdf_sha256)
     worlds.run_world()
-    with tenant_scope(cast.tenant.facts):
-        yield cast.tenant
+    return own_client
 
 
 def _store(model, *, made_on, body: str = "text", **fields) -> str:
@@ -76,8 +76,8 @@ def _there(model, pointers) -> set[str]:
     return {str(raw["_id"]) for raw in found}
 
 
-def test_old_outputs_of_runs_that_ended_badly_or_never_were_go_and_all_others_stay(client_of_its_own):
-    tenant = client_of_its_own
+def test_old_outputs_of_runs_that_ended_badly_or_never_were_go_and_all_others_stay(onboarded):
+    tenant = onboarded
     orphans = {
         "failed": _output(run_ref=_run_of(tenant, "failed")),
         "timed_out": _output(run_ref=_run_of(tenant, "timed_out")),
@@ -110,25 +110,23 @@ def test_old_outputs_of_runs_that_ended_badly_or_never_were_go_and_all_others_st
     assert _there(storage.ActivityOutput, kept.values()) == set(kept.values())
 
 
-def test_nothing_the_client_has_is_swept_however_old_it_is(client_of_its_own):
+def test_nothing_the_client_has_is_swept_however_old_it_is(onboarded):
     everything = {
-        model: {
-            str(raw["_id"]) for raw in clients.database()[model.collection].find({"tenantId": client_of_its_own.ref_id})
-        }
+        model: {str(raw["_id"]) for raw in clients.database()[model.collection].find({"tenantId": onboarded.ref_id})}
         for model in registry.IS_REFERENCED
     }
-    objects = {s.key for s in sweeping.stored_keys("content", f"{client_of_its_own.ref_id}/")}
+    objects = {s.key for s in sweeping.stored_keys("content", f"{onboarded.ref_id}/")}
 
     swept = storage.sweep(registry.IS_REFERENCED, older_than=NOW + timedelta(days=400))
 
     assert (swept.documents, swept.objects) == (0, 0)
     assert {model: _there(model, pointers) for model, pointers in everything.items()} == everything
-    assert {s.key for s in sweeping.stored_keys("content", f"{client_of_its_own.ref_id}/")} == objects
+    assert {s.key for s in sweeping.stored_keys("content", f"{onboarded.ref_id}/")} == objects
     assert sum(map(len, everything.values())) > 5
 
 
-def test_objects_without_a_document_go_and_young_ones_and_those_elsewhere_stay(client_of_its_own):
-    tenant = client_of_its_own.ref_id
+def test_objects_without_a_document_go_and_young_ones_and_those_elsewhere_stay(own_client):
+    tenant = own_client.ref_id
     client, bucket = clients.s3("content")
     lost = f"{tenant}/activity-outputs/{spell(new_id())}/{spell(new_id())}.md"
     elsewhere = f"{tenant}/media/{spell(new_id())}.png"
@@ -144,8 +142,8 @@ def test_objects_without_a_document_go_and_young_ones_and_those_elsewhere_stay(c
     assert lost not in left and elsewhere in left
 
 
-def test_a_document_goes_before_its_object_and_the_next_sweep_takes_that(client_of_its_own):
-    tenant = client_of_its_own.ref_id
+def test_a_document_goes_before_its_object_and_the_next_sweep_takes_that(own_client):
+    tenant = own_client.ref_id
     before = {s.key for s in sweeping.stored_keys("content", f"{tenant}/")}
     pointer = _output(run_ref=spell(new_id()))
     (key,) = {s.key for s in sweeping.stored_keys("content", f"{tenant}/")} - before
@@ -158,8 +156,8 @@ def test_a_document_goes_before_its_object_and_the_next_sweep_takes_that(client_
     assert key not in {s.key for s in sweeping.stored_keys("content", f"{tenant}/") if s.versions and not s.is_marked}
 
 
-def test_a_second_version_of_a_fixed_key_is_no_orphan(client_of_its_own):
-    tenant = client_of_its_own.ref_id
+def test_a_second_version_of_a_fixed_key_is_no_orphan(onboarded):
+    tenant = onboarded.ref_id
     key = next(s.key for s in sweeping.stored_keys("content", f"{tenant}/onboarding/"))
     client, bucket = clients.s3("content")
     client.put_object(Bucket=bucket, Key=key, Body=b"of a failed transaction")
@@ -170,9 +168,9 @@ def test_a_second_version_of_a_fixed_key_is_no_orphan(client_of_its_own):
     assert len(next(s for s in sweeping.stored_keys("content", key)).versions) == 2
 
 
-def test_global_skills_and_other_clients_are_out_of_reach(client_of_its_own, world):
+def test_global_skills_and_other_clients_are_out_of_reach(own_client, world):
     with world.at("live"):
-        other = _output(run_ref=spell(new_id()))
+        other = _output(made_on=NOW, run_ref=spell(new_id()))
     skill = storage.Skill(
         name=spell(new_id()), body="for all", version=1, source="global", tenantId=GLOBAL_TENANT, createdOn=OLD
     )
@@ -189,7 +187,7 @@ def test_global_skills_and_other_clients_are_out_of_reach(client_of_its_own, wor
 
 
 @pytest.mark.acceptance("CRON-ttl")
-def test_the_daily_tick_sweeps_every_client(client_of_its_own):
+def test_the_daily_tick_sweeps_every_client(own_client):
     orphan = _output(run_ref=spell(new_id()))
 
     assert tasks.sweep_content() >= 1
