@@ -14,7 +14,9 @@ def start_onboarding(contract, *, by, at):
 
 
 def spawn_onboarding(run, *, by, at):
-    template = ActivityTemplate.objects.filter(tenant_id=run.tenant_id, deliverable_type="onboarding", is_active=True).get()
+    template = ActivityTemplate.objects.filter(
+        tenant_id=run.tenant_id, deliverable_type="onboarding", is_active=True
+    ).get()
     work.spawn_unit(
         template,
         tenant_id=run.tenant_id,
@@ -31,7 +33,9 @@ def begin_strategy(run, *, by, at):
 
 
 def spawn_strategy(draft, *, by, at):
-    template = ActivityTemplate.objects.filter(tenant_id=draft.tenant_id, deliverable_type="strategy", is_active=True).get()
+    template = ActivityTemplate.objects.filter(
+        tenant_id=draft.tenant_id, deliverable_type="strategy", is_active=True
+    ).get()
     work.spawn_unit(
         template,
         tenant_id=draft.tenant_id,

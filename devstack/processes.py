@@ -134,7 +134,7 @@ class Supervisor:
                 return service.ready()
             except Trouble:
                 raise
-            except Exception as error:  # noqa: BLE001 - each client has its own way of saying "not yet"
+            except Exception as error:
                 last = error
             self.pause()
         raise Trouble(f"{service.title} was not ready within {READY_SECONDS} s: {last}\n{self._tail(service.name)}")
@@ -251,7 +251,7 @@ def launch(
             os._exit(1)
 
     try:
-        return subprocess.Popen(command, env=environment, cwd=folder, preexec_fn=in_the_child, **options)  # noqa: PLW1509
+        return subprocess.Popen(command, env=environment, cwd=folder, preexec_fn=in_the_child, **options)
     except OSError as error:
         if error.errno == errno.ENOEXEC:
             raise Trouble(f"{command[0]} is no program for this machine. {ANOTHER_WAY}") from None

@@ -1,5 +1,6 @@
 """The product's own processes, the rehearsal world beside it, and the commands that prepare it."""
 
+import contextlib
 import smtplib
 import sys
 import urllib.error
@@ -22,10 +23,8 @@ def sandbox(block: Block, environment: Mapping[str, str]) -> Service:
     http, smtp = block.port("sandbox"), block.port("sandbox.smtp")
 
     def ready() -> None:
-        try:
+        with contextlib.suppress(urllib.error.HTTPError):  # any status is an answer
             urllib.request.urlopen(f"http://{HOST}:{http}/", timeout=2).close()
-        except urllib.error.HTTPError:
-            pass  # any status is an answer
         with smtplib.SMTP(HOST, smtp, timeout=2):
             pass  # has read the greeting
 

@@ -1,5 +1,6 @@
 """The HTTP side: reads requests, lets faults happen on the socket, and starts and stops the whole."""
 
+import contextlib
 import random
 import socket
 import struct
@@ -268,10 +269,8 @@ class Running:
         self._server.shutdown()
         self._server.server_close()
         for connection in list(self._server.connections):
-            try:
+            with contextlib.suppress(OSError):  # closed by its own thread in the meantime
                 connection.shutdown(socket.SHUT_RDWR)
-            except OSError:  # closed by its own thread in the meantime
-                pass
         self._mail.stop()
 
     def __enter__(self) -> Self:

@@ -100,7 +100,15 @@ class Person:
 
     def send(self, method: str, path: str, body=None, **headers):
         """A JSON request of the API."""
-        return with_text(self.client.generic(method, path, body if isinstance(body, (bytes, str)) else _json(body), content_type="application/json", headers=headers))
+        return with_text(
+            self.client.generic(
+                method,
+                path,
+                body if isinstance(body, (bytes, str)) else _json(body),
+                content_type="application/json",
+                headers=headers,
+            )
+        )
 
 
 def _json(body) -> str:

@@ -21,7 +21,18 @@ ROOT = Path(__file__).resolve().parents[1]
 PREFIX = "lmtest"
 LOCK = 0x7E57
 WATCHED = ("apps", "config", "sandbox", "contracts")
-DOORS = {"views", "api", "urls", "portals", "templatetags", "admin.py", "forms.py", "access.py", "permissions.py", "urls.py"}
+DOORS = {
+    "views",
+    "api",
+    "urls",
+    "portals",
+    "templatetags",
+    "admin.py",
+    "forms.py",
+    "access.py",
+    "permissions.py",
+    "urls.py",
+}
 
 
 def code_digest() -> str:
@@ -29,7 +40,9 @@ def code_digest() -> str:
     digest = hashlib.sha256()
     files = [path for folder in WATCHED for path in (ROOT / folder).rglob("*") if path.is_file()]
     for path in sorted([*files, ROOT / "tests/world.py", ROOT / "tests/databases.py"]):
-        if path.suffix in {".py", ".md", ".html"} and not DOORS.intersection(path.parts):  # doors write nothing themselves
+        if path.suffix in {".py", ".md", ".html"} and not DOORS.intersection(
+            path.parts
+        ):  # doors write nothing themselves
             digest.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())
     return digest.hexdigest()[:10]
 
@@ -89,11 +102,18 @@ def template_and_copy(worker: str, *, sandbox_url: str) -> tuple[str, str]:
         names = {name for (name,) in found}
         if template not in names:
             for old in names:
-                with contextlib.suppress(psycopg.Error):  # somebody else's tests may run in it
-                    db.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(old)))
+                if not _in_use(old):
+                    with contextlib.suppress(psycopg.Error):  # somebody else's template is being copied
+                        db.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(old)))
             _make(db, template, sandbox_url=sandbox_url)
         db.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(mine), sql.Identifier(template)))
     return template, mine
+
+
+def _in_use(name: str) -> bool:
+    """A copy carries the id of the process that works in it; what is left of a dead one may go."""
+    pid = name.rpartition("_")[2]
+    return name.count("_") > 1 and pid.isdigit() and Path("/proc", pid).exists()
 
 
 def _make(db, template: str, *, sandbox_url: str) -> None:

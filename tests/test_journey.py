@@ -14,7 +14,11 @@ def test_what_the_client_approves_is_live_once_and_counts(world, sandbox, run_wo
         run_world()
 
         posts = list(BlogPost.objects.order_by("ref_id"))
-        created = [e for e in sandbox.world.entries(target="wordpress") if (e.get("recorded") or {}).get("kind") == "post.created"]
+        created = [
+            e
+            for e in sandbox.world.entries(target="wordpress")
+            if (e.get("recorded") or {}).get("kind") == "post.created"
+        ]
         assert [p.status for p in posts] == ["published", "published"]
         assert len(created) == 2
         assert [p.published_url.startswith(sandbox.url) for p in posts] == [True, True]

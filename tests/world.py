@@ -1,14 +1,14 @@
 """One client at every stage of the first journey, made through the product's own operations.
 
-    stage      what waits
-    created    the contract is ready, the admin has not joined
-    signed     contract accepted; the crawl is due
-    context    the context file waits for the reviewer
-    strategy   the strategy waits for the client
-    topics     two topics wait for the reviewer
-    drafts     two drafts wait for the reviewer
-    client     two drafts wait for the client
-    live       both posts are published
+stage      what waits
+created    the contract is ready, the admin has not joined
+signed     contract accepted; the crawl is due
+context    the context file waits for the reviewer
+strategy   the strategy waits for the client
+topics     two topics wait for the reviewer
+drafts     two drafts wait for the reviewer
+client     two drafts wait for the client
+live       both posts are published
 """
 
 from dataclasses import dataclass
@@ -52,8 +52,12 @@ def make_staff() -> tuple[User, User]:
     with tenant_scope():
         by, at = Actor.system("tests"), timezone.now()
         return (
-            tenants.create_staff(email="sam@leadmetrics.test", name="Sam Iyer", role="super_admin", password=PASSWORD, by=by, at=at),
-            tenants.create_staff(email="rita@leadmetrics.test", name="Rita Rao", role="reviewer", password=PASSWORD, by=by, at=at),
+            tenants.create_staff(
+                email="sam@leadmetrics.test", name="Sam Iyer", role="super_admin", password=PASSWORD, by=by, at=at
+            ),
+            tenants.create_staff(
+                email="rita@leadmetrics.test", name="Rita Rao", role="reviewer", password=PASSWORD, by=by, at=at
+            ),
         )
 
 
@@ -78,7 +82,9 @@ def make_client(slug: str, stage: str, *, sandbox_url: str, sam: User, rita: Use
         return cast
     with tenant_scope(tenant.facts):
         alice = tenants.accept_invitation(Invitation.objects.get(email=f"alice@{domain}"), password=PASSWORD, at=at)
-        tenants.invite_user(tenant, name="Mark Menon", email=f"mark@{domain}", role="member", by=Actor.human(alice), at=at)
+        tenants.invite_user(
+            tenant, name="Mark Menon", email=f"mark@{domain}", role="member", by=Actor.human(alice), at=at
+        )
         mark = tenants.accept_invitation(Invitation.objects.get(email=f"mark@{domain}"), password=PASSWORD, at=at)
         channels.connect_wordpress(
             tenant.id,
@@ -93,7 +99,13 @@ def make_client(slug: str, stage: str, *, sandbox_url: str, sam: User, rita: Use
     if stage == "signed":
         return cast
     run_world()
-    for following, person in (("strategy", rita), ("topics", alice), ("drafts", rita), ("client", rita), ("live", alice)):
+    for following, person in (
+        ("strategy", rita),
+        ("topics", alice),
+        ("drafts", rita),
+        ("client", rita),
+        ("live", alice),
+    ):
         if STAGES.index(stage) < STAGES.index(following):
             break
         decide_all(tenant, person)

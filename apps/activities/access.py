@@ -27,7 +27,9 @@ def activity_for(actor: Actor, ref_id: str, *, to: str) -> Activity:
     """`to`: "read", "retry", "cancel" or "finish"."""
     require(actor, f"activity.{to}")
     activity = (
-        Activity.objects.select_related("tenant", "parent_activity", "deliverable", "goal", "assignee_user").filter(ref_id=ref_id).first()
+        Activity.objects.select_related("tenant", "parent_activity", "deliverable", "goal", "assignee_user")
+        .filter(ref_id=ref_id)
+        .first()
         if is_ref_id(ref_id)
         else None
     )

@@ -1,4 +1,5 @@
 """Typed shapes of the jsonb columns of templates: pipeline steps and template variables."""
+
 from collections.abc import Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import Annotated, Literal
@@ -8,14 +9,41 @@ from pydantic import BaseModel, ConfigDict, Field
 PUBLISHER = "publisher"  # carries out the approved outside call; an agent role without a model
 CRAWL_WEBSITE = "system.crawl_website"  # a long job of a client, worked like any activity
 
-AGENT_ROLES = frozenset({
-    "activity_planner", "ads_analyst", "anomaly_detector", "backlink_outreach_writer", "backlink_researcher",
-    "competitor_researcher", "content_auditor", "content_brief_writer", "content_repurposer", "context_file_writer",
-    "copywriter", "data_analyst", "deliverable_planner", "email_writer", "gbp_post_writer", "google_ads_writer",
-    "keyword_researcher", "landing_page_writer", "lead_enricher", "meta_ads_writer", "onboarding_agent",
-    "report_writer", "review_response_writer", "search_term_classifier", "site_auditor", "social_calendar_planner",
-    "social_post_writer", "strategy_writer", "video_script_writer", PUBLISHER, CRAWL_WEBSITE,
-})
+AGENT_ROLES = frozenset(
+    {
+        "activity_planner",
+        "ads_analyst",
+        "anomaly_detector",
+        "backlink_outreach_writer",
+        "backlink_researcher",
+        "competitor_researcher",
+        "content_auditor",
+        "content_brief_writer",
+        "content_repurposer",
+        "context_file_writer",
+        "copywriter",
+        "data_analyst",
+        "deliverable_planner",
+        "email_writer",
+        "gbp_post_writer",
+        "google_ads_writer",
+        "keyword_researcher",
+        "landing_page_writer",
+        "lead_enricher",
+        "meta_ads_writer",
+        "onboarding_agent",
+        "report_writer",
+        "review_response_writer",
+        "search_term_classifier",
+        "site_auditor",
+        "social_calendar_planner",
+        "social_post_writer",
+        "strategy_writer",
+        "video_script_writer",
+        PUBLISHER,
+        CRAWL_WEBSITE,
+    }
+)
 
 Key = Annotated[str, Field(max_length=100, pattern=r"^[a-z][a-z_]*$")]
 
@@ -70,7 +98,9 @@ def validate_steps(steps: Sequence[TemplateStep]) -> list[str]:
     problems += [problem for step in steps for problem in _assignee_problems(step)]
     problems += [
         f"Step {step.key} depends on {needed}, which does not exist."
-        for step in steps for needed in step.depends_on if needed not in keys
+        for step in steps
+        for needed in step.depends_on
+        if needed not in keys
     ]
     if sum(step.counts_unit for step in steps) > 1:
         problems.append("Only one step may count the unit.")

@@ -36,9 +36,13 @@ def crawl(activity: Activity, *, by) -> dict:
     result = outside.crawl_website(tenant.website)
     if result.failed is not None:
         raise WebsiteUnreadable(result.failed.sentence)
-    text = "\n\n".join(f"# {page.title or page.url}\n{page.url}\n{page.description}\n\n{page.text}" for page in result.pages)
+    text = "\n\n".join(
+        f"# {page.title or page.url}\n{page.url}\n{page.description}\n\n{page.text}" for page in result.pages
+    )
     pointer = storage.write(
-        storage.OnboardingResearch(runId=run.ref_id, sources=[page.url for page in result.pages], createdOn=timezone.now()),
+        storage.OnboardingResearch(
+            runId=run.ref_id, sources=[page.url for page in result.pages], createdOn=timezone.now()
+        ),
         {"websiteText": text},
     )
     return {
@@ -105,7 +109,12 @@ def gather_strategy(activity: Activity) -> list[DataBlock]:
     active = queries.active_strategy()
     if active is not None:
         blocks.append(DataBlock("existing_strategy", f"{active.summary}\n\n{active.rationale}"))
-        blocks.append(DataBlock("goals", "\n".join(f"- {g.name}: {g.current_value} of {g.target_value}" for g in queries.goals_of(active))))
+        blocks.append(
+            DataBlock(
+                "goals",
+                "\n".join(f"- {g.name}: {g.current_value} of {g.target_value}" for g in queries.goals_of(active)),
+            )
+        )
     if activity.revision_note and activity.output_ref:
         blocks.append(DataBlock("previous_draft", storage.read_one(storage.ActivityOutput, activity.output_ref).text))
     return blocks
@@ -120,7 +129,9 @@ def keep_strategy(draft: bodies.StrategyDraft, *, activity: Activity, at) -> dic
     strategy = queries.strategy_of(activity.subject_ref)
     headings = [line.lstrip("# ").strip() for line in draft.strategy_markdown.splitlines() if line.startswith("#")]
     pointer = storage.write(
-        storage.StrategyContent(strategyId=strategy.ref_id, version=strategy.version, headings=headings[:100], createdOn=at),
+        storage.StrategyContent(
+            strategyId=strategy.ref_id, version=strategy.version, headings=headings[:100], createdOn=at
+        ),
         {"": draft.strategy_markdown},
     )
     return {"strategy": pointer}

@@ -5,6 +5,7 @@ client's own entries, skills) stands in the user text, inside data blocks that i
 for each prompt and is taken out of the text, whose size is capped. That contains injected instructions, it does not
 make them harmless; what an agent must not do, its tools cannot do.
 """
+
 import json
 import re
 import secrets

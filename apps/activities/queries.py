@@ -147,7 +147,9 @@ def units_between(start: date, end: date, *, limit: int) -> list[UnitInWork]:
     units = Activity.objects.filter(
         of_period | Q(status=ActivityStatus.IN_PROGRESS), parent_activity__isnull=True, origin_key__endswith="/unit"
     )
-    return _with_steps(list(units.order_by(Case(When(status=ActivityStatus.IN_PROGRESS, then=0), default=1), "ref_id")[:limit]))
+    return _with_steps(
+        list(units.order_by(Case(When(status=ActivityStatus.IN_PROGRESS, then=0), default=1), "ref_id")[:limit])
+    )
 
 
 def _with_steps(units: list[Activity]) -> list[UnitInWork]:
@@ -160,12 +162,16 @@ def _with_steps(units: list[Activity]) -> list[UnitInWork]:
 def titled(approvals: QuerySet[Approval]) -> QuerySet[Approval]:
     """With `shown_title`, the title of what is decided on ('' where it has none), and without the rest of the snapshot."""
     subject = KeyTransform("subject", "shown_snapshot")
-    return approvals.annotate(shown_title=Coalesce(KeyTextTransform("title", subject), Value(""), output_field=TextField())).defer("shown_snapshot")
+    return approvals.annotate(
+        shown_title=Coalesce(KeyTextTransform("title", subject), Value(""), output_field=TextField())
+    ).defer("shown_snapshot")
 
 
 def following(approvals: QuerySet[Approval], after: Approval) -> QuerySet[Approval]:
     """Those that expire after this one, in order; `waiting_approvals` or a part of it."""
-    return approvals.filter(Q(expires_at__gt=after.expires_at) | Q(expires_at=after.expires_at, ref_id__gt=after.ref_id))
+    return approvals.filter(
+        Q(expires_at__gt=after.expires_at) | Q(expires_at=after.expires_at, ref_id__gt=after.ref_id)
+    )
 
 
 def preceding(approvals: QuerySet[Approval], before: Approval) -> QuerySet[Approval]:
@@ -213,7 +219,9 @@ def history_of(subject_ref: str) -> list[Version]:
 
 def runs_of_unit(unit: Activity) -> list[ActivityRun]:
     """Every model run of a unit's steps, newest first."""
-    return list(ActivityRun.objects.filter(activity__parent_activity=unit).select_related("activity").order_by("-ref_id")[:100])
+    return list(
+        ActivityRun.objects.filter(activity__parent_activity=unit).select_related("activity").order_by("-ref_id")[:100]
+    )
 
 
 def tasks_of(user) -> QuerySet[Activity]:
@@ -247,7 +255,9 @@ def reviewers_tasks(user) -> QuerySet[Activity]:
 def work_list() -> QuerySet[Activity]:
     """Steps and tasks of the clients in scope; units are left out, their steps name them."""
     return (
-        Activity.objects.exclude(origin_key__endswith="/unit").select_related("parent_activity", "assignee_user").defer("output_summary")
+        Activity.objects.exclude(origin_key__endswith="/unit")
+        .select_related("parent_activity", "assignee_user")
+        .defer("output_summary")
     )
 
 
@@ -280,7 +290,9 @@ def failure_of(activity: Activity) -> str:
 
 def attempts_on(subject_ref: str) -> list[PublishAttempt]:
     """Every attempt to put this subject on a channel, newest first."""
-    return list(PublishAttempt.objects.filter(subject_ref=subject_ref).select_related("channel").order_by("-ref_id")[:50])
+    return list(
+        PublishAttempt.objects.filter(subject_ref=subject_ref).select_related("channel").order_by("-ref_id")[:50]
+    )
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 Bootstrap writes these as global rows (no tenant); new clients receive copies of their own. A change here reaches
 nobody's copy.
 """
+
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -73,72 +74,151 @@ def _gate(key: str, title: str, type: StepType, role: HumanRole, **rest: Any) ->
     )
 
 
-BLOG_POSTS = Pipeline("blog_posts", "Blog post", (
-    _agent(
-        "keyword_research", "Research keywords", "research", "keyword_researcher", due_offset_days=1,
-        prompt_template="Find the keyword clusters from which the topic of one article for this deliverable is chosen.",
+BLOG_POSTS = Pipeline(
+    "blog_posts",
+    "Blog post",
+    (
+        _agent(
+            "keyword_research",
+            "Research keywords",
+            "research",
+            "keyword_researcher",
+            due_offset_days=1,
+            prompt_template="Find the keyword clusters from which the topic of one article for this deliverable is chosen.",
+        ),
+        _agent(
+            "topic_request",
+            "Propose a topic",
+            "write",
+            "content_brief_writer",
+            due_offset_days=2,
+            depends_on=["keyword_research"],
+            creates="blog_request",
+            prompt_template="Propose one article. Choose the cluster that matches the number of this unit in the period.",
+        ),
+        _gate(
+            "topic_approval",
+            "Approve the topic",
+            "approve",
+            "reviewer",
+            due_offset_days=4,
+            depends_on=["topic_request"],
+            on_reject="topic_request",
+            creates="blog_post",
+        ),
+        _agent(
+            "draft",
+            "Write the article",
+            "write",
+            "copywriter",
+            due_offset_days=6,
+            depends_on=["topic_approval"],
+            creates="body_version",
+            prompt_template="Write the article of the approved brief.",
+        ),
+        _gate(
+            "dm_review",
+            "Review the article",
+            "review",
+            "reviewer",
+            due_offset_days=8,
+            depends_on=["draft"],
+            on_reject="draft",
+        ),
+        _gate(
+            "client_approval",
+            "Approve the article",
+            "approve",
+            "admin",
+            due_offset_days=11,
+            depends_on=["dm_review"],
+            on_reject="draft",
+            is_final_gate=True,
+        ),
+        _agent(
+            "publish",
+            "Publish the article",
+            "publish",
+            PUBLISHER,
+            due_offset_days=12,
+            depends_on=["client_approval"],
+            creates="publish_attempt",
+            counts_unit=True,
+        ),
+        _agent(
+            "check_live",
+            "Check the live page",
+            "audit",
+            "data_analyst",
+            due_offset_days=14,
+            depends_on=["publish"],
+            prompt_template="Compare the live page with the article that was approved.",
+        ),
     ),
-    _agent(
-        "topic_request", "Propose a topic", "write", "content_brief_writer", due_offset_days=2,
-        depends_on=["keyword_research"], creates="blog_request",
-        prompt_template="Propose one article. Choose the cluster that matches the number of this unit in the period.",
-    ),
-    _gate(
-        "topic_approval", "Approve the topic", "approve", "reviewer", due_offset_days=4,
-        depends_on=["topic_request"], on_reject="topic_request", creates="blog_post",
-    ),
-    _agent(
-        "draft", "Write the article", "write", "copywriter", due_offset_days=6,
-        depends_on=["topic_approval"], creates="body_version",
-        prompt_template="Write the article of the approved brief.",
-    ),
-    _gate(
-        "dm_review", "Review the article", "review", "reviewer", due_offset_days=8,
-        depends_on=["draft"], on_reject="draft",
-    ),
-    _gate(
-        "client_approval", "Approve the article", "approve", "admin", due_offset_days=11,
-        depends_on=["dm_review"], on_reject="draft", is_final_gate=True,
-    ),
-    _agent(
-        "publish", "Publish the article", "publish", PUBLISHER, due_offset_days=12,
-        depends_on=["client_approval"], creates="publish_attempt", counts_unit=True,
-    ),
-    _agent(
-        "check_live", "Check the live page", "audit", "data_analyst", due_offset_days=14,
-        depends_on=["publish"],
-        prompt_template="Compare the live page with the article that was approved.",
-    ),
-))
+)
 
-ONBOARDING = Pipeline("onboarding", "Client onboarding", (
-    _agent("crawl_website", "Read the client's website", "research", CRAWL_WEBSITE, due_offset_days=0),
-    _agent(
-        "research", "Research the client", "research", "onboarding_agent", due_offset_days=1,
-        depends_on=["crawl_website"],
-        prompt_template="Write down what the client's website says about its business.",
+ONBOARDING = Pipeline(
+    "onboarding",
+    "Client onboarding",
+    (
+        _agent("crawl_website", "Read the client's website", "research", CRAWL_WEBSITE, due_offset_days=0),
+        _agent(
+            "research",
+            "Research the client",
+            "research",
+            "onboarding_agent",
+            due_offset_days=1,
+            depends_on=["crawl_website"],
+            prompt_template="Write down what the client's website says about its business.",
+        ),
+        _agent(
+            "context_file",
+            "Write the context file",
+            "write",
+            "context_file_writer",
+            due_offset_days=1,
+            depends_on=["research"],
+            creates="context_file",
+            prompt_template="Write the context file of this client from the research.",
+        ),
+        _gate(
+            "context_review",
+            "Review the context file",
+            "review",
+            "reviewer",
+            due_offset_days=3,
+            depends_on=["context_file"],
+            on_reject="context_file",
+            is_final_gate=True,
+        ),
     ),
-    _agent(
-        "context_file", "Write the context file", "write", "context_file_writer", due_offset_days=1,
-        depends_on=["research"], creates="context_file",
-        prompt_template="Write the context file of this client from the research.",
-    ),
-    _gate(
-        "context_review", "Review the context file", "review", "reviewer", due_offset_days=3,
-        depends_on=["context_file"], on_reject="context_file", is_final_gate=True,
-    ),
-))
+)
 
-STRATEGY = Pipeline("strategy", "Marketing strategy", (
-    _agent(
-        "draft", "Draft the strategy", "write", "strategy_writer", due_offset_days=2, creates="strategy",
-        prompt_template="Write the client's strategy with its goals and deliverables.",
+STRATEGY = Pipeline(
+    "strategy",
+    "Marketing strategy",
+    (
+        _agent(
+            "draft",
+            "Draft the strategy",
+            "write",
+            "strategy_writer",
+            due_offset_days=2,
+            creates="strategy",
+            prompt_template="Write the client's strategy with its goals and deliverables.",
+        ),
+        _gate(
+            "client_approval",
+            "Approve the strategy",
+            "approve",
+            "admin",
+            due_offset_days=7,
+            depends_on=["draft"],
+            on_reject="draft",
+            is_final_gate=True,
+        ),
     ),
-    _gate(
-        "client_approval", "Approve the strategy", "approve", "admin", due_offset_days=7,
-        depends_on=["draft"], on_reject="draft", is_final_gate=True,
-    ),
-))
+)
 
 PIPELINES: tuple[Pipeline, ...] = (BLOG_POSTS, ONBOARDING, STRATEGY)
 
@@ -151,8 +231,11 @@ RECURRING: tuple[RecurringTemplate, ...] = (
     RecurringTemplate(
         name="Update Google Business Profile listing",
         description="Keeps hours, services and pictures of the listing true for people who search nearby.",
-        assignee_type="human", human_role="reviewer",
-        periodicity="monthly", trigger="cron", cron_expression="0 9 5 * *",
+        assignee_type="human",
+        human_role="reviewer",
+        periodicity="monthly",
+        trigger="cron",
+        cron_expression="0 9 5 * *",
         prompt_template=(
             "Open the listing at {{listing_url}}. Compare its opening hours with {{opening_hours}} and its services "
             "with {{services}}. Correct what differs, look through new pictures and questions, and note your changes."
@@ -166,7 +249,10 @@ RECURRING: tuple[RecurringTemplate, ...] = (
     RecurringTemplate(
         name="Kick-off call",
         description="Agrees on ways of working with the client once the strategy is approved.",
-        assignee_type="human", human_role="reviewer", periodicity="one_time", trigger="on_strategy_approval",
+        assignee_type="human",
+        human_role="reviewer",
+        periodicity="one_time",
+        trigger="on_strategy_approval",
         prompt_template=(
             "Arrange the kick-off call with {{contact_name}}, preferably {{preferred_time}}. Walk through the "
             "strategy, the deliverables of the first month and who approves what. Note open questions."
@@ -179,20 +265,29 @@ RECURRING: tuple[RecurringTemplate, ...] = (
     RecurringTemplate(
         name="Connect channels",
         description="Without connected channels nothing can be published or measured.",
-        assignee_type="human", human_role="admin", periodicity="one_time", trigger="on_onboarding",
+        assignee_type="human",
+        human_role="admin",
+        periodicity="one_time",
+        trigger="on_onboarding",
         prompt_template="Connect your website and the social, listing and analytics accounts that we may work with.",
     ),
     RecurringTemplate(
         name="Upload brand assets",
         description="Logo, pictures and guidelines that drafts and designs keep to.",
-        assignee_type="human", human_role="admin", periodicity="one_time", trigger="on_onboarding",
+        assignee_type="human",
+        human_role="admin",
+        periodicity="one_time",
+        trigger="on_onboarding",
         prompt_template="Upload your logo, brand guidelines and pictures that may be used in publications.",
     ),
     RecurringTemplate(
         name="Verify analytics and tag set-up",
         description="Finds broken tracking before a month of figures is lost.",
-        assignee_type="human", human_role="reviewer",
-        periodicity="monthly", trigger="cron", cron_expression="0 9 3 * *",
+        assignee_type="human",
+        human_role="reviewer",
+        periodicity="monthly",
+        trigger="cron",
+        cron_expression="0 9 3 * *",
         prompt_template=(
             "Check that property {{property_id}} received data on every day of last month and that these conversions "
             "fire: {{conversions}}. Note gaps and their cause."
@@ -205,8 +300,11 @@ RECURRING: tuple[RecurringTemplate, ...] = (
     RecurringTemplate(
         name="Check name, address, phone in directories",
         description="Differing entries in directories weaken local search results.",
-        assignee_type="agent", agent_role="site_auditor",
-        periodicity="quarterly", trigger="cron", cron_expression="0 7 10 1,4,7,10 *",
+        assignee_type="agent",
+        agent_role="site_auditor",
+        periodicity="quarterly",
+        trigger="cron",
+        cron_expression="0 7 10 1,4,7,10 *",
         prompt_template=(
             "Compare the directory entries you are given with this spelling: {{business_name}}, {{address}}, "
             "{{phone}}. List every entry that differs, with its address and the difference."
@@ -220,8 +318,11 @@ RECURRING: tuple[RecurringTemplate, ...] = (
     RecurringTemplate(
         name="Review competitor list",
         description="Keeps the list of rivals current, against which positions are compared.",
-        assignee_type="agent", agent_role="competitor_researcher",
-        periodicity="quarterly", trigger="cron", cron_expression="0 7 15 1,4,7,10 *",
+        assignee_type="agent",
+        agent_role="competitor_researcher",
+        periodicity="quarterly",
+        trigger="cron",
+        cron_expression="0 7 15 1,4,7,10 *",
         prompt_template=(
             "Look at the known competitors: {{competitors}}. Say for each whether it still belongs on the list, what "
             "has changed in its offer or position, and which one is missing."
@@ -231,8 +332,11 @@ RECURRING: tuple[RecurringTemplate, ...] = (
     RecurringTemplate(
         name="Answer new reviews",
         description="Drafts answers to reviews of the past week. A person releases each answer.",
-        assignee_type="agent", agent_role="review_response_writer",
-        periodicity="weekly", trigger="cron", cron_expression="0 8 * * 1",
+        assignee_type="agent",
+        agent_role="review_response_writer",
+        periodicity="weekly",
+        trigger="cron",
+        cron_expression="0 8 * * 1",
         prompt_template=(
             "Draft an answer to each new review in this tone: {{tone}}. Complaints that need a person go to "
             "{{escalation_contact}} with a summary and no draft."
@@ -245,8 +349,11 @@ RECURRING: tuple[RecurringTemplate, ...] = (
     RecurringTemplate(
         name="Keyword position check",
         description="Shows early whether content moves the searches it was written for.",
-        assignee_type="agent", agent_role="data_analyst",
-        periodicity="weekly", trigger="cron", cron_expression="0 6 * * 1",
+        assignee_type="agent",
+        agent_role="data_analyst",
+        periodicity="weekly",
+        trigger="cron",
+        cron_expression="0 6 * * 1",
         prompt_template=(
             "Report this week's positions of these keywords in {{location}}: {{keywords}}. Name changes of more than "
             "three places, with the page that ranks."
@@ -259,8 +366,11 @@ RECURRING: tuple[RecurringTemplate, ...] = (
     RecurringTemplate(
         name="Weekly ads budget check",
         description="Catches campaigns that run ahead of or behind their budget.",
-        assignee_type="agent", agent_role="ads_analyst",
-        periodicity="weekly", trigger="cron", cron_expression="0 7 * * 1",
+        assignee_type="agent",
+        agent_role="ads_analyst",
+        periodicity="weekly",
+        trigger="cron",
+        cron_expression="0 7 * * 1",
         prompt_template=(
             "Compare the spend of this month so far with the budget of {{monthly_budget}} {{currency}}. Name campaigns "
             "more than ten per cent off their pace and propose a correction for a person to decide on."
@@ -273,16 +383,22 @@ RECURRING: tuple[RecurringTemplate, ...] = (
     RecurringTemplate(
         name="Daily lead follow-up reminder",
         description="Leads that are answered late are lost.",
-        assignee_type="human", human_role="admin",
-        periodicity="daily", trigger="cron", cron_expression="0 9 * * 1-5",
+        assignee_type="human",
+        human_role="admin",
+        periodicity="daily",
+        trigger="cron",
+        cron_expression="0 9 * * 1-5",
         prompt_template="Answer every new lead that has waited longer than {{response_hours}} hours.",
         variables=(_variable("response_hours", "Hours within which a lead is answered", "number"),),
     ),
     RecurringTemplate(
         name="Monthly review meeting",
         description="Goes through results and next month's plan with the client.",
-        assignee_type="human", human_role="reviewer",
-        periodicity="monthly", trigger="cron", cron_expression="0 10 7 * *",
+        assignee_type="human",
+        human_role="reviewer",
+        periodicity="monthly",
+        trigger="cron",
+        cron_expression="0 10 7 * *",
         prompt_template=(
             "Hold the review meeting with {{attendees}}. Prepare last month's report, missed deliverables with their "
             "reasons, and the plan of this month. Note decisions."
@@ -292,8 +408,11 @@ RECURRING: tuple[RecurringTemplate, ...] = (
     RecurringTemplate(
         name="Refresh context file",
         description="Keeps what all agents know about the client up to date.",
-        assignee_type="agent", agent_role="context_file_writer",
-        periodicity="quarterly", trigger="cron", cron_expression="0 6 1 2,5,8,11 *",
+        assignee_type="agent",
+        agent_role="context_file_writer",
+        periodicity="quarterly",
+        trigger="cron",
+        cron_expression="0 6 1 2,5,8,11 *",
         prompt_template=(
             "Bring the context file up to date. What has changed since the last version, according to the client: "
             "{{changes_since}}"
@@ -303,15 +422,21 @@ RECURRING: tuple[RecurringTemplate, ...] = (
     RecurringTemplate(
         name="Renew contract and price talk",
         description="A talk about scope and price before the contract year ends.",
-        assignee_type="human", human_role="reviewer", periodicity="yearly", trigger="manual",
+        assignee_type="human",
+        human_role="reviewer",
+        periodicity="yearly",
+        trigger="manual",
         prompt_template="Prepare the renewal due on {{renewal_date}}: results of the year, scope, price.",
         variables=(_variable("renewal_date", "Date of renewal", "date"),),
     ),
     RecurringTemplate(
         name="Backlink profile clean-up",
         description="Finds links that harm the client's standing.",
-        assignee_type="agent", agent_role="backlink_researcher",
-        periodicity="quarterly", trigger="cron", cron_expression="0 6 20 3,6,9,12 *",
+        assignee_type="agent",
+        agent_role="backlink_researcher",
+        periodicity="quarterly",
+        trigger="cron",
+        cron_expression="0 6 20 3,6,9,12 *",
         prompt_template="List links to the client's site that look bought, hacked or irrelevant, each with the reason.",
     ),
 )

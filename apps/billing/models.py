@@ -12,9 +12,13 @@ from .statuses import RESERVATION_MOVES, CounterScope, ReservationStatus
 class SpendCounter(TenantRecord, Mutable):
     """Settled and reserved USD of one scope: a tenant's month, a role's month, or an activity over all its runs."""
 
-    month = models.DateField(null=True, blank=True, help_text="First of the month in the tenant's time zone; NULL for an activity.")
+    month = models.DateField(
+        null=True, blank=True, help_text="First of the month in the tenant's time zone; NULL for an activity."
+    )
     scope = models.CharField(max_length=20, choices=CounterScope)
-    scope_key = models.CharField(max_length=100, blank=True, help_text="'' for the tenant, agent role, or activity ref_id.")
+    scope_key = models.CharField(
+        max_length=100, blank=True, help_text="'' for the tenant, agent role, or activity ref_id."
+    )
     cap_usd = models.DecimalField(max_digits=10, decimal_places=4, null=True, blank=True)
     settled_usd = models.DecimalField(max_digits=12, decimal_places=6, default=0)
     reserved_usd = models.DecimalField(max_digits=12, decimal_places=6, default=0)

@@ -72,7 +72,9 @@ def reserve(
     counters = [_counter(scope, key, in_month, cap, at=at) for scope, key, in_month, cap in wanted]
     with transaction.atomic():
         with connection.cursor() as cursor:
-            cursor.execute(RAISE, {"amount": amount_usd, "tenant": facts.id, "counters": [c.id for c in counters], "at": at})
+            cursor.execute(
+                RAISE, {"amount": amount_usd, "tenant": facts.id, "counters": [c.id for c in counters], "at": at}
+            )
             if cursor.rowcount != 3:
                 raise CapReached
         return SpendReservation.objects.create(

@@ -71,7 +71,9 @@ def connect_wordpress(tenant_id, site: WordPressSite, *, by: Actor, at: datetime
         tenant_id=tenant_id, platform=Platform.WORDPRESS, external_id=external_id, status=ChannelStatus.REVOKED
     ).first()
     if former is not None:
-        return CHANNEL_MOVES.perform(former, "connect", by=by, at=at, error_message="", last_verified_at=None, **entered)
+        return CHANNEL_MOVES.perform(
+            former, "connect", by=by, at=at, error_message="", last_verified_at=None, **entered
+        )
     channel = Channel(
         tenant_id=tenant_id,
         platform=Platform.WORDPRESS,
@@ -84,7 +86,9 @@ def connect_wordpress(tenant_id, site: WordPressSite, *, by: Actor, at: datetime
     try:
         with transaction.atomic():
             channel.save()
-            journal.record("channel.added", channel, by=by, at=at, after={"name": channel.name, "platform": channel.platform})
+            journal.record(
+                "channel.added", channel, by=by, at=at, after={"name": channel.name, "platform": channel.platform}
+            )
     except IntegrityError as error:
         raise InvalidInput({"site_url": ["This site is connected with this user already."]}) from error
     return channel
@@ -204,7 +208,9 @@ def mark_sent(attempt: PublishAttempt, *, by: Actor, at: datetime) -> PublishAtt
     )
 
 
-def mark_confirmed(attempt: PublishAttempt, *, external_id: str, url: str, response_summary: dict, by: Actor, at: datetime) -> PublishAttempt:
+def mark_confirmed(
+    attempt: PublishAttempt, *, external_id: str, url: str, response_summary: dict, by: Actor, at: datetime
+) -> PublishAttempt:
     return ATTEMPT_MOVES.perform(
         attempt,
         "confirm",
@@ -217,7 +223,9 @@ def mark_confirmed(attempt: PublishAttempt, *, external_id: str, url: str, respo
     )
 
 
-def mark_unknown(attempt: PublishAttempt, *, cause: str, response_summary: dict, by: Actor, at: datetime) -> PublishAttempt:
+def mark_unknown(
+    attempt: PublishAttempt, *, cause: str, response_summary: dict, by: Actor, at: datetime
+) -> PublishAttempt:
     """No trustworthy answer came: it is looked up on the platform after the settle time, before anything else."""
     return ATTEMPT_MOVES.perform(
         attempt,
@@ -230,7 +238,9 @@ def mark_unknown(attempt: PublishAttempt, *, cause: str, response_summary: dict,
     )
 
 
-def mark_failed(attempt: PublishAttempt, *, cause: str, next_step: str, response_summary: dict, by: Actor, at: datetime) -> PublishAttempt:
+def mark_failed(
+    attempt: PublishAttempt, *, cause: str, next_step: str, response_summary: dict, by: Actor, at: datetime
+) -> PublishAttempt:
     """Nothing is on the platform: it refused, or the request never left."""
     move = "stop" if attempt.status == AttemptStatus.PREPARED else "fail"
     return ATTEMPT_MOVES.perform(

@@ -20,7 +20,11 @@ def blog_request_for(actor: Actor, ref_id: str, *, to: str) -> BlogRequest:
 def blog_post_for(actor: Actor, ref_id: str, *, to: str) -> BlogPost:
     """`to`: "read" or "edit"."""
     require(actor, f"post.{to}")
-    post = BlogPost.objects.select_related("channel", "blog_request").filter(ref_id=ref_id).first() if is_ref_id(ref_id) else None
+    post = (
+        BlogPost.objects.select_related("channel", "blog_request").filter(ref_id=ref_id).first()
+        if is_ref_id(ref_id)
+        else None
+    )
     if post is None:
         raise NotFound
     return post

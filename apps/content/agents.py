@@ -67,7 +67,8 @@ def _promise(activity: Activity) -> list[DataBlock]:
     if deliverable is None:
         return []
     goals = "\n".join(
-        f"- {g.name}: {g.metric} from {g.baseline_value} to {g.target_value}" for g in strategy_queries.goals_of(deliverable.strategy)
+        f"- {g.name}: {g.metric} from {g.baseline_value} to {g.target_value}"
+        for g in strategy_queries.goals_of(deliverable.strategy)
     )
     told = f"{deliverable.name}: {deliverable.quantity_per_period} per {deliverable.period} period, for {', '.join(deliverable.platforms)}"
     return [DataBlock("deliverable", told), DataBlock("goals", goals)]

@@ -1,4 +1,5 @@
 """What the agents of the blog pipeline hand in. Shapes and rules of the base are those of `apps.strategy.bodies`."""
+
 from typing import Annotated, Any, Literal, Self
 
 from markdown_it import MarkdownIt

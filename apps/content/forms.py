@@ -31,7 +31,9 @@ class ClientTimeField(forms.DateTimeField):
     at: datetime
 
     def prepare_value(self, value):
-        return value.astimezone(self.zone).replace(tzinfo=None) if isinstance(value, datetime) and value.tzinfo else value
+        return (
+            value.astimezone(self.zone).replace(tzinfo=None) if isinstance(value, datetime) and value.tzinfo else value
+        )
 
     def to_python(self, value):
         if value in self.empty_values:
@@ -54,7 +56,9 @@ class ClientTimeField(forms.DateTimeField):
         if first.utcoffset() == second.utcoffset():
             return first
         if first.astimezone(UTC).astimezone(self.zone).replace(tzinfo=None) != typed:
-            raise ValidationError(f"The clocks in {self.zone.key} go forward then: this time does not exist. Choose another.")
+            raise ValidationError(
+                f"The clocks in {self.zone.key} go forward then: this time does not exist. Choose another."
+            )
         raise ValidationError(f"The clocks in {self.zone.key} go back then: this time comes twice. Choose another.")
 
 
@@ -62,7 +66,9 @@ class PostForm(ShownForm):
     """A reviewer's version of a post, as in `operations.PostEdit`."""
 
     title = forms.CharField(max_length=500)
-    slug = forms.CharField(label="Address", max_length=100, validators=[slug_rule], help_text="The last part of the post's address.")
+    slug = forms.CharField(
+        label="Address", max_length=100, validators=[slug_rule], help_text="The last part of the post's address."
+    )
     meta_description = forms.CharField(
         label="Description for search engines",
         max_length=META_LENGTH,

@@ -61,7 +61,9 @@ def receive_topic(output: TopicBrief, *, activity: Activity, kept: Kept, by: Act
         "search_intent": output.search_intent,
         "target_audience": output.target_audience,
         "target_word_count": output.target_word_count,
-        "target_channel": Channel.objects.filter(channel_type=ChannelType.CMS, status=ChannelStatus.CONNECTED).order_by("ref_id").first(),
+        "target_channel": Channel.objects.filter(channel_type=ChannelType.CMS, status=ChannelStatus.CONNECTED)
+        .order_by("ref_id")
+        .first(),
     }
     request = queries.request_of_unit(unit)
     if request is None:
@@ -194,7 +196,9 @@ def edit_post(post: BlogPost, edit: PostEdit, *, by: Actor, at: datetime, shown_
 
 def _pending(post: BlogPost) -> Approval | None:
     return (
-        Approval.objects.filter(subject_type=SubjectType.BLOG_POST, subject_ref=post.ref_id, status=ApprovalStatus.PENDING)
+        Approval.objects.filter(
+            subject_type=SubjectType.BLOG_POST, subject_ref=post.ref_id, status=ApprovalStatus.PENDING
+        )
         .select_related("activity", "activity__parent_activity")
         .first()
     )

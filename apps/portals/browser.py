@@ -47,7 +47,9 @@ class Page:
                 continue
             if (form.get("method") or "get").lower() == "post":
                 return form
-        raise WalkStopped(f"{self.url} ({self.status}): there is no form for {action or field}. It says: {self.words[:300]}")
+        raise WalkStopped(
+            f"{self.url} ({self.status}): there is no form for {action or field}. It says: {self.words[:300]}"
+        )
 
 
 class Browser:

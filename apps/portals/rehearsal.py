@@ -252,7 +252,9 @@ class Walk:
             page = self.rita.open(address + "edit/")
             form = page.form(field="markdown") if 'name="markdown"' in page.text else page.form(field="body_markdown")
             field = "markdown" if "markdown" in form.fields else "body_markdown"
-            corrected = form.fields[field].rstrip() + "\n\n## House rules\n\nSay “we roast on Tuesdays”, never “daily”.\n"
+            corrected = (
+                form.fields[field].rstrip() + "\n\n## House rules\n\nSay “we roast on Tuesdays”, never “daily”.\n"
+            )
             self.rita.submit(page, form, **{field: corrected})
             page = self.rita.open(address)
             self.rita.submit(page, page.form(action="/approve/"))
@@ -296,4 +298,7 @@ class Walk:
 
 def options(form, name: str) -> list[tuple[str, str]]:
     """(value, text) of a select's options; nothing for another kind of field."""
-    return [(o.get("value") or "", " ".join(o.text_content().split())) for o in form.xpath(f'.//select[@name="{name}"]/option')]
+    return [
+        (o.get("value") or "", " ".join(o.text_content().split()))
+        for o in form.xpath(f'.//select[@name="{name}"]/option')
+    ]

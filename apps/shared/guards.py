@@ -125,15 +125,25 @@ def _trigger(table: str, name: str, when: str, function: str, arguments=(), cond
 
 def _triggers(model) -> Iterator[Wall]:
     table = model._meta.db_table
-    fixed = ["id", "created_by", "created_on"] + (["tenant_id"] if "tenant" in {f.name for f in model._meta.fields} else [])
-    yield _trigger(table, "guard_immutable", "UPDATE", "guard_immutable", [*fixed, *(f"once:{c}" for c in model.write_once)])
+    fixed = ["id", "created_by", "created_on"] + (
+        ["tenant_id"] if "tenant" in {f.name for f in model._meta.fields} else []
+    )
+    yield _trigger(
+        table, "guard_immutable", "UPDATE", "guard_immutable", [*fixed, *(f"once:{c}" for c in model.write_once)]
+    )
     if model.moves is not None:
         field = model.moves.field
         changed = f"WHEN (OLD.{field} IS DISTINCT FROM NEW.{field})"
         yield _trigger(table, f"guard_moves_{field}", f"UPDATE OF {field}", "guard_moves", [field], changed)
     if model.append_only:
         # Definer functions run as the owner and pass; grants are the first wall and hold TRUNCATE too.
-        yield _trigger(table, "guard_append_only", "UPDATE OR DELETE", "guard_append_only", condition=f"WHEN (current_user = '{APP_USER}')")
+        yield _trigger(
+            table,
+            "guard_append_only",
+            "UPDATE OR DELETE",
+            "guard_append_only",
+            condition=f"WHEN (current_user = '{APP_USER}')",
+        )
     users = [f.column for f in model._meta.local_fields if f.is_relation and f.related_model._meta.db_table == "users"]
     if users and issubclass(model, TenantModel):
         yield _trigger(table, "guard_user_keys", f"INSERT OR UPDATE OF {', '.join(users)}", "guard_user_keys", users)
@@ -154,7 +164,9 @@ SELECT 'INDEX', indrelid::regclass::text, indexrelid::regclass::text, obj_descri
 def missing(cursor: CursorWrapper) -> list[Wall]:
     """Walls that are absent, disabled, not validated, or built from other SQL than the models now ask for."""
     cursor.execute(EXISTING)
-    standing = {(kind, table.strip('"'), name.strip('"')): (digest, sound) for kind, table, name, digest, sound in cursor}
+    standing = {
+        (kind, table.strip('"'), name.strip('"')): (digest, sound) for kind, table, name, digest, sound in cursor
+    }
     return [w for w in walls() if standing.get((w.kind, w.table, w.name)) != (w.digest, True)]
 
 

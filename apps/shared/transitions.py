@@ -86,7 +86,9 @@ class Moves:
             before = getattr(row, self.field)
             if before not in move.sources:
                 label = self.statuses(before).label.lower()
-                raise MoveRefused(f"This is {label}: it cannot {move.name.replace('_', ' ')} now. Reload to see where it stands.")
+                raise MoveRefused(
+                    f"This is {label}: it cannot {move.name.replace('_', ' ')} now. Reload to see where it stands."
+                )
             if guard:
                 guard(row)
             changes = {self.field: move.target, **touched(model, by=by, at=at), **changes}
@@ -98,7 +100,9 @@ class Moves:
             )
         return row
 
-    def perform_many(self, rows: models.QuerySet, name: str, /, *, by: Actor, at: datetime, **changes: Any) -> list[str]:
+    def perform_many(
+        self, rows: models.QuerySet, name: str, /, *, by: Actor, at: datetime, **changes: Any
+    ) -> list[str]:
         """Move those rows of the queryset that may move; returns their ref_ids. One journal entry per tenant.
 
         For sweeps, expiry and planning. Rows are locked in the order of their key, so two batches cannot deadlock; the

@@ -249,7 +249,13 @@ GLOBAL_TENANT = "global"
 
 def validator(model: type[Document]) -> dict[str, Any]:
     """The `$jsonSchema` MongoDB holds every document of the collection to: base fields and required fields by type."""
-    bson: dict[str, str | list[str]] = {"string": "string", "integer": ["int", "long"], "boolean": "bool", "array": "array", "object": "object"}
+    bson: dict[str, str | list[str]] = {
+        "string": "string",
+        "integer": ["int", "long"],
+        "boolean": "bool",
+        "array": "array",
+        "object": "object",
+    }
     properties: dict[str, Any] = {}
     for name, schema in model.model_json_schema()["properties"].items():
         kinds = []

@@ -52,6 +52,8 @@ def _mongodb() -> tuple[list[Finding], list[str]]:
                 found.append(Finding(DRIFT, "the validator is not the one of the model", model.collection))
             if standing[model.collection].get("validationAction", "error") != "error":
                 found.append(Finding(DRIFT, "the validator only warns", model.collection))
+            if standing[model.collection].get("validationLevel", "strict") != "strict":
+                found.append(Finding(DRIFT, "the validator lets some documents pass", model.collection))
             found.extend(_indexes(database, model))
         known = {model.collection for model in COLLECTIONS}
         found.extend(Finding(DRIFT, "no model has this collection", other) for other in sorted(set(standing) - known))

@@ -71,7 +71,9 @@ def read(model: type[D], pointers: Iterable[str], *, part: str = "") -> dict[str
     """
     wanted = list(dict.fromkeys(pointers))
     with translated():
-        found = {str(raw["_id"]): raw for raw in _collection(model).find({"_id": {"$in": _ids(wanted)}, **_scope(model)})}
+        found = {
+            str(raw["_id"]): raw for raw in _collection(model).find({"_id": {"$in": _ids(wanted)}, **_scope(model)})
+        }
         if missing := [pointer for pointer in wanted if pointer not in found]:
             raise BodyMissing(f"{model.collection}: {len(missing)} document(s) behind a record are missing.")
         documents = {pointer: _load(model, found[pointer]) for pointer in wanted}
@@ -81,7 +83,7 @@ def read(model: type[D], pointers: Iterable[str], *, part: str = "") -> dict[str
             if lies_at is None:
                 raise BodyMissing(f"{model.collection}: a document has no {part or 'body'}.")
             stored[pointer] = lies_at
-        place = clients.s3("content")  # here: in a thread of the pool it would be made anew, which takes a tenth of a second
+        place = clients.s3("content")  # once: each thread would make its own, which takes a tenth of a second
         with ThreadPoolExecutor(max_workers=PARALLEL_READS) as pool:
             texts = dict(zip(wanted, pool.map(lambda p: _get(place, stored[p]), wanted), strict=True))
     return {p: Body(p, documents[p], texts[p].decode(), stored[p].sha256) for p in wanted}

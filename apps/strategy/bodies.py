@@ -5,6 +5,7 @@ Field names are camelCase in JSON, both ways: `StrategyDraft.model_validate_json
 Validation is strict: no unknown fields, no coercion, and no text that PostgreSQL could not hold (NUL, lone
 surrogates). Lengths are those of the columns that receive the values.
 """
+
 from decimal import Decimal
 from typing import Annotated, Literal, Self
 
@@ -18,12 +19,32 @@ Line = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f
 Figure = Annotated[Decimal, Field(strict=False, ge=0, max_digits=12, decimal_places=2)]
 
 DeliverableType = Literal[
-    "blog_posts", "social_posts", "backlinks", "gbp_posts", "website_audit",
-    "email_newsletters", "ad_copy_sets", "performance_reports", "landing_pages", "video_scripts",
+    "blog_posts",
+    "social_posts",
+    "backlinks",
+    "gbp_posts",
+    "website_audit",
+    "email_newsletters",
+    "ad_copy_sets",
+    "performance_reports",
+    "landing_pages",
+    "video_scripts",
 ]
 Platform = Literal[
-    "linkedin", "facebook", "instagram", "x_twitter", "tiktok", "wordpress", "webflow", "google_business_profile",
-    "google_search_console", "google_analytics", "mailchimp", "klaviyo", "google_ads", "meta_ads",
+    "linkedin",
+    "facebook",
+    "instagram",
+    "x_twitter",
+    "tiktok",
+    "wordpress",
+    "webflow",
+    "google_business_profile",
+    "google_search_console",
+    "google_analytics",
+    "mailchimp",
+    "klaviyo",
+    "google_ads",
+    "meta_ads",
 ]
 
 
@@ -31,8 +52,12 @@ class RoleOutput(BaseModel):
     """Base of every answer an agent role may give."""
 
     model_config = ConfigDict(
-        strict=True, extra="forbid", frozen=True, str_strip_whitespace=True,
-        alias_generator=to_camel, serialize_by_alias=True,
+        strict=True,
+        extra="forbid",
+        frozen=True,
+        str_strip_whitespace=True,
+        alias_generator=to_camel,
+        serialize_by_alias=True,
     )
 
 

@@ -102,7 +102,10 @@ class Goal(TenantRecord, Mutable, SoftDelete):
     class Meta(TenantRecord.Meta):
         db_table = "goals"
         constraints = [
-            *(between(f"{n}_value", -LARGEST, LARGEST, name=f"goals_{n}_in_range") for n in ("target", "baseline", "current")),
+            *(
+                between(f"{n}_value", -LARGEST, LARGEST, name=f"goals_{n}_in_range")
+                for n in ("target", "baseline", "current")
+            ),
             not_negative("priority", name="goals_priority_not_negative"),
         ]
         indexes = [
@@ -134,7 +137,10 @@ class Deliverable(TenantRecord, Mutable, SoftDelete):
     period = models.CharField(max_length=20, choices=DeliverablePeriodLength)
     platforms = ArrayField(models.CharField(max_length=50), default=list, blank=True)
     template_id = models.CharField(
-        max_length=255, null=True, blank=True, help_text="ref_id of an activity template; empty means the default of the type."
+        max_length=255,
+        null=True,
+        blank=True,
+        help_text="ref_id of an activity template; empty means the default of the type.",
     )
     is_active = models.BooleanField(default=True)
 
@@ -166,7 +172,9 @@ class DeliverablePeriod(TenantRecord, Mutable):
         db_table = "deliverable_periods"
         constraints = [
             models.UniqueConstraint(fields=["deliverable", "period_start"], name="uniq_deliverable_periods_start"),
-            models.CheckConstraint(condition=Q(period_end__gte=F("period_start")), name="deliverable_periods_end_after_start"),
+            models.CheckConstraint(
+                condition=Q(period_end__gte=F("period_start")), name="deliverable_periods_end_after_start"
+            ),
             not_negative("target_count", "completed_count", name="deliverable_periods_counts_not_negative"),
         ]
         indexes = [

@@ -65,7 +65,9 @@ def complete_onboarding(run: OnboardingRun, *, by: Actor, at: datetime, **_) -> 
 def begin_strategy(tenant_id, *, by: Actor, at: datetime) -> Strategy:
     """A new draft version, to be filled by the strategy writer."""
     with transaction.atomic():
-        latest = Strategy.objects.select_for_update(of=("self",)).filter(tenant_id=tenant_id).order_by("-version").first()
+        latest = (
+            Strategy.objects.select_for_update(of=("self",)).filter(tenant_id=tenant_id).order_by("-version").first()
+        )
         strategy = Strategy.objects.create(
             tenant_id=tenant_id, version=latest.version + 1 if latest else 1, created_by=by.user, created_on=at
         )

@@ -42,7 +42,8 @@ def strategy_shown(strategy: Strategy) -> dict:
             for g in goals_of(strategy)
         ],
         "deliverables": [
-            [d.ref_id, d.type, d.name, d.quantity_per_period, d.period, sorted(d.platforms)] for d in deliverables_of(strategy)
+            [d.ref_id, d.type, d.name, d.quantity_per_period, d.period, sorted(d.platforms)]
+            for d in deliverables_of(strategy)
         ],
     }
 

@@ -4,6 +4,7 @@ The template is ours; the facts are not. Every word of the template reaches typs
 `sys.inputs` value, so nothing a client can type is ever read as markup. The renderer has no network and reads no files:
 the source is built in memory and names none.
 """
+
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -18,9 +19,16 @@ from markdown_it.tree import SyntaxTreeNode
 
 TEMPLATE_PATH = Path(__file__).resolve().parents[2] / "contracts" / "master-contract.md"
 
-PLACEHOLDERS = frozenset({
-    "client_gstin", "client_name", "client_website", "contract_ref", "effective_date", "plan_name",
-})
+PLACEHOLDERS = frozenset(
+    {
+        "client_gstin",
+        "client_name",
+        "client_website",
+        "contract_ref",
+        "effective_date",
+        "plan_name",
+    }
+)
 
 NOT_PROVIDED = "not provided"
 

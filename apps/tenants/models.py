@@ -54,7 +54,9 @@ class Tenant(BaseRecord, Mutable):
     razorpay_subscription_id = models.CharField(max_length=255, blank=True)
     deployment_mode = models.CharField(max_length=20, choices=DeploymentMode, default=DeploymentMode.SAAS)
     contract_accepted_on = models.DateTimeField(null=True, blank=True, editable=False)
-    timezone = models.CharField(max_length=64, default="Asia/Kolkata", help_text="IANA name; months and schedules follow it.")
+    timezone = models.CharField(
+        max_length=64, default="Asia/Kolkata", help_text="IANA name; months and schedules follow it."
+    )
     currency = models.CharField(max_length=3, default="INR")
     gstin = models.CharField(max_length=15, null=True, blank=True)
     branding = models.JSONField(default=dict, blank=True)
@@ -124,7 +126,9 @@ class User(AbstractBaseUser, BaseRecord, Mutable, SoftDelete):
                 condition=Q(tenant__isnull=True) | ~Q(role__in=STAFF_ROLES), name="users_staff_have_no_tenant"
             ),
         ]
-        indexes = [models.Index(fields=["tenant", "ref_id"], name="idx_users_tenant_ref", condition=Q(deleted_on__isnull=True))]
+        indexes = [
+            models.Index(fields=["tenant", "ref_id"], name="idx_users_tenant_ref", condition=Q(deleted_on__isnull=True))
+        ]
 
     def __str__(self):
         return self.name
@@ -171,7 +175,8 @@ class TenantAssignment(TenantRecord, Mutable):
                 fields=["tenant", "user"], condition=Q(ended_on__isnull=True), name="uniq_tenant_assignments_open"
             ),
             models.CheckConstraint(
-                condition=Q(ended_on__isnull=True) | Q(ended_on__gte=F("started_on")), name="tenant_assignments_end_after_start"
+                condition=Q(ended_on__isnull=True) | Q(ended_on__gte=F("started_on")),
+                name="tenant_assignments_end_after_start",
             ),
         ]
         indexes = [

@@ -348,7 +348,9 @@ def record_contract(
             created_by=by.user,
             created_on=at,
         )
-        journal.record("contract.generated", contract, by=by, at=at, after={"version": template_version, "sha256": sha256})
+        journal.record(
+            "contract.generated", contract, by=by, at=at, after={"version": template_version, "sha256": sha256}
+        )
     return contract
 
 

@@ -81,7 +81,9 @@ def relay_audit(entry: JournalEntry, *, at) -> None:
             resourceId=entry.subject_ref,
             before=entry.before,
             after=entry.after,
-            metadata={"rowCount": entry.row_count, "rowsSha256": entry.rows_sha256} if entry.row_count is not None else {},
+            metadata={"rowCount": entry.row_count, "rowsSha256": entry.rows_sha256}
+            if entry.row_count is not None
+            else {},
             traceId=entry.request_id,
             ipAddress=entry.ip,
         ),

@@ -9,8 +9,13 @@ from apps.activities import prompting
 from apps.activities.prompting import DataBlock, Skill, UnknownRole, UnknownVariable, build_prompt, substitute
 
 ROLES = [
-    "onboarding_agent", "context_file_writer", "strategy_writer", "keyword_researcher",
-    "content_brief_writer", "copywriter", "data_analyst",
+    "onboarding_agent",
+    "context_file_writer",
+    "strategy_writer",
+    "keyword_researcher",
+    "content_brief_writer",
+    "copywriter",
+    "data_analyst",
 ]
 DELIMITER = "8f3a00112233442c"
 
@@ -128,15 +133,18 @@ def test_two_blocks_cannot_share_a_name():
         prompt_with(DataBlock("reviewer_note", "mine"), reviewer_note="theirs")
 
 
-@pytest.mark.parametrize(("template", "values", "result"), [
-    ("Call {{contact_name}} at {{time}}.", {"contact_name": "Asha", "time": "9"}, "Call Asha at 9."),
-    ("{{a}}", {"a": "{{b}}", "b": "never"}, "{{b}}"),
-    ("{{a}}{{a}}", {"a": "{"}, "{{"),
-    (r"{{a}}", {"a": r"\1 \g<0>"}, r"\1 \g<0>"),
-    ("{{7*7}} {{ a }} {a} {% debug %}", {"a": "1"}, "{{7*7}} {{ a }} {a} {% debug %}"),
-    ("{{A}} {{a.b}} {{}}", {"a": "1"}, "{{A}} {{a.b}} {{}}"),
-    ("{{{a}}}", {"a": "1"}, "{1}"),
-])
+@pytest.mark.parametrize(
+    ("template", "values", "result"),
+    [
+        ("Call {{contact_name}} at {{time}}.", {"contact_name": "Asha", "time": "9"}, "Call Asha at 9."),
+        ("{{a}}", {"a": "{{b}}", "b": "never"}, "{{b}}"),
+        ("{{a}}{{a}}", {"a": "{"}, "{{"),
+        (r"{{a}}", {"a": r"\1 \g<0>"}, r"\1 \g<0>"),
+        ("{{7*7}} {{ a }} {a} {% debug %}", {"a": "1"}, "{{7*7}} {{ a }} {a} {% debug %}"),
+        ("{{A}} {{a.b}} {{}}", {"a": "1"}, "{{A}} {{a.b}} {{}}"),
+        ("{{{a}}}", {"a": "1"}, "{1}"),
+    ],
+)
 def test_variables_are_replaced_in_one_pass_and_all_else_is_left_as_typed(template, values, result):
     assert substitute(template, values) == result
 

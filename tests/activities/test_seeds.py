@@ -32,8 +32,20 @@ def test_every_shipped_pipeline_is_sound_and_survives_jsonb(pipeline):
 @pytest.mark.acceptance("MISC-ActivityTemplateStep")
 def test_a_step_has_exactly_the_fields_of_an_activity_template_step():
     assert list(TemplateStep.model_fields) == [
-        "key", "title", "type", "assignee_type", "agent_role", "human_role", "is_approval_gate", "is_final_gate",
-        "depends_on", "prompt_template", "due_offset_days", "on_reject", "creates", "counts_unit",
+        "key",
+        "title",
+        "type",
+        "assignee_type",
+        "agent_role",
+        "human_role",
+        "is_approval_gate",
+        "is_final_gate",
+        "depends_on",
+        "prompt_template",
+        "due_offset_days",
+        "on_reject",
+        "creates",
+        "counts_unit",
     ]
 
 
@@ -41,8 +53,15 @@ def test_the_blog_pipeline_has_its_eight_steps_with_gates_dues_and_ways_back():
     steps = seeds.BLOG_POSTS.steps
 
     assert [
-        (s.key, s.agent_role or s.human_role, s.is_approval_gate,
-         s.depends_on, s.on_reject, s.due_offset_days, s.creates)
+        (
+            s.key,
+            s.agent_role or s.human_role,
+            s.is_approval_gate,
+            s.depends_on,
+            s.on_reject,
+            s.due_offset_days,
+            s.creates,
+        )
         for s in steps
     ] == [
         ("keyword_research", "keyword_researcher", False, [], None, 1, None),
@@ -67,41 +86,64 @@ def test_onboarding_and_strategy_end_at_a_persons_gate():
     }
 
 
-@pytest.mark.parametrize(("steps", "problem"), [
-    ([], "at least one step"),
-    ([agent("a"), agent("a")], "exists 2 times"),
-    ([agent("a", agent_role="wizard")], "unknown agent role: wizard"),
-    ([agent("a", agent_role=None)], "unknown agent role: None"),
-    ([agent("a", human_role="admin")], "names a person's role too"),
-    ([gate("a", human_role=None, is_approval_gate=False)], "does not say which role"),
-    ([gate("a", agent_role="copywriter", is_approval_gate=False)], "names an agent role too"),
-    ([agent("a", "b")], "depends on b, which does not exist"),
-    ([agent("a", "a")], "in a circle: a"),
-    ([agent("a", "c"), agent("b", "a"), agent("c", "b")], "in a circle"),
-    ([agent("a"), agent("g", "a", is_approval_gate=True, on_reject="a")], "agents never approve"),
-    ([agent("a"), gate("g", "a")], "does not say where rejected work goes"),
-    ([agent("a"), gate("g", "a", on_reject="z")], "sends rejected work to z"),
-    ([agent("a"), gate("g", "a", on_reject="b"), agent("b", "g")], "does not come before it"),
-    ([agent("a"), agent("b"), gate("g", "a", on_reject="b")], "does not come before it"),
-    ([agent("a"), gate("g", "a", on_reject="g")], "does not come before it"),
-    ([agent("a", counts_unit=True), agent("b", counts_unit=True)], "Only one step may count"),
-    ([agent("a", is_final_gate=True)], "without being a gate"),
-    ([agent("a"), gate("g", "a", on_reject="a", is_final_gate=True), gate("h", "g", on_reject="a", is_final_gate=True)],
-     "Only one gate may be the final one"),
-    ([agent("a"), agent("p", "a", type="publish", agent_role="publisher")], "publishes without a final gate"),
-    ([agent("a"), gate("g", "a", on_reject="a"), agent("p", "g", agent_role="publisher")], "without a final gate"),
-    ([agent("a"), gate("g", "a", on_reject="a", is_final_gate=True), agent("p", "a", type="publish")],
-     "publishes without a final gate"),
-])
+@pytest.mark.parametrize(
+    ("steps", "problem"),
+    [
+        ([], "at least one step"),
+        ([agent("a"), agent("a")], "exists 2 times"),
+        ([agent("a", agent_role="wizard")], "unknown agent role: wizard"),
+        ([agent("a", agent_role=None)], "unknown agent role: None"),
+        ([agent("a", human_role="admin")], "names a person's role too"),
+        ([gate("a", human_role=None, is_approval_gate=False)], "does not say which role"),
+        ([gate("a", agent_role="copywriter", is_approval_gate=False)], "names an agent role too"),
+        ([agent("a", "b")], "depends on b, which does not exist"),
+        ([agent("a", "a")], "in a circle: a"),
+        ([agent("a", "c"), agent("b", "a"), agent("c", "b")], "in a circle"),
+        ([agent("a"), agent("g", "a", is_approval_gate=True, on_reject="a")], "agents never approve"),
+        ([agent("a"), gate("g", "a")], "does not say where rejected work goes"),
+        ([agent("a"), gate("g", "a", on_reject="z")], "sends rejected work to z"),
+        ([agent("a"), gate("g", "a", on_reject="b"), agent("b", "g")], "does not come before it"),
+        ([agent("a"), agent("b"), gate("g", "a", on_reject="b")], "does not come before it"),
+        ([agent("a"), gate("g", "a", on_reject="g")], "does not come before it"),
+        ([agent("a", counts_unit=True), agent("b", counts_unit=True)], "Only one step may count"),
+        ([agent("a", is_final_gate=True)], "without being a gate"),
+        (
+            [
+                agent("a"),
+                gate("g", "a", on_reject="a", is_final_gate=True),
+                gate("h", "g", on_reject="a", is_final_gate=True),
+            ],
+            "Only one gate may be the final one",
+        ),
+        ([agent("a"), agent("p", "a", type="publish", agent_role="publisher")], "publishes without a final gate"),
+        ([agent("a"), gate("g", "a", on_reject="a"), agent("p", "g", agent_role="publisher")], "without a final gate"),
+        (
+            [agent("a"), gate("g", "a", on_reject="a", is_final_gate=True), agent("p", "a", type="publish")],
+            "publishes without a final gate",
+        ),
+    ],
+)
 def test_an_unsound_pipeline_is_told_what_is_wrong_with_it(steps, problem):
     assert any(problem in told for told in validate_steps(steps)), validate_steps(steps)
 
 
-@pytest.mark.parametrize("change", [
-    {"key": "Draft it"}, {"key": ""}, {"title": ""}, {"type": "delete"}, {"assignee_type": "system"},
-    {"human_role": "super_admin"}, {"due_offset_days": -1}, {"due_offset_days": "1"}, {"creates": "invoice"},
-    {"is_final_gate": 1}, {"status": "approved"}, {"prompt_template": "a\x00"},
-])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"key": "Draft it"},
+        {"key": ""},
+        {"title": ""},
+        {"type": "delete"},
+        {"assignee_type": "system"},
+        {"human_role": "super_admin"},
+        {"due_offset_days": -1},
+        {"due_offset_days": "1"},
+        {"creates": "invoice"},
+        {"is_final_gate": 1},
+        {"status": "approved"},
+        {"prompt_template": "a\x00"},
+    ],
+)
 def test_a_malformed_step_is_refused(change):
     sound = agent("a").model_dump(mode="json")
 
@@ -117,7 +159,8 @@ def test_the_fifteen_recurring_templates_are_complete():
     for template in seeds.RECURRING:
         by_agent = template.assignee_type == "agent"
         assert (template.agent_role in bodies.AGENT_ROLES, template.human_role in {"reviewer", "admin"}) == (
-            by_agent, not by_agent,
+            by_agent,
+            not by_agent,
         )
         assert (template.cron_expression is not None) == (template.trigger == "cron")
         assert template.cron_expression is None or crontab.from_string(template.cron_expression)
@@ -152,8 +195,13 @@ def test_concurrency_and_time_limits_are_those_of_the_specification():
     limits = {role: (d.max_concurrent, d.timeout_ms // 60_000) for role, d in seeds.AGENT_DEFAULTS.items()}
 
     assert limits == {
-        "onboarding_agent": (3, 15), "context_file_writer": (5, 15), "strategy_writer": (3, 8),
-        "keyword_researcher": (4, 8), "content_brief_writer": (6, 5), "copywriter": (1, 10), "data_analyst": (3, 8),
+        "onboarding_agent": (3, 15),
+        "context_file_writer": (5, 15),
+        "strategy_writer": (3, 8),
+        "keyword_researcher": (4, 8),
+        "content_brief_writer": (6, 5),
+        "copywriter": (1, 10),
+        "data_analyst": (3, 8),
     }
     assert {d.escalation_after_failures for d in seeds.AGENT_DEFAULTS.values()} == {3}
     assert seeds.AGENT_DEFAULTS["copywriter"].max_cost_usd_per_activity == Decimal("1.5000")

@@ -165,7 +165,7 @@ def state_of(tenant: Tenant) -> dict[str, tuple]:
             if issubclass(model, TenantModel):
                 table = model._meta.db_table
                 cursor.execute(
-                    f'SELECT count(*), md5(string_agg(t::text, \'|\' ORDER BY t.id)) FROM "{table}" t WHERE tenant_id = %s',
+                    f"SELECT count(*), md5(string_agg(t::text, '|' ORDER BY t.id)) FROM \"{table}\" t WHERE tenant_id = %s",
                     [tenant.id],
                 )
                 digests[table] = cursor.fetchone()

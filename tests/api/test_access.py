@@ -62,7 +62,9 @@ NEEDS = {
 
 
 def call(person, route, path: str, sandbox_url: str, sha256: str, **headers):
-    return person.send(route.method, path, body_for(route, sandbox_url, sha256), **headers_for(route, sha256), **headers)
+    return person.send(
+        route.method, path, body_for(route, sandbox_url, sha256), **headers_for(route, sha256), **headers
+    )
 
 
 @pytest.mark.parametrize("route", NAMING, ids=named(NAMING))
@@ -143,7 +145,9 @@ def test_the_table_of_needs_knows_every_route():
 
 @pytest.mark.parametrize("role", ["super_admin", "reviewer", "admin", "member"])
 @pytest.mark.parametrize("route", ROUTES, ids=named(ROUTES))
-def test_every_role_may_exactly_what_the_table_says(route, role, sam, rita, alice, mark, acme, at_drafts, problem, sandbox):
+def test_every_role_may_exactly_what_the_table_says(
+    route, role, sam, rita, alice, mark, acme, at_drafts, problem, sandbox
+):
     person = {"super_admin": sam, "reviewer": rita, "admin": alice, "member": mark}[role]
     headers = {"X-Tenant": acme.ref_id} if role in ("super_admin", "reviewer") else {}
     sha256 = at_drafts.contract_sha256 if "contract" in route.path else at_drafts.content_sha256
@@ -153,7 +157,9 @@ def test_every_role_may_exactly_what_the_table_says(route, role, sam, rita, alic
 
     if needs is None or role in PERMISSIONS[needs]:
         refused_for_its_state = "retry" in route.path or "cancel" in route.path  # the step is finished
-        assert response.status_code == 409 if refused_for_its_state else response.status_code in (200, 201), response.text
+        assert response.status_code == 409 if refused_for_its_state else response.status_code in (200, 201), (
+            response.text
+        )
     else:
         problem(response, 403, "not_allowed")
         assert state_of(acme) == before
@@ -163,7 +169,10 @@ def test_every_role_may_exactly_what_the_table_says(route, role, sam, rita, alic
 def test_the_clients_gate_is_the_admins_alone(move, sam, rita, alice, mark, world, problem):
     with world.at("client") as tenant:
         approval = Approval.objects.filter(status="pending").order_by("ref_id").first()
-        path, body = f"/api/v1/approvals/{approval.ref_id}/{move}/", {"shown_sha256": approval.content_sha256, "note": "Yes."}
+        path, body = (
+            f"/api/v1/approvals/{approval.ref_id}/{move}/",
+            {"shown_sha256": approval.content_sha256, "note": "Yes."},
+        )
         before = state_of(tenant)
         for person in (sam, rita, world.mark("client")):
             problem(person.send("POST", path, body), 403, "not_allowed")
@@ -174,7 +183,9 @@ def test_the_clients_gate_is_the_admins_alone(move, sam, rita, alice, mark, worl
 
 @pytest.mark.acceptance("FLOW-contract-gate")
 @pytest.mark.parametrize("route", ROUTES, ids=named(ROUTES))
-def test_only_reading_and_accepting_the_contract_is_open_before_it_is_accepted(route, alice, acme, at_drafts, problem, sandbox):
+def test_only_reading_and_accepting_the_contract_is_open_before_it_is_accepted(
+    route, alice, acme, at_drafts, problem, sandbox
+):
     type(acme).objects.filter(pk=acme.pk).update(contract_accepted_on=None)
     before = state_of(acme)
 
@@ -219,7 +230,9 @@ def test_staff_read_over_all_their_clients_or_the_one_they_name(rita, acme, worl
     here = rita.get("/api/v1/approvals/?status=pending", **{"X-Tenant": acme.ref_id}).json()["data"]
 
     assert {row["tenant"] for row in here} == {acme.ref_id}
-    assert {acme.ref_id, world.tenant("rival").ref_id, world.tenant("client").ref_id} <= {row["tenant"] for row in everywhere}
+    assert {acme.ref_id, world.tenant("rival").ref_id, world.tenant("client").ref_id} <= {
+        row["tenant"] for row in everywhere
+    }
     assert here == [row for row in everywhere if row["tenant"] == acme.ref_id]
 
 
@@ -267,7 +280,19 @@ def test_connecting_wants_to_know_for_which_client(rita, sandbox, problem, acme)
 
 
 @pytest.mark.parametrize(
-    "name", ["tenant", "tenant_id", "ref_id", "id", "status", "created_by", "decided_by", "required_role", "content_sha256", "role"]
+    "name",
+    [
+        "tenant",
+        "tenant_id",
+        "ref_id",
+        "id",
+        "status",
+        "created_by",
+        "decided_by",
+        "required_role",
+        "content_sha256",
+        "role",
+    ],
 )
 @pytest.mark.parametrize("route", WRITING, ids=named(WRITING))
 def test_a_field_nobody_may_set_is_400(route, name, rita, alice, acme, at_drafts, problem, sandbox):
@@ -276,7 +301,9 @@ def test_a_field_nobody_may_set_is_400(route, name, rita, alice, acme, at_drafts
     before = state_of(acme)
     body = {**body_for(route, sandbox.url, at_drafts.content_sha256), name: "approved"}
 
-    response = person.send(route.method, at_drafts.of(route), body, **headers_for(route, at_drafts.content_sha256), **headers)
+    response = person.send(
+        route.method, at_drafts.of(route), body, **headers_for(route, at_drafts.content_sha256), **headers
+    )
 
     assert problem(response, 400, "invalid_input")["errors"] == {name: ["Unknown field."]}
     assert state_of(acme) == before
@@ -294,7 +321,9 @@ def test_nothing_shows_how_rows_are_joined_or_where_texts_lie(sam, world):
                 texts = [sam.get(route.at(""), **headers)]
             else:
                 lists = {"onboarding_run": "onboarding-runs", "strategy": "strategies", "channel": "channels"}
-                plural = lists.get(route.noun, {"activity": "activities"}.get(route.noun, route.noun.replace("_", "-") + "s"))
+                plural = lists.get(
+                    route.noun, {"activity": "activities"}.get(route.noun, route.noun.replace("_", "-") + "s")
+                )
                 rows = sam.get(f"/api/v1/{plural}/?limit=100", **headers).json()["data"]
                 texts = [sam.get(route.at(row["ref_id"]), **headers) for row in rows]
             for answer in texts:
@@ -323,5 +352,3 @@ def test_people_of_two_clients_taking_turns_see_their_own_only(alice, mallory, w
         problem(alice.send("POST", "/api/v1/contract/accept/", b"{"), 400, "parse_error")
     with tenant_scope(world.tenant("drafts").facts):
         assert Activity.objects.exists()
-
-

@@ -50,14 +50,19 @@ def test_a_published_post_has_no_tag(world):
         response = world.alice("live").get(f"/api/v1/blog-posts/{post.ref_id}/")
 
     assert "ETag" not in response
-    assert (response.json()["data"]["pending_approval"], response.json()["data"]["published_url"]) == (None, post.published_url)
+    assert (response.json()["data"]["pending_approval"], response.json()["data"]["published_url"]) == (
+        None,
+        post.published_url,
+    )
 
 
 def test_an_edit_is_a_new_version_and_the_decision_is_about_that_one(rita, acme, at_drafts):
     before = BlogPost.objects.get(ref_id=at_drafts.blog_post)
     entries, former = JournalEntry.objects.count(), work_queries.next_version(at_drafts.blog_post) - 1
 
-    response = rita.send("PATCH", path_of(at_drafts), {"body_markdown": TEXT, "change_note": "Shorter."}, **{"If-Match": tag(at_drafts)})
+    response = rita.send(
+        "PATCH", path_of(at_drafts), {"body_markdown": TEXT, "change_note": "Shorter."}, **{"If-Match": tag(at_drafts)}
+    )
 
     told, approval = response.json()["data"], Approval.objects.get(ref_id=at_drafts.approval)
     assert response.status_code == 200
@@ -78,7 +83,9 @@ def test_whoever_still_has_the_old_text_can_neither_edit_nor_approve_it(rita, ac
     before = state_of(acme)
 
     edit = rita.send("PATCH", path_of(at_drafts), {"title": "A third title"}, **{"If-Match": tag(at_drafts)})
-    approve = rita.send("POST", f"/api/v1/approvals/{at_drafts.approval}/approve/", {"shown_sha256": at_drafts.content_sha256})
+    approve = rita.send(
+        "POST", f"/api/v1/approvals/{at_drafts.approval}/approve/", {"shown_sha256": at_drafts.content_sha256}
+    )
 
     problem(edit, 412, "version_stale")
     problem(approve, 409, "approval_stale")
@@ -96,8 +103,23 @@ def test_an_edit_that_does_not_say_of_which_version_is_428(rita, acme, at_drafts
 def test_a_tag_that_is_not_exactly_the_one_that_was_read_is_412(rita, acme, at_drafts, problem):
     before = state_of(acme)
     right = tag(at_drafts)
-    for given in (STALE, f"W/{right}", f"{right}, {STALE}", "*", "", '""', right.strip('"'), right.upper(), right[:-2] + '"', "x" * 8_000):
-        problem(rita.send("PATCH", path_of(at_drafts), {"title": "Another title"}, **{"If-Match": given}), 412, "version_stale")
+    for given in (
+        STALE,
+        f"W/{right}",
+        f"{right}, {STALE}",
+        "*",
+        "",
+        '""',
+        right.strip('"'),
+        right.upper(),
+        right[:-2] + '"',
+        "x" * 8_000,
+    ):
+        problem(
+            rita.send("PATCH", path_of(at_drafts), {"title": "Another title"}, **{"If-Match": given}),
+            412,
+            "version_stale",
+        )
 
     assert state_of(acme) == before
 
@@ -105,7 +127,9 @@ def test_a_tag_that_is_not_exactly_the_one_that_was_read_is_412(rita, acme, at_d
 def test_another_posts_tag_is_412(rita, acme, at_drafts, problem):
     other = Approval.objects.exclude(ref_id=at_drafts.approval).get(status="pending")
 
-    response = rita.send("PATCH", path_of(at_drafts), {"title": "Another title"}, **{"If-Match": f'"{other.content_sha256}"'})
+    response = rita.send(
+        "PATCH", path_of(at_drafts), {"title": "Another title"}, **{"If-Match": f'"{other.content_sha256}"'}
+    )
 
     problem(response, 412, "version_stale")
 
@@ -124,7 +148,9 @@ def test_a_post_that_is_not_in_review_cannot_be_edited(rita, world, problem):
 def test_only_what_is_named_changes(rita, acme, at_drafts):
     before = rita.get(path_of(at_drafts)).json()["data"]
 
-    after = rita.send("PATCH", path_of(at_drafts), {"slug": "another-address"}, **{"If-Match": tag(at_drafts)}).json()["data"]
+    after = rita.send("PATCH", path_of(at_drafts), {"slug": "another-address"}, **{"If-Match": tag(at_drafts)}).json()[
+        "data"
+    ]
 
     changed = {name for name in before if before[name] != after[name]}
     assert changed == {"slug", "pending_approval"}
@@ -134,7 +160,9 @@ def test_a_time_within_two_years_is_kept_and_one_that_has_passed_means_now(rita,
     soon = (timezone.now() + timedelta(days=30)).replace(microsecond=0)
 
     kept = rita.send("PATCH", path_of(at_drafts), {"scheduled_for": soon.isoformat()}, **{"If-Match": tag(at_drafts)})
-    passed = rita.send("PATCH", path_of(at_drafts), {"scheduled_for": "1900-01-01T00:00:00Z"}, **{"If-Match": kept["ETag"]})
+    passed = rita.send(
+        "PATCH", path_of(at_drafts), {"scheduled_for": "1900-01-01T00:00:00Z"}, **{"If-Match": kept["ETag"]}
+    )
 
     assert kept.json()["data"]["scheduled_for"] == soon.isoformat().replace("+00:00", "Z")
     assert (passed.status_code, passed.json()["data"]["scheduled_for"]) == (200, None)
@@ -162,7 +190,9 @@ def test_longest_texts_are_taken_and_returned_as_they_are(rita, acme, at_drafts)
 def test_markup_and_templates_are_kept_as_typed(rita, acme, at_drafts):
     typed = "<script>alert(1)</script> {{7*7}} {% debug %} ${7*7} <%= 1 %> [x](javascript:alert(1)) ' OR 1=1--"
 
-    told = rita.send("PATCH", path_of(at_drafts), {"title": typed, "body_markdown": typed}, **{"If-Match": tag(at_drafts)}).json()
+    told = rita.send(
+        "PATCH", path_of(at_drafts), {"title": typed, "body_markdown": typed}, **{"If-Match": tag(at_drafts)}
+    ).json()
 
     assert (told["data"]["title"], told["data"]["markdown"]) == (typed, typed)
 

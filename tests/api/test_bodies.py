@@ -151,9 +151,7 @@ def test_an_edit_that_changes_nothing_is_400(body, ask, problem):
     assert problem(ask(route, body), 400, "invalid_input")["errors"] == {"non_field_errors": ["Say what to change."]}
 
 
-@pytest.mark.parametrize(
-    "password", ["x", " outer spaces ", "p" * 128, "p" * 200, "ünï çødé", "a b c d", "💩" * 100]
-)
+@pytest.mark.parametrize("password", ["x", " outer spaces ", "p" * 128, "p" * 200, "ünï çødé", "a b c d", "💩" * 100])
 def test_a_password_is_kept_exactly_as_it_was_sent(password, alice, acme, sandbox):
     (route,) = [route for route in WITH_FIELDS if "connect" in route.path]
     body = {**body_for(route, sandbox.url), "application_password": password}
@@ -163,7 +161,9 @@ def test_a_password_is_kept_exactly_as_it_was_sent(password, alice, acme, sandbo
     assert Channel.objects.get(ref_id=added["ref_id"]).access_token.open() == password
 
 
-@pytest.mark.parametrize("note", ["Shorter.\n\nAnd warmer.", " outer spaces ", "न" * 4_000, "<b>{{7*7}}</b>", "👨\u200d👩\u200d👧", "‮abc"])
+@pytest.mark.parametrize(
+    "note", ["Shorter.\n\nAnd warmer.", " outer spaces ", "न" * 4_000, "<b>{{7*7}}</b>", "👨\u200d👩\u200d👧", "‮abc"]
+)
 def test_a_note_is_kept_exactly_as_it_was_sent(note, rita, acme, at_drafts):
     body = {"shown_sha256": at_drafts.content_sha256, "note": note}
 

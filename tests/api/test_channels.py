@@ -84,7 +84,12 @@ def test_a_disconnected_site_can_be_connected_again(alice, acme, sandbox):
     again = alice.send("POST", CONNECT, site(sandbox, name="Blog", application_password="another one"))
 
     told = again.json()["data"]
-    assert (again.status_code, told["ref_id"], told["status"], told["name"]) == (201, first["ref_id"], "connected", "Blog")
+    assert (again.status_code, told["ref_id"], told["status"], told["name"]) == (
+        201,
+        first["ref_id"],
+        "connected",
+        "Blog",
+    )
     assert Channel.objects.get(ref_id=told["ref_id"]).access_token.open() == "another one"
 
 

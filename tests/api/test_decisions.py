@@ -66,20 +66,28 @@ def test_moves_are_offered_to_those_who_may_make_them(alice, mark, rita, world):
 def test_approving_says_who_and_when_and_moves_the_work_on(rita, acme, at_drafts):
     approval = first_pending()
 
-    response = rita.send("POST", path_of(approval, "approve"), {"shown_sha256": approval.content_sha256, "note": "Good."})
+    response = rita.send(
+        "POST", path_of(approval, "approve"), {"shown_sha256": approval.content_sha256, "note": "Good."}
+    )
 
     told = response.json()["data"]
     assert (response.status_code, told["status"], told["decision_note"]) == (200, "approved", "Good.")
     assert (told["decided_by"]["ref_id"], told["available_moves"]) == (rita.user.ref_id, [])
     assert Approval.objects.get(pk=approval.pk).decision_ip == "127.0.0.1"
-    steps = dict(Activity.objects.filter(parent_activity=approval.activity.parent_activity).values_list("pipeline_step", "status"))
+    steps = dict(
+        Activity.objects.filter(parent_activity=approval.activity.parent_activity).values_list(
+            "pipeline_step", "status"
+        )
+    )
     assert (steps["dm_review"], steps["client_approval"]) == ("completed", "awaiting_approval")
 
 
 def test_asking_for_a_change_hands_the_note_to_whoever_does_it_again(rita, acme, at_drafts):
     approval = first_pending()
 
-    response = rita.send("POST", path_of(approval, "reject"), {"shown_sha256": approval.content_sha256, "note": "Shorter."})
+    response = rita.send(
+        "POST", path_of(approval, "reject"), {"shown_sha256": approval.content_sha256, "note": "Shorter."}
+    )
 
     draft = Activity.objects.get(parent_activity=approval.activity.parent_activity, pipeline_step="draft")
     assert (response.status_code, response.json()["data"]["status"]) == (200, "rejected")
@@ -132,7 +140,9 @@ def test_of_many_who_decide_at_once_one_does(own_database):
 
     assert sorted(answer.status_code for answer in answers) == [200, 409, 409, 409]
     with world.at("drafts"):
-        decided = JournalEntry.objects.filter(code__in=["approval.granted", "approval.refused"], subject_ref=records.approval)
+        decided = JournalEntry.objects.filter(
+            code__in=["approval.granted", "approval.refused"], subject_ref=records.approval
+        )
         assert decided.count() == 1
 
 
@@ -169,7 +179,9 @@ def test_a_decision_that_loses_a_deadlock_is_made_all_the_same(own_database):
 
 def _somebody_waits_for_a_lock(cursor) -> bool:
     cursor.execute("SELECT pg_stat_clear_snapshot()")
-    cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+    cursor.execute(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
     return cursor.fetchone()[0] > 0
 
 
@@ -200,7 +212,9 @@ def test_a_contract_that_is_not_made_yet_is_404_with_a_word_of_its_own(alice, ac
     Contract.objects.update(status="superseded")
 
     problem(alice.get("/api/v1/contract/"), 404, "contract_not_ready")
-    problem(alice.send("POST", "/api/v1/contract/accept/", {"shown_sha256": SHA, "agree": True}), 404, "contract_not_ready")
+    problem(
+        alice.send("POST", "/api/v1/contract/accept/", {"shown_sha256": SHA, "agree": True}), 404, "contract_not_ready"
+    )
 
 
 def test_a_request_shows_its_brief(alice, acme, at_drafts):

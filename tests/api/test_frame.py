@@ -56,6 +56,27 @@ def test_the_csrf_token_that_me_tells_opens_writing(rita, at_drafts):
     assert (response.status_code, response.json()["data"]["status"]) == (200, "approved")
 
 
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("multipart/form-data", b"broken"),
+        ("multipart/form-data; boundary=x", b"--x\r\nbroken"),
+        ("application/x-www-form-urlencoded", b"a=" + b"x" * 2_000_000),
+        ("application/x-www-form-urlencoded", b"&".join(b"a=1" for _ in range(1_000))),
+        ("application/x-www-form-urlencoded; charset=utf-16", b"a=1"),
+    ],
+)
+def test_looking_for_the_csrf_token_reads_no_form(rita, acme, at_drafts, problem, content_type, body):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(rita.user)
+    token = client.get("/api/v1/me/").json()["data"]["csrf_token"]
+    path = f"/api/v1/approvals/{at_drafts.approval}/approve/"
+
+    response = client.generic("POST", path, body, content_type=content_type, headers={"X-CSRFToken": token})
+
+    problem(response, 415, "unsupported_media_type")
+
+
 @pytest.mark.parametrize("origin", ["null", "https://evil.example"])
 def test_another_origin_may_not_write(rita, at_drafts, problem, origin):
     client = Client(enforce_csrf_checks=True)
@@ -63,14 +84,17 @@ def test_another_origin_may_not_write(rita, at_drafts, problem, origin):
     token = client.get("/api/v1/me/").json()["data"]["csrf_token"]
     path, body = f"/api/v1/approvals/{at_drafts.approval}/approve/", {"shown_sha256": at_drafts.content_sha256}
 
-    response = client.post(path, body, content_type="application/json", headers={"X-CSRFToken": token, "Origin": origin})
+    response = client.post(
+        path, body, content_type="application/json", headers={"X-CSRFToken": token, "Origin": origin}
+    )
 
     problem(response, 403, "csrf_failed")
     assert Approval.objects.get(ref_id=at_drafts.approval).status == "pending"
 
 
 @pytest.mark.parametrize(
-    "path", ["/api/v1/", "/api/v1/nothing/", "/api/v1/me", "/api/v1/me/more/", "/api/v1/approvals", "/api/v2/me/", "/api/"]
+    "path",
+    ["/api/v1/", "/api/v1/nothing/", "/api/v1/me", "/api/v1/me/more/", "/api/v1/approvals", "/api/v2/me/", "/api/"],
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 def test_an_unknown_address_is_404_whatever_the_method(db, problem, path, method):
@@ -129,7 +153,9 @@ def test_a_body_that_does_not_say_it_is_json_in_utf8_is_415(route, rita, acme, a
 
 
 def test_a_strange_charset_does_not_disturb_reading_the_query(rita, problem):
-    response = rita.client.generic("GET", "/api/v1/approvals/?status=%41", content_type="application/json; charset=zlib")
+    response = rita.client.generic(
+        "GET", "/api/v1/approvals/?status=%41", content_type="application/json; charset=zlib"
+    )
 
     assert response.status_code in (400, 415)
 
@@ -184,6 +210,9 @@ SHAPES = {
 }
 
 
+READABLE = {"empty", "operators as keys", "ten thousand keys"}  # JSON like any other, but for its fields
+
+
 @pytest.mark.parametrize("route", WITH_FIELDS, ids=named(WITH_FIELDS))
 def test_a_body_of_the_wrong_shape_is_400_and_changes_nothing(route, rita, alice, acme, at_drafts, problem):
     person = alice if "contract" in route.path else rita
@@ -193,9 +222,21 @@ def test_a_body_of_the_wrong_shape_is_400_and_changes_nothing(route, rita, alice
     answers = {name: person.send(route.method, at_drafts.of(route), body, **headers) for name, body in SHAPES.items()}
 
     assert {name: answer.status_code for name, answer in answers.items()} == dict.fromkeys(SHAPES, 400)
-    for answer in answers.values():
-        problem(answer, 400, answer.json()["code"])
+    for name, answer in answers.items():
+        problem(answer, 400, "invalid_input" if name in READABLE else "parse_error")
         assert len(answer.content) < 5_000
+    assert state_of(acme) == before
+
+
+@pytest.mark.parametrize(
+    "body", ['{"shown_sha256":"%s","note":"a","note":"b"}', '{"shown_sha256":"x","shown_sha256" : "%s"}']
+)
+def test_a_key_that_occurs_twice_decides_nothing(body, rita, acme, at_drafts, problem):
+    before = state_of(acme)
+
+    response = rita.send("POST", f"/api/v1/approvals/{at_drafts.approval}/approve/", body % at_drafts.content_sha256)
+
+    assert problem(response, 400, "parse_error")["detail"] == "A key occurs twice."
     assert state_of(acme) == before
 
 

@@ -12,7 +12,9 @@ from tests.api.routes import LISTS, WITH_FIELDS, WRITING, named
 
 SCALARS = some.none() | some.booleans() | some.integers() | some.floats() | some.text(max_size=60)
 VALUES = some.recursive(
-    SCALARS, lambda inner: some.lists(inner, max_size=4) | some.dictionaries(some.text(max_size=12), inner, max_size=4), max_leaves=12
+    SCALARS,
+    lambda inner: some.lists(inner, max_size=4) | some.dictionaries(some.text(max_size=12), inner, max_size=4),
+    max_leaves=12,
 )
 calmly = settings(
     max_examples=60,
@@ -72,7 +74,11 @@ def test_any_json_and_any_bytes(route, rita, alice, acme, at_drafts, sandbox):
     person = alice if "contract" in route.path else rita
 
     @calmly
-    @given(VALUES.map(json.dumps) | some.binary(max_size=200) | some.dictionaries(some.text(max_size=12), VALUES, max_size=5).map(json.dumps))
+    @given(
+        VALUES.map(json.dumps)
+        | some.binary(max_size=200)
+        | some.dictionaries(some.text(max_size=12), VALUES, max_size=5).map(json.dumps)
+    )
     def throw(body):
         undone(lambda: calm(person.send(route.method, at_drafts.of(route), body or b" ")))
 
@@ -81,7 +87,9 @@ def test_any_json_and_any_bytes(route, rita, alice, acme, at_drafts, sandbox):
 
 @pytest.mark.parametrize("route", LISTS, ids=named(LISTS))
 def test_any_query(route, alice, acme, at_drafts):
-    names = some.sampled_from(["limit", "cursor", "status", "type", "strategy", "parent", "pipeline_step", "subject_ref"]) | some.text(max_size=8)
+    names = some.sampled_from(
+        ["limit", "cursor", "status", "type", "strategy", "parent", "pipeline_step", "subject_ref"]
+    ) | some.text(max_size=8)
 
     @calmly
     @given(some.lists(some.tuples(names, some.text(max_size=40) | some.binary(max_size=8)), max_size=4))
@@ -96,7 +104,15 @@ def test_any_reference_in_a_path(rita, acme, at_drafts):
     @calmly
     @given(some.text(min_size=1, max_size=40) | some.text("0123456789ABCDEFGHJKMNPQRSTVWXYZ", min_size=26, max_size=26))
     def throw(ref):
-        for noun in ("approvals", "activities", "blog-posts", "channels", "strategies", "onboarding-runs", "blog-requests"):
+        for noun in (
+            "approvals",
+            "activities",
+            "blog-posts",
+            "channels",
+            "strategies",
+            "onboarding-runs",
+            "blog-requests",
+        ):
             calm(rita.get(f"/api/v1/{noun}/{quote(ref, safe='')}/"))
 
     throw()
@@ -104,7 +120,10 @@ def test_any_reference_in_a_path(rita, acme, at_drafts):
 
 def test_any_header(rita, acme, at_drafts):
     @calmly
-    @given(some.text(some.characters(max_codepoint=255), max_size=80), some.sampled_from(["X-Tenant", "If-Match", "Accept", "X-Request-ID", "User-Agent", "Content-Type"]))
+    @given(
+        some.text(some.characters(max_codepoint=255), max_size=80),
+        some.sampled_from(["X-Tenant", "If-Match", "Accept", "X-Request-ID", "User-Agent", "Content-Type"]),
+    )
     def throw(value, name):
         calm(rita.client.generic("GET", "/api/v1/approvals/", headers={name: value}))
 

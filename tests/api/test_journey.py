@@ -37,7 +37,10 @@ def read_and_approve(person: Person, role: str, **headers) -> list[str]:
     for row in waiting(person, role, **headers):
         shown = told(person.get(f"/api/v1/approvals/{row['ref_id']}/", **headers))
         body = {"shown_sha256": shown["content_sha256"]}
-        assert told(person.send("POST", f"/api/v1/approvals/{row['ref_id']}/approve/", body, **headers))["status"] == "approved"
+        assert (
+            told(person.send("POST", f"/api/v1/approvals/{row['ref_id']}/approve/", body, **headers))["status"]
+            == "approved"
+        )
         subjects.append(row["subject_type"])
     return subjects
 
@@ -104,7 +107,9 @@ def test_a_client_gets_from_the_contract_to_live_posts(hana, rita, world, sandbo
     for post in posts:
         with urlopen(post["published_url"]) as page:
             assert post["title"] in page.read().decode()
-    created = [e for e in sandbox.world.entries(target="wordpress") if (e.get("recorded") or {}).get("kind") == "post.created"]
+    created = [
+        e for e in sandbox.world.entries(target="wordpress") if (e.get("recorded") or {}).get("kind") == "post.created"
+    ]
     assert len(created) == period["target_count"]
     (done,) = told(hana.get(f"/api/v1/deliverable-periods/?deliverable={deliverable['ref_id']}"))
     assert (done["completed_count"], done["status"]) == (done["target_count"], "completed")

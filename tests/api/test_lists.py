@@ -92,7 +92,18 @@ def test_a_limit_that_is_no_number_from_1_to_100_is_400(route, rita, at_drafts, 
 
 @pytest.mark.parametrize("route", LISTS, ids=named(LISTS))
 def test_what_is_not_offered_is_400(route, rita, at_drafts, problem):
-    for name in ("ordering", "offset", "page", "search", "tenant", "tenant__name", "id", "status__in", "created_by__email", "x" * 300):
+    for name in (
+        "ordering",
+        "offset",
+        "page",
+        "search",
+        "tenant",
+        "tenant__name",
+        "id",
+        "status__in",
+        "created_by__email",
+        "x" * 300,
+    ):
         errors = problem(rita.get(at_drafts.of(route), {name: "password"}), 400, "invalid_input")["errors"]
         assert errors == {name[:100]: ["Unknown parameter."]}
 
@@ -104,7 +115,20 @@ def test_a_parameter_given_twice_is_400(route, rita, at_drafts, problem):
 
 @pytest.mark.parametrize(("path", "name"), CHOICE_FILTERS)
 def test_a_word_that_is_not_on_the_list_is_400(path, name, rita, problem):
-    for value in ("", "nonsense", "' OR 1=1--", '"; DROP TABLE users', "%25", "_", "\\", "PENDING", "null", "%00", "%ff", "9" * 9_000):
+    for value in (
+        "",
+        "nonsense",
+        "' OR 1=1--",
+        '"; DROP TABLE users',
+        "%25",
+        "_",
+        "\\",
+        "PENDING",
+        "null",
+        "%00",
+        "%ff",
+        "9" * 9_000,
+    ):
         errors = problem(rita.get(f"/api/v1{path}?{name}={value}"), 400, "invalid_input")["errors"]
         assert errors == {name: ["Unknown value."]}
 
@@ -126,7 +150,9 @@ def test_a_pipeline_step_is_literal_text(step, alice, acme):
 
 
 def test_activities_are_found_by_their_step(alice, acme):
-    wanted = list(Activity.objects.filter(pipeline_step="topic_request").order_by("ref_id").values_list("ref_id", flat=True))
+    wanted = list(
+        Activity.objects.filter(pipeline_step="topic_request").order_by("ref_id").values_list("ref_id", flat=True)
+    )
 
     assert refs(alice.get("/api/v1/activities/?pipeline_step=topic_request")) == wanted
     assert len(wanted) == 2
@@ -144,7 +170,9 @@ def test_a_filter_by_another_record_finds_its_own_and_nobody_elses(path, name, a
     every = [row for row in alice.get(f"/api/v1{path}?limit=100").json()["data"] if row[name]]
     (wanted,) = {every[0][name]}
 
-    assert refs(alice.get(f"/api/v1{path}?limit=100&{name}={wanted}")) == [r["ref_id"] for r in every if r[name] == wanted]
+    assert refs(alice.get(f"/api/v1{path}?limit=100&{name}={wanted}")) == [
+        r["ref_id"] for r in every if r[name] == wanted
+    ]
     assert refs(mallory.get(f"/api/v1{path}?{name}={wanted}")) == []
     assert refs(alice.get(f"/api/v1{path}?{name}={random_ref()}")) == []
 
@@ -153,7 +181,9 @@ def cursor_of(person, path: str, **headers) -> str:
     return person.get(path, **headers).json()["pagination"]["next_cursor"]
 
 
-def test_a_cursor_belongs_to_its_list_person_client_and_filter(alice, mark, mallory, rita, sam, acme, world, at_drafts, problem):
+def test_a_cursor_belongs_to_its_list_person_client_and_filter(
+    alice, mark, mallory, rita, sam, acme, world, at_drafts, problem
+):
     mine = cursor_of(alice, "/api/v1/activities/?limit=1")
     filtered = cursor_of(alice, "/api/v1/activities/?limit=1&pipeline_step=draft")
     of_one_client = cursor_of(rita, "/api/v1/activities/?limit=1", **{"X-Tenant": acme.ref_id})
@@ -191,7 +221,19 @@ def test_a_cursor_of_one_activitys_runs_does_not_open_anothers(alice, acme, prob
 
 @pytest.mark.parametrize("route", LISTS, ids=named(LISTS))
 def test_a_damaged_cursor_is_400(route, rita, at_drafts, problem):
-    for cursor in ("", "x", "%00", "%ff", ":", "a:b", random_ref(), random_ref() + ":" + "A" * 43, "x" * 9_000, "٣", "eyJhIjoxfQ=="):
+    for cursor in (
+        "",
+        "x",
+        "%00",
+        "%ff",
+        ":",
+        "a:b",
+        random_ref(),
+        random_ref() + ":" + "A" * 43,
+        "x" * 9_000,
+        "٣",
+        "eyJhIjoxfQ==",
+    ):
         problem(rita.get(at_drafts.of(route) + f"?cursor={cursor}"), 400, "invalid_cursor")
 
 
@@ -232,7 +274,9 @@ def nine_more(route_path: str, records: Records) -> None:
                 start, end = period.period_start + number * day, period.period_end + number * day
                 copy_of(period, period_start=start, period_end=end)
             case "/channels/":
-                copy_of(Channel.objects.get(ref_id=records.channel), external_id=f"site {number}", access_token="secret")
+                copy_of(
+                    Channel.objects.get(ref_id=records.channel), external_id=f"site {number}", access_token="secret"
+                )
             case "/activities/":
                 copy_of(Activity.objects.filter(pipeline_step="dm_review").first(), origin_key=f"copy {number}")
             case "/activities/{ref}/runs/":
@@ -246,7 +290,16 @@ def nine_more(route_path: str, records: Records) -> None:
                 copy_of(BlogPost.objects.get(ref_id=records.blog_post), blog_request=request)
 
 
-UNREAD = ("access_token", "refresh_token", "shown_snapshot", "input_data", "output_summary", "password", "email", "decision_ip")
+UNREAD = (
+    "access_token",
+    "refresh_token",
+    "shown_snapshot",
+    "input_data",
+    "output_summary",
+    "password",
+    "email",
+    "decision_ip",
+)
 
 
 @pytest.mark.acceptance("PERF-columns")

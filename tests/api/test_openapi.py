@@ -89,7 +89,11 @@ def test_a_secret_is_write_only(schema):
     shown = schema["components"]["schemas"]["Channel"]
 
     assert connection["properties"]["application_password"]["writeOnly"] is True
-    assert not [name for name in shown["properties"] if re.search("token(?!_expires)|password|secret|metadata|external_id", name)]
+    assert not [
+        name
+        for name in shown["properties"]
+        if re.search("token(?!_expires)|password|secret|metadata|external_id", name)
+    ]
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=named(ROUTES))
@@ -104,9 +108,9 @@ def test_answers_are_as_they_are_described(route, schema, rita, alice, acme, at_
 
     described = operation(schema, route)["responses"][str(response.status_code)]["content"]
     wanted = described[response["Content-Type"]]["schema"]
-    jsonschema.Draft7Validator({**_as_json_schema(wanted), "components": _as_json_schema(schema["components"])}).validate(
-        response.json()
-    )
+    jsonschema.Draft7Validator(
+        {**_as_json_schema(wanted), "components": _as_json_schema(schema["components"])}
+    ).validate(response.json())
 
 
 def _as_json_schema(value):
@@ -116,7 +120,11 @@ def _as_json_schema(value):
     if not isinstance(value, dict):
         return value
     converted = {name: _as_json_schema(inner) for name, inner in value.items()}
-    if converted.get("type") == "object" and isinstance(converted.get("properties"), dict) and "additionalProperties" not in converted:
+    if (
+        converted.get("type") == "object"
+        and isinstance(converted.get("properties"), dict)
+        and "additionalProperties" not in converted
+    ):
         converted["additionalProperties"] = False
     if converted.pop("nullable", False):
         return {"anyOf": [converted, {"type": "null"}]}

@@ -130,7 +130,10 @@ def test_a_strategy_comes_with_its_goals_its_promises_and_its_narrative(alice, a
         Deliverable.objects.order_by("ref_id").values_list("ref_id", flat=True)
     )
     goal = Goal.objects.get(ref_id=told["goals"][0]["ref_id"])
-    assert (told["goals"][0]["target_value"], told["goals"][0]["strategy"]) == (f"{goal.target_value:.2f}", strategy.ref_id)
+    assert (told["goals"][0]["target_value"], told["goals"][0]["strategy"]) == (
+        f"{goal.target_value:.2f}",
+        strategy.ref_id,
+    )
 
 
 def test_a_strategy_that_is_still_written_has_no_narrative(world):
@@ -161,7 +164,9 @@ def test_an_onboarding_run_comes_with_its_context_file(alice, acme, at_drafts):
     assert (early["status"], early["context_file"]) == ("pending", None)
 
 
-@pytest.mark.parametrize("path", ["strategies/{0.strategy}/", "onboarding-runs/{0.onboarding_run}/", "approvals/{0.approval}/"])
+@pytest.mark.parametrize(
+    "path", ["strategies/{0.strategy}/", "onboarding-runs/{0.onboarding_run}/", "approvals/{0.approval}/"]
+)
 def test_a_text_whose_store_is_away_is_503(path, alice, acme, at_drafts, problem, settings):
     settings.MONGO_URL = "mongodb://127.0.0.1:1/nothing"
 

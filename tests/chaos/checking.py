@@ -95,7 +95,9 @@ def _moves() -> list[str]:
         known = status_of.get(entry.subject_id, entry.before["status"])
         step = (entry.subject_type, known, entry.before["status"])
         if known != entry.before["status"] and step not in claimed:
-            wrong.append(f"{entry.subject_type} {entry.subject_ref}: {entry.code} from {entry.before['status']}, it was {known}")
+            wrong.append(
+                f"{entry.subject_type} {entry.subject_ref}: {entry.code} from {entry.before['status']}, it was {known}"
+            )
         status_of[entry.subject_id] = entry.after["status"]
     for activity in Activity.objects.filter(status="completed", is_approval_gate=False):
         if JournalEntry.objects.filter(subject_id=activity.id, code="activity.completed").count() != 1:

@@ -65,7 +65,9 @@ class Chaos:
         self.world, self.workers = World(), []
         params = settings.DATABASES["default"]
         self._url = f"postgresql://{params['USER']}:{params['PASSWORD']}@{params['HOST']}:{params['PORT']}/{database}"
-        self._eye = psycopg.connect(self._url, autocommit=True)  # also keeps others from dropping the database as unused
+        self._eye = psycopg.connect(
+            self._url, autocommit=True
+        )  # also keeps others from dropping the database as unused
         self._began, self._completed, self._published = timezone.now(), self._count_completed(), 0
 
     def start(self) -> Worker:
@@ -125,11 +127,19 @@ class Chaos:
 
     def until_blocked(self) -> None:
         """A worker's statement waits for a row lock."""
-        statement = "SELECT 1 FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock' AND state = 'active'"
+        statement = (
+            "SELECT 1 FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock' AND state = 'active'"
+        )
         self.until(lambda: self.ask(statement, self.database), "a worker waits for the row")
 
     def attempt_of(self, activity_id) -> int:
-        return next((attempt for (attempt,) in self.ask("SELECT attempt FROM activity_leases WHERE activity_id = %s", activity_id)), 0)
+        return next(
+            (
+                attempt
+                for (attempt,) in self.ask("SELECT attempt FROM activity_leases WHERE activity_id = %s", activity_id)
+            ),
+            0,
+        )
 
     def run_of(self, activity_id, *, attempt: int) -> str:
         """ref_id of the run of this attempt; '' before it is claimed."""
@@ -149,7 +159,6 @@ class Chaos:
         role = "admin" if stage in ("strategy", "client") else "reviewer"
         person = self.world.alice(stage).user if role == "admin" else User.objects.get(email="rita@leadmetrics.test")
         decide_all(tenant, person)
-
 
     def steps(self, stage: str, role: str) -> list[Activity]:
         """The steps of this agent at the client, in the order in which they are claimed."""

@@ -15,7 +15,13 @@ def facts_of(chaos, activity: Activity) -> dict:
     with chaos.world.at("topics"):
         activity.refresh_from_db()
         return {
-            "activity": (activity.status, activity.output_ref, activity.output_summary, activity.completed_on, activity.updated_on),
+            "activity": (
+                activity.status,
+                activity.output_ref,
+                activity.output_summary,
+                activity.completed_on,
+                activity.updated_on,
+            ),
             "runs": list(ActivityRun.objects.filter(activity=activity).order_by("attempt").values()),
             "posts": list(BlogPost.objects.order_by("ref_id").values()),
         }

@@ -28,30 +28,61 @@ STRATEGY = {
     "summary": "Fewer, better articles.",
     "rationale": "Search is where the buyers are.",
     "periodMonths": 6,
-    "goals": [{
-        "name": "200 visits a month from search by June", "description": "Measured in the first month.",
-        "metric": "organic_sessions", "baselineValue": 0, "targetValue": "200.50", "period": "monthly",
-        "targetMonths": 6, "priority": 1,
-    }],
-    "deliverables": [{
-        "goalIndex": 0, "type": "blog_posts", "name": "Blog posts", "quantityPerPeriod": 4, "period": "monthly",
-        "platforms": ["wordpress"],
-    }],
+    "goals": [
+        {
+            "name": "200 visits a month from search by June",
+            "description": "Measured in the first month.",
+            "metric": "organic_sessions",
+            "baselineValue": 0,
+            "targetValue": "200.50",
+            "period": "monthly",
+            "targetMonths": 6,
+            "priority": 1,
+        }
+    ],
+    "deliverables": [
+        {
+            "goalIndex": 0,
+            "type": "blog_posts",
+            "name": "Blog posts",
+            "quantityPerPeriod": 4,
+            "period": "monthly",
+            "platforms": ["wordpress"],
+        }
+    ],
 }
-KEYWORDS = {"clusters": [{
-    "name": "Stopping a leak", "primary": "how to stop a leak", "secondary": ["pipe leak repair"],
-    "intent": "informational", "volume": None, "difficulty": 40,
-}]}
+KEYWORDS = {
+    "clusters": [
+        {
+            "name": "Stopping a leak",
+            "primary": "how to stop a leak",
+            "secondary": ["pipe leak repair"],
+            "intent": "informational",
+            "volume": None,
+            "difficulty": 40,
+        }
+    ]
+}
 BRIEF = {
-    "workingTitle": "How to stop a leak", "angle": "From a plumber's van.", "primaryKeyword": "how to stop a leak",
-    "secondaryKeywords": [], "searchIntent": "informational", "targetAudience": "Home owners",
-    "recommendedOutline": ["Turn off the water"], "internalLinkTargets": ["https://acme.example/repair"],
-    "competitorUrls": [], "targetWordCount": 1200,
+    "workingTitle": "How to stop a leak",
+    "angle": "From a plumber's van.",
+    "primaryKeyword": "how to stop a leak",
+    "secondaryKeywords": [],
+    "searchIntent": "informational",
+    "targetAudience": "Home owners",
+    "recommendedOutline": ["Turn off the water"],
+    "internalLinkTargets": ["https://acme.example/repair"],
+    "competitorUrls": [],
+    "targetWordCount": 1200,
 }
 ARTICLE = {
-    "title": "How to stop a leak", "slug": "how-to-stop-a-leak", "categories": ["Repairs"], "tags": [],
+    "title": "How to stop a leak",
+    "slug": "how-to-stop-a-leak",
+    "categories": ["Repairs"],
+    "tags": [],
     "metaDescription": "Five steps that stop most leaks until the plumber comes, with the tools you have at home.",
-    "bodyMarkdown": "## Turn off the water\n\n" + "word " * 50, "internalLinksUsed": [],
+    "bodyMarkdown": "## Turn off the water\n\n" + "word " * 50,
+    "internalLinksUsed": [],
 }
 LIVE_CHECK = {"isLive": True, "titleMatches": False, "findings": ["The title reads “How to stop”."]}
 
@@ -138,51 +169,71 @@ def test_anything_but_the_object_asked_for_is_refused(shape, answer, answer_of_a
         shape.model_validate(answer_of_another_shape)
 
 
-@pytest.mark.parametrize(("shape", "answer"), [
-    (strategy_bodies.ContextFile, CONTEXT_FILE | {"markdown": "## A\n\n## B\n\n" + "word " * 200}),
-    (strategy_bodies.ContextFile, CONTEXT_FILE | {"markdown": "```\n## A\n## B\n## C\n```\n" + "word " * 200}),
-    (strategy_bodies.ContextFile, CONTEXT_FILE | {"markdown": "## A\n## B\n## C\n" + "w" * 400}),
-    (strategy_bodies.StrategyDraft, deliverable(goalIndex=1)),
-    (strategy_bodies.StrategyDraft, deliverable(goalIndex=-1)),
-    (strategy_bodies.StrategyDraft, deliverable(type="podcasts")),
-    (strategy_bodies.StrategyDraft, deliverable(platforms=["myspace"])),
-    (strategy_bodies.StrategyDraft, deliverable(quantityPerPeriod=201)),
-    (strategy_bodies.StrategyDraft, deliverable(quantityPerPeriod=0)),
-    (strategy_bodies.StrategyDraft, deliverable(quantityPerPeriod="4")),
-    (strategy_bodies.StrategyDraft, deliverable(period="annual")),
-    (strategy_bodies.StrategyDraft, STRATEGY | {"goals": []}),
-    (strategy_bodies.StrategyDraft, STRATEGY | {"goals": STRATEGY["goals"] * 11}),
-    (strategy_bodies.StrategyDraft, STRATEGY | {"deliverables": []}),
-    (strategy_bodies.StrategyDraft, STRATEGY | {"periodMonths": 25}),
-    (strategy_bodies.StrategyDraft, STRATEGY | {"periodMonths": True}),
-    (strategy_bodies.StrategyDraft, goal(targetMonths=0)),
-    (strategy_bodies.StrategyDraft, goal(priority=11)),
-    (strategy_bodies.StrategyDraft, goal(name="two\nlines")),
-    *[(strategy_bodies.StrategyDraft, goal(targetValue=value))
-      for value in ["NaN", float("nan"), float("inf"), "Infinity", -1, "1.005", 10**10, "12,5", "₹5", True, None, [1]]],
-    (bodies.KeywordResearch, {"clusters": []}),
-    (bodies.KeywordResearch, cluster(difficulty=101)),
-    (bodies.KeywordResearch, cluster(volume=-1)),
-    (bodies.KeywordResearch, cluster(volume=12.5)),
-    (bodies.KeywordResearch, cluster(intent="curious")),
-    (bodies.TopicBrief, BRIEF | {"targetWordCount": 299}),
-    (bodies.TopicBrief, BRIEF | {"targetWordCount": 5001}),
-    (bodies.TopicBrief, BRIEF | {"workingTitle": "a" * 501}),
-    (bodies.TopicBrief, BRIEF | {"primaryKeyword": "a" * 256}),
-    (bodies.Article, ARTICLE | {"metaDescription": "a" * 49}),
-    (bodies.Article, ARTICLE | {"metaDescription": "a" * 161}),
-    *[(bodies.Article, ARTICLE | {"slug": slug})
-      for slug in ["", "Leak", "a b", "a--b", "-a", "a-", "é", "../a", "a" * 101, "a_b", "%2e"]],
-    (bodies.Article, ARTICLE | {"bodyMarkdown": "# Title\n\n" + "word " * 50}),
-    (bodies.Article, ARTICLE | {"bodyMarkdown": "Title\n=====\n\n" + "word " * 50}),
-    (bodies.Article, ARTICLE | {"bodyMarkdown": "> # Title\n\n" + "word " * 50}),
-    (bodies.Article, ARTICLE | {"bodyMarkdown": "a" * 199}),
-    (bodies.Article, ARTICLE | {"categories": ["a"] * 6}),
-    (bodies.Article, ARTICLE | {"tags": ["a"] * 11}),
-    (bodies.Article, ARTICLE | {"title": "  "}),
-    (bodies.LiveCheck, LIVE_CHECK | {"isLive": "yes"}),
-    (bodies.LiveCheck, LIVE_CHECK | {"isLive": 1}),
-])
+@pytest.mark.parametrize(
+    ("shape", "answer"),
+    [
+        (strategy_bodies.ContextFile, CONTEXT_FILE | {"markdown": "## A\n\n## B\n\n" + "word " * 200}),
+        (strategy_bodies.ContextFile, CONTEXT_FILE | {"markdown": "```\n## A\n## B\n## C\n```\n" + "word " * 200}),
+        (strategy_bodies.ContextFile, CONTEXT_FILE | {"markdown": "## A\n## B\n## C\n" + "w" * 400}),
+        (strategy_bodies.StrategyDraft, deliverable(goalIndex=1)),
+        (strategy_bodies.StrategyDraft, deliverable(goalIndex=-1)),
+        (strategy_bodies.StrategyDraft, deliverable(type="podcasts")),
+        (strategy_bodies.StrategyDraft, deliverable(platforms=["myspace"])),
+        (strategy_bodies.StrategyDraft, deliverable(quantityPerPeriod=201)),
+        (strategy_bodies.StrategyDraft, deliverable(quantityPerPeriod=0)),
+        (strategy_bodies.StrategyDraft, deliverable(quantityPerPeriod="4")),
+        (strategy_bodies.StrategyDraft, deliverable(period="annual")),
+        (strategy_bodies.StrategyDraft, STRATEGY | {"goals": []}),
+        (strategy_bodies.StrategyDraft, STRATEGY | {"goals": STRATEGY["goals"] * 11}),
+        (strategy_bodies.StrategyDraft, STRATEGY | {"deliverables": []}),
+        (strategy_bodies.StrategyDraft, STRATEGY | {"periodMonths": 25}),
+        (strategy_bodies.StrategyDraft, STRATEGY | {"periodMonths": True}),
+        (strategy_bodies.StrategyDraft, goal(targetMonths=0)),
+        (strategy_bodies.StrategyDraft, goal(priority=11)),
+        (strategy_bodies.StrategyDraft, goal(name="two\nlines")),
+        *[
+            (strategy_bodies.StrategyDraft, goal(targetValue=value))
+            for value in [
+                "NaN",
+                float("nan"),
+                float("inf"),
+                "Infinity",
+                -1,
+                "1.005",
+                10**10,
+                "12,5",
+                "₹5",
+                True,
+                None,
+                [1],
+            ]
+        ],
+        (bodies.KeywordResearch, {"clusters": []}),
+        (bodies.KeywordResearch, cluster(difficulty=101)),
+        (bodies.KeywordResearch, cluster(volume=-1)),
+        (bodies.KeywordResearch, cluster(volume=12.5)),
+        (bodies.KeywordResearch, cluster(intent="curious")),
+        (bodies.TopicBrief, BRIEF | {"targetWordCount": 299}),
+        (bodies.TopicBrief, BRIEF | {"targetWordCount": 5001}),
+        (bodies.TopicBrief, BRIEF | {"workingTitle": "a" * 501}),
+        (bodies.TopicBrief, BRIEF | {"primaryKeyword": "a" * 256}),
+        (bodies.Article, ARTICLE | {"metaDescription": "a" * 49}),
+        (bodies.Article, ARTICLE | {"metaDescription": "a" * 161}),
+        *[
+            (bodies.Article, ARTICLE | {"slug": slug})
+            for slug in ["", "Leak", "a b", "a--b", "-a", "a-", "é", "../a", "a" * 101, "a_b", "%2e"]
+        ],
+        (bodies.Article, ARTICLE | {"bodyMarkdown": "# Title\n\n" + "word " * 50}),
+        (bodies.Article, ARTICLE | {"bodyMarkdown": "Title\n=====\n\n" + "word " * 50}),
+        (bodies.Article, ARTICLE | {"bodyMarkdown": "> # Title\n\n" + "word " * 50}),
+        (bodies.Article, ARTICLE | {"bodyMarkdown": "a" * 199}),
+        (bodies.Article, ARTICLE | {"categories": ["a"] * 6}),
+        (bodies.Article, ARTICLE | {"tags": ["a"] * 11}),
+        (bodies.Article, ARTICLE | {"title": "  "}),
+        (bodies.LiveCheck, LIVE_CHECK | {"isLive": "yes"}),
+        (bodies.LiveCheck, LIVE_CHECK | {"isLive": 1}),
+    ],
+)
 def test_an_answer_beyond_its_limits_is_refused(shape, answer):
     with pytest.raises(ValidationError):
         shape.model_validate(answer)
@@ -204,13 +255,16 @@ def test_the_word_count_is_counted_and_a_stated_one_is_not_believed(stated):
     assert article.model_dump()["wordCount"] == 54
 
 
-@pytest.mark.parametrize(("markdown", "words"), [
-    ("", 0),
-    ("## Hello **big**world\n\nSee [the link](https://x.example/a-b) - a\n`code x`", 8),
-    ("| a | b |\n|---|---|\n| c | d |\n\n* one\n* दो शब्द", 7),
-    ("![a picture](i.png)\n\n---\n\n```\nx y\n```", 2),
-    ("a<br>b & c", 2),
-])
+@pytest.mark.parametrize(
+    ("markdown", "words"),
+    [
+        ("", 0),
+        ("## Hello **big**world\n\nSee [the link](https://x.example/a-b) - a\n`code x`", 8),
+        ("| a | b |\n|---|---|\n| c | d |\n\n* one\n* दो शब्द", 7),
+        ("![a picture](i.png)\n\n---\n\n```\nx y\n```", 2),
+        ("a<br>b & c", 2),
+    ],
+)
 def test_words_are_counted_as_a_reader_sees_them(markdown, words):
     assert bodies.count_words(markdown) == words
 

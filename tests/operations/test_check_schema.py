@@ -187,6 +187,7 @@ def test_collections_that_drifted_are_named(own_mongo, run):
     admin = own_mongo
     admin.command("collMod", "activity_outputs", validator={})
     admin.command("collMod", "skills", validationAction="warn")
+    admin.command("collMod", "tool_call_logs", validationLevel="moderate")
     admin["activity_streams"].drop_index("ttl")
     admin["activity_outputs"].create_index("createdOn", expireAfterSeconds=60, name="gone_in_a_minute")
     admin.drop_collection("event_logs")
@@ -200,6 +201,7 @@ def test_collections_that_drifted_are_named(own_mongo, run):
         ("collection_drift", "activity_outputs", "the validator is not the one of the model"),
         ("collection_drift", "contract_pdfs", "no model has this collection"),
         ("collection_drift", "skills", "the validator only warns"),
+        ("collection_drift", "tool_call_logs", "the validator lets some documents pass"),
         ("collection_missing", "event_logs", "the collection does not exist"),
         ("index_missing", "activity_streams", "index ttl does not exist"),
     ]

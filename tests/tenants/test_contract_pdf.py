@@ -122,15 +122,18 @@ def test_the_contract_is_an_archive_pdf():
     assert b"<pdfaid:conformance>B</pdfaid:conformance>" in pdf
 
 
-@pytest.mark.parametrize("name", [
-    '#image("/etc/passwd")',
-    '#read("/etc/passwd") $ x^2 $ *bold* _em_ `raw` <label> @ref // and = more',
-    "<script>alert(1)</script>",
-    "file:///etc/passwd",
-    '<iframe src="https://outside.example/?q=1"> [x](javascript:alert(1))',
-    "quotes \" ' \\ \\\" \"); #panic(\"out",
-    "{{client_gstin}} {{7*7}} {% debug %} ${7*7} <%= %>",
-])
+@pytest.mark.parametrize(
+    "name",
+    [
+        '#image("/etc/passwd")',
+        '#read("/etc/passwd") $ x^2 $ *bold* _em_ `raw` <label> @ref // and = more',
+        "<script>alert(1)</script>",
+        "file:///etc/passwd",
+        '<iframe src="https://outside.example/?q=1"> [x](javascript:alert(1))',
+        'quotes " \' \\ \\" "); #panic("out',
+        "{{client_gstin}} {{7*7}} {% debug %} ${7*7} <%= %>",
+    ],
+)
 @pytest.mark.acceptance("FLOW-contract-generate")
 def test_markup_in_a_clients_name_is_printed_as_typed_and_does_nothing(name):
     pdf = contract_pdf.render(MASTER, VALUES | {"client_name": name})
@@ -147,13 +150,16 @@ def test_values_never_become_part_of_the_document_source():
     assert not any(value.encode() in source for value in VALUES.values() if value != "Pro")
 
 
-@pytest.mark.parametrize(("typed", "printed"), [
-    ("two\nlines\r\n= none is a heading", "two lines = none is a heading"),
-    ("right\u202eto\u2066left", "right to left"),
-    ("a\x00b \ud800 c", "a b c"),
-    ("", "not provided"),
-    (" \u200b ", "not provided"),
-])
+@pytest.mark.parametrize(
+    ("typed", "printed"),
+    [
+        ("two\nlines\r\n= none is a heading", "two lines = none is a heading"),
+        ("right\u202eto\u2066left", "right to left"),
+        ("a\x00b \ud800 c", "a b c"),
+        ("", "not provided"),
+        (" \u200b ", "not provided"),
+    ],
+)
 def test_values_are_printed_on_one_line_without_invisible_characters(typed, printed):
     pdf = contract_pdf.render(MASTER, VALUES | {"client_website": typed})
 
@@ -168,11 +174,14 @@ def test_any_name_a_client_may_have_gives_a_contract(name):
     assert pdf == contract_pdf.render(MASTER, VALUES | {"client_name": name})
 
 
-@pytest.mark.parametrize(("change", "complaint"), [
-    ({"client_name": None}, "No value for client_name"),
-    ({"client_phone": "1"}, "knows no client_phone"),
-    ({"effective_date": "9 March 2026"}, "effective_date must be a date"),
-])
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"client_name": None}, "No value for client_name"),
+        ({"client_phone": "1"}, "knows no client_phone"),
+        ({"effective_date": "9 March 2026"}, "effective_date must be a date"),
+    ],
+)
 def test_missing_unknown_and_malformed_values_are_refused(change, complaint):
     values = {name: value for name, value in (VALUES | change).items() if value is not None}
 
@@ -180,10 +189,18 @@ def test_missing_unknown_and_malformed_values_are_refused(change, complaint):
         contract_pdf.render(MASTER, values)
 
 
-@pytest.mark.parametrize("text", [
-    "Dear {{client_nmae}}", "{{ client_name }}", "{{client_name}", "client_name}}", "{{client_name.__class__}}", "{{}}",
-    "**{{client_name**}}",
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Dear {{client_nmae}}",
+        "{{ client_name }}",
+        "{{client_name}",
+        "client_name}}",
+        "{{client_name.__class__}}",
+        "{{}}",
+        "**{{client_name**}}",
+    ],
+)
 def test_a_template_with_an_unknown_or_damaged_placeholder_is_refused(text):
     with pytest.raises(ContractTemplateError, match="placeholder"):
         contract_pdf.render(of_text(text), VALUES)
@@ -206,12 +223,15 @@ def test_the_subset_prints_headings_lists_tables_emphasis_and_rules():
     assert text_of(pdf).startswith("One Two Three A b c #d e f • g • h 1. i j k l Pro")
 
 
-@pytest.mark.parametrize("source", [
-    "# No front matter",
-    "---\nversion: 1.0\n---\ntext",
-    "---\nversion: v1.0\nsecret: x\n---\ntext",
-    "---\nversion: v1.0\n---\n",
-])
+@pytest.mark.parametrize(
+    "source",
+    [
+        "# No front matter",
+        "---\nversion: 1.0\n---\ntext",
+        "---\nversion: v1.0\nsecret: x\n---\ntext",
+        "---\nversion: v1.0\n---\n",
+    ],
+)
 def test_a_template_without_exactly_a_version_is_refused(source):
     with pytest.raises(ContractTemplateError, match="front matter"):
         contract_pdf.parse_template(source)

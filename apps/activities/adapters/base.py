@@ -4,6 +4,7 @@ An adapter is a function `ask(request, *, on_delta) -> ModelAnswer` that raises 
 own. It makes one attempt: repeating, paying and judging the answer are the engine's business.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
@@ -11,6 +12,7 @@ from typing import Literal, Protocol
 import pydantic
 
 MAX_ANSWER_BYTES = 1_000_000
+UNSTORABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 FailureCause = Literal[
     "rate_limited",  # too many requests; `retry_after_s` may say how long
@@ -54,6 +56,9 @@ class ModelUsage:
     output_tokens: int
 
 
+NOTHING_USED = ModelUsage(input_tokens=0, cached_input_tokens=0, output_tokens=0)
+
+
 @dataclass(frozen=True)
 class ModelAnswer:
     """A complete answer. `usage` is None if the service reported none that can be believed."""
@@ -62,6 +67,11 @@ class ModelAnswer:
     usage: ModelUsage | None
     stop_reason: str
     external_request_id: str
+
+
+def storable(text: str) -> str:
+    """`text` without what the stores refuse or no reader sees: NUL and other control characters, lone surrogates."""
+    return UNSTORABLE.sub("", text)
 
 
 class ModelFailed(Exception):
@@ -85,6 +95,11 @@ class ModelFailed(Exception):
         self.request_left = request_left
         self.retry_after_s = retry_after_s
         self.usage = usage
+
+    @property
+    def was_free(self) -> bool:
+        """Whether nothing can be charged for it."""
+        return not self.request_left or self.usage == NOTHING_USED
 
 
 class Adapter(Protocol):

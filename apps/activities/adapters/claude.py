@@ -11,6 +11,7 @@ from typing import Any
 
 from apps.activities.adapters.base import (
     MAX_ANSWER_BYTES,
+    NOTHING_USED,
     FailureCause,
     ModelAnswer,
     ModelFailed,
@@ -169,7 +170,10 @@ def _failure(error: Exception, request: ModelRequest, call: egress.Call) -> Mode
         by_status = CAUSE_OF_STATUS.get(status, "unavailable" if status >= 500 else "invalid_request")
         cause = CAUSE_OF_TYPE.get(str(error.type), "broken_answer" if status < 300 else by_status)
         retry_after_s = egress.retry_after_s(error.response.headers.get("retry-after"))
-        return ModelFailed(cause, detail, request_left=True, retry_after_s=retry_after_s)
+        # An error instead of an answer: no message was made, so none is charged. An error in the middle of a stream has
+        # status 200, and a gateway that ran out of time does not know.
+        usage = NOTHING_USED if status >= 300 and status not in (408, 504) else None
+        return ModelFailed(cause, detail, request_left=True, retry_after_s=retry_after_s, usage=usage)
     if isinstance(error, egress.EgressRefused):
         return ModelFailed("invalid_request", detail, request_left=False)
     if isinstance(error, (egress.EgressError, anthropic.APIConnectionError, *egress.TRANSPORT_ERRORS)):

@@ -17,13 +17,14 @@ from apps.shared.actors import Actor
 from apps.shared.errors import OperationRefused
 from apps.shared.ids import spell
 from apps.shared.scoping import only_tenant
+from apps.storage import clients
 from apps.tenants.models import Tenant
 
 from .. import operations, prompting, queries, registry
 from ..adapters import ADAPTERS
-from ..adapters.base import Message, ModelFailed, ModelRequest
+from ..adapters.base import Message, ModelFailed, ModelRequest, storable
 from ..models import Activity, AgentConfig, LlmProvider
-from ..operations import CAP_REACHED, Claim, LeaseLost, Spent
+from ..operations import Claim, LeaseLost, Spent
 from ..statuses import RunStatus
 from . import pricing
 from .streams import Stream
@@ -33,6 +34,7 @@ log = structlog.get_logger(__name__)
 MAX_OUTPUT_TOKENS = 8_192
 REPAIRS = 2
 WAIT_FOR_MONEY = timedelta(minutes=15)
+OUTAGES = {"rate_limited", "overloaded", "unavailable"}  # of the service, where nothing was charged
 REPEATABLE = {"rate_limited", "overloaded", "unavailable", "timed_out", "broken_answer", "cut_off"}
 
 
@@ -85,21 +87,26 @@ def run(claim: Claim) -> None:
         log.info("run.lease_lost", activity=activity.ref_id, attempt=claim.attempt)
     except billing.CapReached as error:
         at = timezone.now()
-        _end(operations.give_back, attempt, error=f"{CAP_REACHED}: {error.detail}", ready_on=at + WAIT_FOR_MONEY, at=at)
+        _end(operations.give_back, attempt, error=f"{error.code}: {error.detail}", ready_on=at + WAIT_FOR_MONEY, at=at)
     except ModelFailed as error:
+        if error.cause in OUTAGES and error.was_free:
+            _end(operations.wait_out, attempt, error=str(error), retry_after_s=error.retry_after_s, at=timezone.now())
+            return
         _end(
             operations.fail_attempt,
             attempt,
-            error=f"{error.cause}: {error}",
+            error=str(error),
             status=RunStatus.TIMED_OUT if error.cause == "timed_out" else RunStatus.FAILED,
             may_repeat=error.cause in REPEATABLE,
             retry_after_s=error.retry_after_s,
             at=timezone.now(),
         )
     except storage.StorageUnavailable as error:
-        _end(operations.fail_attempt, attempt, error=f"{error.code}: {error.detail}", at=timezone.now())
+        _end(operations.wait_out, attempt, error=f"{error.code}: {error.detail}", at=timezone.now())
     except OperationRefused as error:
-        _end(operations.fail_attempt, attempt, error=f"{error.code}: {error.detail}", may_repeat=False, at=timezone.now())
+        _end(
+            operations.fail_attempt, attempt, error=f"{error.code}: {error.detail}", may_repeat=False, at=timezone.now()
+        )
 
 
 def _end(operation, attempt: Attempt, *, error: str, at: datetime, **how) -> None:
@@ -112,6 +119,8 @@ def _end(operation, attempt: Attempt, *, error: str, at: datetime, **how) -> Non
 
 def _work(attempt: Attempt, activity: Activity, role: registry.AgentRole, run_ref: str):
     """(output, what was kept, summary); the network is used here and no transaction is open."""
+    if not all(clients.is_reachable().values()):
+        raise storage.StorageUnavailable  # before money is spent on an answer that could not be kept
     prompt = _prompt(activity, role)
     messages = [Message("user", prompt.user)]
     stream = Stream(activity_ref=activity.ref_id, run_ref=run_ref)
@@ -121,7 +130,9 @@ def _work(attempt: Attempt, activity: Activity, role: registry.AgentRole, run_re
             output = parse(role.schema, text)
             break
         except ValidationError as error:
-            problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:10])
+            # The model's own field names are in it, which nobody has looked at.
+            told = (f"{'.'.join(map(str, e['loc']))[:200]}: {e['msg']}" for e in error.errors()[:10])
+            problems = storable("; ".join(told))
             if repair == REPAIRS:
                 detail = f"The answer did not fit after {REPAIRS} repairs: {problems}"
                 raise ModelFailed("broken_answer", detail, request_left=True) from error
@@ -150,7 +161,11 @@ def _work(attempt: Attempt, activity: Activity, role: registry.AgentRole, run_re
     )
     extra = role.keep(output, activity=activity, at=at) if role.keep else {}
     sha256 = hashlib.sha256(body.encode()).hexdigest()
-    return output, registry.Kept(pointer, sha256, version, extra), {"words": len(body.split()), "model": attempt.claim.model_id}
+    return (
+        output,
+        registry.Kept(pointer, sha256, version, extra),
+        {"words": len(body.split()), "model": attempt.claim.model_id},
+    )
 
 
 def parse(schema: type[BaseModel], text: str) -> BaseModel:
@@ -180,7 +195,9 @@ def _prompt(activity: Activity, role: registry.AgentRole) -> prompting.Prompt:
     )
 
 
-def _ask(attempt: Attempt, activity: Activity, role, system: str, messages: list[Message], stream: Stream, run_ref: str) -> str:
+def _ask(
+    attempt: Attempt, activity: Activity, role, system: str, messages: list[Message], stream: Stream, run_ref: str
+) -> str:
     """One call: reserve, ask, settle. The text of the answer; raises ModelFailed, CapReached or LeaseLost."""
     claim = attempt.claim
     if not operations.holds_lease(claim):
@@ -225,15 +242,17 @@ def _ask(attempt: Attempt, activity: Activity, role, system: str, messages: list
         raise
     finally:
         stream.flush()
-    usage = answer.usage
+    text, usage = storable(answer.text), answer.usage
     if usage is None or min(usage.input_tokens, usage.output_tokens, usage.cached_input_tokens) < 0:
         log.warning("model.no_usage", run=run_ref, model=claim.model_id)
         usage = pricing.counted(characters, len(answer.text))
-    _record(attempt, reservation, price, system, messages, answer.text, usage, began, started_on)
-    return answer.text
+    _record(attempt, reservation, price, system, messages, text, usage, began, started_on)
+    return text
 
 
-def _record(attempt: Attempt, reservation, price, system, messages, text, usage, began: float, started_on: datetime) -> None:
+def _record(
+    attempt: Attempt, reservation, price, system, messages, text, usage, began: float, started_on: datetime
+) -> None:
     cost, duration_ms = price.cost(usage), int((time.monotonic() - began) * 1000)
     prompt = json.dumps([system, *([m.role, m.content] for m in messages)])
     operations.record_call(

@@ -32,7 +32,11 @@ class Price:
     def cost(self, usage: ModelUsage) -> Decimal:
         """`input_tokens` includes the cached ones."""
         fresh = usage.input_tokens - usage.cached_input_tokens
-        total = fresh * self.input_usd + usage.cached_input_tokens * self.cached_input_usd + usage.output_tokens * self.output_usd
+        total = (
+            fresh * self.input_usd
+            + usage.cached_input_tokens * self.cached_input_usd
+            + usage.output_tokens * self.output_usd
+        )
         return (total / MILLION).quantize(MICRO_USD, rounding=ROUND_UP)
 
     def most(self, *, prompt_characters: int, max_tokens: int) -> Decimal:

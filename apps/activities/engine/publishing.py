@@ -2,6 +2,7 @@
 up on the platform after the settle time, before anything else is sent."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -62,9 +63,9 @@ def run(claim: Claim) -> None:
     except LeaseLost:
         log.info("publish.lease_lost", activity=activity.ref_id, attempt=claim.attempt)
     except storage.StorageUnavailable as error:
-        _fail(step, f"{error.code}: {error.detail}", may_repeat=True)
+        _end(step, operations.wait_out, error=f"{error.code}: {error.detail}")
     except OperationRefused as error:
-        _fail(step, f"{error.code}: {error.detail}", may_repeat=False)
+        _end(step, operations.fail_attempt, error=f"{error.code}: {error.detail}", may_repeat=False)
 
 
 def _run(step: Step) -> None:
@@ -72,7 +73,11 @@ def _run(step: Step) -> None:
     ready = kind.prepare(step.activity)
     platform = PLATFORMS[ready.channel.platform]
     attempt = channels.open_attempt(step.activity.subject_ref, ready.channel)
-    if attempt is not None and attempt.content_sha256 != ready.content_sha256 and attempt.status == AttemptStatus.PREPARED:
+    if (
+        attempt is not None
+        and attempt.content_sha256 != ready.content_sha256
+        and attempt.status == AttemptStatus.PREPARED
+    ):
         with transaction.atomic():
             operations.held(step.claim)
             channels.mark_failed(
@@ -126,7 +131,9 @@ def _send(step: Step, attempt: PublishAttempt, platform, ready) -> None:
         _refused(step, attempt, outcome, at=at)
 
 
-def settled(step: Step, attempt: PublishAttempt, external_id: str, url: str, response_summary: dict, *, at: datetime) -> None:
+def settled(
+    step: Step, attempt: PublishAttempt, external_id: str, url: str, response_summary: dict, *, at: datetime
+) -> None:
     """The platform has it: attempt, post, step, period and the next steps follow in one transaction."""
     with transaction.atomic():
         operations.held(step.claim)
@@ -146,7 +153,12 @@ def _put_off(step: Step, attempt: PublishAttempt, outcome: Unknown, *, at: datet
             attempt, cause=outcome.cause, response_summary=outcome.response_summary, by=step.by, at=at
         )
         operations.give_back(
-            step.claim, error=f"unknown: {outcome.cause}", spent=Spent(), ready_on=attempt.settle_until or at, by=step.by, at=at
+            step.claim,
+            error=f"unknown: {outcome.cause}",
+            spent=Spent(),
+            ready_on=attempt.settle_until or at,
+            by=step.by,
+            at=at,
         )
 
 
@@ -182,7 +194,12 @@ def _look_up(step: Step, attempt: PublishAttempt, platform, ready) -> PublishAtt
     settle_until = attempt.settle_until or at
     if settle_until > at:  # "not found" is not believed before the settle time
         operations.give_back(
-            step.claim, error="waits until the platform can be asked", spent=Spent(), ready_on=settle_until, by=step.by, at=at
+            step.claim,
+            error="waits until the platform can be asked",
+            spent=Spent(),
+            ready_on=settle_until,
+            by=step.by,
+            at=at,
         )
         return None
     answer = platform.find_existing(ready.connection, marker=attempt.marker, slug=ready.slug)
@@ -206,11 +223,8 @@ def _look_up(step: Step, attempt: PublishAttempt, platform, ready) -> PublishAtt
     return None
 
 
-def _fail(step: Step, error: str, *, may_repeat: bool) -> None:
+def _end(step: Step, operation: Callable, *, error: str, **how) -> None:
     try:
-        operations.fail_attempt(
-            step.claim, error=error, spent=Spent(), may_repeat=may_repeat, by=step.by, at=timezone.now()
-        )
+        operation(step.claim, error=error, spent=Spent(), by=step.by, at=timezone.now(), **how)
     except LeaseLost:
         log.info("publish.lease_lost", activity=step.activity.ref_id)
-

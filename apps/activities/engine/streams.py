@@ -8,6 +8,8 @@ from pydantic_core import from_json
 
 from apps import storage
 
+from ..adapters.base import storable
+
 log = structlog.get_logger(__name__)
 
 FLUSH_SECONDS = 0.3
@@ -27,7 +29,7 @@ class Stream:
             self.flush()
 
     def flush(self) -> None:
-        text, self._waiting = "".join(self._waiting), []
+        text, self._waiting = storable("".join(self._waiting)), []
         self._next = time.monotonic() + FLUSH_SECONDS
         if not text or self._is_off:
             return
@@ -50,7 +52,9 @@ class Stream:
 def read(run_ref: str) -> str:
     """All that this run has written so far; '' while the store is away or nothing was written."""
     try:
-        pieces = storage.find(storage.ActivityStream, {"activityRunId": run_ref}, sort=[("sequenceNum", 1)], limit=5_000)
+        pieces = storage.find(
+            storage.ActivityStream, {"activityRunId": run_ref}, sort=[("sequenceNum", 1)], limit=5_000
+        )
     except storage.StorageUnavailable:
         return ""
     return "".join(piece.delta for _, piece in pieces)
@@ -66,4 +70,4 @@ def live_text(streamed: str, field: str) -> str:
     except ValueError:
         return ""
     text = answer.get(field, "") if isinstance(answer, dict) else ""
-    return text if isinstance(text, str) else ""
+    return storable(text) if isinstance(text, str) else ""

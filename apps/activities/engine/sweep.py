@@ -46,9 +46,9 @@ def sweep() -> int:
 def _lost_reservations() -> QuerySet[SpendReservation]:
     """Open ones that are older than any call, or whose run is over: its worker died between the call and its settling."""
     closed = ActivityRun.objects.filter(ref_id=OuterRef("run_ref")).exclude(status=RunStatus.RUNNING)
-    return SpendReservation.objects.filter(Q(expires_on__lt=Now()) | Exists(closed), status=ReservationStatus.OPEN).order_by(
-        "expires_on"
-    )
+    return SpendReservation.objects.filter(
+        Q(expires_on__lt=Now()) | Exists(closed), status=ReservationStatus.OPEN
+    ).order_by("expires_on")
 
 
 def _take_back(lease: ActivityLease, *, by: Actor) -> None:
@@ -63,7 +63,9 @@ def _take_back(lease: ActivityLease, *, by: Actor) -> None:
             return
         run = ActivityRun.objects.filter(activity=activity, attempt=lease.attempt, status=RunStatus.RUNNING).first()
         if run is not None:
-            close_run(run.id, lease.attempt, RunStatus.TIMED_OUT, "lease_expired: the worker stopped renewing it", Spent())
+            close_run(
+                run.id, lease.attempt, RunStatus.TIMED_OUT, "lease_expired: the worker stopped renewing it", Spent()
+            )
         at = timezone.now()
         lease.expires_on, lease.updated_on = None, at
         lease.save(update_fields=["expires_on", "updated_on"])

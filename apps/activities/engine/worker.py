@@ -76,10 +76,11 @@ def _run_job(taken: Claim) -> None:
     except LeaseLost:
         log.info("job.lease_lost", activity=activity.ref_id)
     except OperationRefused as error:
-        may_repeat = error.http_status == 503
-        operations.fail_attempt(
-            taken, error=f"{error.code}: {error.detail}", spent=Spent(), may_repeat=may_repeat, by=by, at=timezone.now()
-        )
+        told, at = f"{error.code}: {error.detail}", timezone.now()
+        if error.http_status == 503:
+            operations.wait_out(taken, error=told, spent=Spent(), by=by, at=at)
+        else:
+            operations.fail_attempt(taken, error=told, spent=Spent(), may_repeat=False, by=by, at=at)
 
 
 def _no_such_role(taken: Claim) -> None:

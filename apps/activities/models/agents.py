@@ -17,10 +17,14 @@ class LlmProvider(BaseRecord, Mutable):
 
     name = models.CharField(max_length=100, unique=True)
     adapter_type = models.CharField(max_length=20, choices=AdapterType)
-    base_url = models.CharField(max_length=500, null=True, blank=True, help_text="Empty: the address from the environment.")
+    base_url = models.CharField(
+        max_length=500, null=True, blank=True, help_text="Empty: the address from the environment."
+    )
     api_key = SealedTextField(null=True, blank=True)
     is_enabled = models.BooleanField(default=True)
-    is_local = models.BooleanField(default=False, help_text="Only local providers serve clients with local models only.")
+    is_local = models.BooleanField(
+        default=False, help_text="Only local providers serve clients with local models only."
+    )
     last_verified_at = models.DateTimeField(null=True, blank=True)
     last_error = models.TextField(null=True, blank=True)
     models = models.JSONField(  # last, because the column's name hides the module
@@ -61,7 +65,9 @@ class AgentConfig(TenantRecord, Mutable):
             between("escalation_after_failures", 1, 100, name="agent_configs_escalation_in_range"),
         ]
         indexes = [
-            models.Index(fields=["tenant", "agent_role"], condition=Q(is_enabled=True), name="idx_agent_configs_active"),
+            models.Index(
+                fields=["tenant", "agent_role"], condition=Q(is_enabled=True), name="idx_agent_configs_active"
+            ),
             models.Index(fields=["tenant", "ref_id"], name="idx_agent_configs_ref"),
         ]
 
@@ -93,7 +99,11 @@ class LlmCall(TenantRecord):
         db_table = "llm_calls"
         constraints = [
             not_negative(
-                "input_tokens", "output_tokens", "cached_input_tokens", "duration_ms", name="llm_calls_counts_not_negative"
+                "input_tokens",
+                "output_tokens",
+                "cached_input_tokens",
+                "duration_ms",
+                name="llm_calls_counts_not_negative",
             ),
             between("cost_usd", 0, 9_999, name="llm_calls_cost_in_range"),
         ]

@@ -71,7 +71,8 @@ class RecurringTaskTemplate(PlatformOrTenantRecord, Mutable, SoftDelete):
                 name="uniq_recurring_task_templates_copy",
             ),
             models.CheckConstraint(
-                condition=Q(trigger="cron", cron_expression__isnull=False) | (~Q(trigger="cron") & Q(cron_expression__isnull=True)),
+                condition=Q(trigger="cron", cron_expression__isnull=False)
+                | (~Q(trigger="cron") & Q(cron_expression__isnull=True)),
                 name="recurring_task_templates_cron_only_for_cron",
             ),
         ]

@@ -30,7 +30,11 @@ class Activity(TenantRecord, Mutable, SoftDelete):
 
     deliverable_period = TenantForeignKey("strategy.DeliverablePeriod", null=True, blank=True, db_index=False)
     deliverable = TenantForeignKey(
-        "strategy.Deliverable", null=True, blank=True, db_index=False, help_text="Equal to the period's; set by the planner."
+        "strategy.Deliverable",
+        null=True,
+        blank=True,
+        db_index=False,
+        help_text="Equal to the period's; set by the planner.",
     )
     goal = TenantForeignKey("strategy.Goal", null=True, blank=True, db_index=False)
     parent_activity = TenantForeignKey("self", null=True, blank=True, db_index=False, related_name="steps")
@@ -39,11 +43,15 @@ class Activity(TenantRecord, Mutable, SoftDelete):
     type = models.CharField(max_length=20, choices=ActivityType)
     assignee_type = models.CharField(max_length=10, choices=AssigneeType)
     assignee_agent_role = models.CharField(max_length=100, blank=True)
-    assignee_user = models.ForeignKey("tenants.User", models.PROTECT, null=True, blank=True, related_name="+", db_index=False)
+    assignee_user = models.ForeignKey(
+        "tenants.User", models.PROTECT, null=True, blank=True, related_name="+", db_index=False
+    )
     status = models.CharField(max_length=30, choices=ActivityStatus, default=ActivityStatus.CREATED)
     priority = models.CharField(max_length=10, choices=Priority, default=Priority.NORMAL)
     is_approval_gate = models.BooleanField(default=False)
-    input_data = models.JSONField(default=dict, help_text='{"step": TemplateStep, "template": ref_id, "subject": {"type", "ref"}}')
+    input_data = models.JSONField(
+        default=dict, help_text='{"step": TemplateStep, "template": ref_id, "subject": {"type", "ref"}}'
+    )
     output_summary = models.JSONField(default=dict)
     output_ref = models.CharField(max_length=255, blank=True, help_text="ObjectId of the activity_outputs document.")
     rejection_note = models.TextField(blank=True)
@@ -52,7 +60,9 @@ class Activity(TenantRecord, Mutable, SoftDelete):
     started_on = models.DateTimeField(null=True, blank=True)
     completed_on = models.DateTimeField(null=True, blank=True)
     ready_on = models.DateTimeField(help_text="Not before: back-off, scheduled publication, settling.")
-    origin_key = models.CharField(max_length=200, null=True, blank=True, help_text="Why it exists; spawning again adds nothing.")
+    origin_key = models.CharField(
+        max_length=200, null=True, blank=True, help_text="Why it exists; spawning again adds nothing."
+    )
 
     class Meta(TenantRecord.Meta):
         db_table = "activities"
@@ -61,9 +71,15 @@ class Activity(TenantRecord, Mutable, SoftDelete):
         indexes = [
             Index(fields=["tenant", "status"], name="idx_activities_tenant_status"),
             Index(fields=["deliverable_period", "status"], name="idx_activities_period_status"),
-            Index(fields=["assignee_user", "status"], condition=Q(assignee_type="human"), name="idx_activities_user_status"),
             Index(
-                fields=["assignee_agent_role", "status"], condition=Q(assignee_type="agent"), name="idx_activities_role_status"
+                fields=["assignee_user", "status"],
+                condition=Q(assignee_type="human"),
+                name="idx_activities_user_status",
+            ),
+            Index(
+                fields=["assignee_agent_role", "status"],
+                condition=Q(assignee_type="agent"),
+                name="idx_activities_role_status",
             ),
             Index(fields=["parent_activity"], name="idx_activities_parent"),
             Index(fields=["goal", "status"], name="idx_activities_goal_status"),
@@ -135,7 +151,9 @@ class ActivityDependency(TenantRecord):
         verbose_name_plural = "activity dependencies"
         constraints = [
             models.UniqueConstraint(fields=["activity", "depends_on"], name="uniq_activity_dependencies_pair"),
-            models.CheckConstraint(condition=~Q(activity=models.F("depends_on")), name="activity_dependencies_not_itself"),
+            models.CheckConstraint(
+                condition=~Q(activity=models.F("depends_on")), name="activity_dependencies_not_itself"
+            ),
         ]
 
     def __str__(self):

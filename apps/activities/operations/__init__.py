@@ -34,7 +34,6 @@ from .pipelines import (
 )
 from .planning import plan_tenant
 from .runs import (
-    CAP_REACHED,
     Claim,
     LeaseLost,
     Spent,
@@ -47,6 +46,7 @@ from .runs import (
     holds_lease,
     record_call,
     settle_failure,
+    wait_out,
 )
 from .templates import copy_global_templates, seed_global_templates
 
@@ -64,7 +64,6 @@ __all__ = [
     "replace_output",
     "ApprovalHeld",
     "ApprovalStale",
-    "CAP_REACHED",
     "Claim",
     "LeaseLost",
     "Spent",
@@ -97,4 +96,5 @@ __all__ = [
     "settle_failure",
     "shown_at",
     "spawn_unit",
+    "wait_out",
 ]

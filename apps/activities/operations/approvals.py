@@ -30,7 +30,9 @@ class ApprovalHeld(OperationRefused):
 def mark_opened(approval: Approval, *, by: Actor, at: datetime) -> None:
     """The first time the person in charge looks at it; how long they read follows from it."""
     if approval.opened_on is None:
-        Approval.objects.filter(pk=approval.pk, opened_on__isnull=True, status=ApprovalStatus.PENDING).update(opened_on=at)
+        Approval.objects.filter(pk=approval.pk, opened_on__isnull=True, status=ApprovalStatus.PENDING).update(
+            opened_on=at
+        )
 
 
 def grant_approval(approval: Approval, *, by: Actor, at: datetime, shown_sha256: str, note: str = "") -> Approval:
@@ -98,6 +100,9 @@ def _decide(approval: Approval, move: str, *, by: Actor, at: datetime, shown_sha
 def approved_snapshot(unit: Activity, subject_type: SubjectType, subject_ref: str) -> Approval | None:
     """The approval that released this subject: the latest one granted at a final gate of the unit."""
     approvals = Approval.objects.filter(
-        subject_type=subject_type, subject_ref=subject_ref, status=ApprovalStatus.APPROVED, activity__parent_activity=unit
+        subject_type=subject_type,
+        subject_ref=subject_ref,
+        status=ApprovalStatus.APPROVED,
+        activity__parent_activity=unit,
     ).select_related("activity")
     return next((a for a in approvals.order_by("-decided_on") if a.activity.step.is_final_gate), None)

@@ -19,8 +19,12 @@ from .gates import refresh_gate
 
 def store(markdown: str, *, run_ref: str, at: datetime) -> dict[str, str]:
     """Under its fixed key beside the research, and as a skill of the client; the pointers of both documents."""
-    research = storage.write(storage.OnboardingResearch(runId=run_ref, createdOn=at), {"generatedContextFile": markdown})
-    former = storage.find(storage.Skill, {"name": "client-context", "source": "context_file"}, sort=[("version", -1)], limit=1)
+    research = storage.write(
+        storage.OnboardingResearch(runId=run_ref, createdOn=at), {"generatedContextFile": markdown}
+    )
+    former = storage.find(
+        storage.Skill, {"name": "client-context", "source": "context_file"}, sort=[("version", -1)], limit=1
+    )
     skill = storage.write(
         storage.Skill(
             name="client-context",

@@ -23,7 +23,6 @@ from ..statuses import (
 LIVES = {RiskLevel.HIGH: timedelta(hours=24), RiskLevel.MEDIUM: timedelta(hours=72), RiskLevel.LOW: timedelta(days=7)}
 
 
-
 def person_for(human_role: str | None, tenant_id):
     """Who gets work of this role for the client; None while nobody is there, and then it shows as nobody's."""
     if human_role == HumanRole.ADMIN:
@@ -84,7 +83,9 @@ def open_gate(gate: Activity, *, by: Actor, at: datetime) -> Approval:
 
 def refresh_gate(gate: Activity, *, by: Actor, at: datetime) -> Approval | None:
     """After an edit while the decision is pending: the same approval is bound to the new content."""
-    approval = Approval.objects.select_for_update(of=("self",)).filter(activity=gate, status=ApprovalStatus.PENDING).first()
+    approval = (
+        Approval.objects.select_for_update(of=("self",)).filter(activity=gate, status=ApprovalStatus.PENDING).first()
+    )
     if approval is None:
         return None
     before, shown = approval.content_sha256, shown_at(gate)
@@ -98,6 +99,11 @@ def refresh_gate(gate: Activity, *, by: Actor, at: datetime) -> Approval | None:
         setattr(approval, field, value)
     approval.save(update_fields=list(changes))
     journal.record(
-        "approval.redigested", approval, by=by, at=at, before={"sha256": before}, after={"sha256": approval.content_sha256}
+        "approval.redigested",
+        approval,
+        by=by,
+        at=at,
+        before={"sha256": before},
+        after={"sha256": approval.content_sha256},
     )
     return approval

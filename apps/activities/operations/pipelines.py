@@ -73,7 +73,9 @@ def spawn_unit(
         due_date=(at + timedelta(days=max(step.due_offset_days for step in steps))).date(),
         **common,
     )
-    children = {step.key: _child(step, unit, origin=origin, refs=refs, about=about, at=at, common=common) for step in steps}
+    children = {
+        step.key: _child(step, unit, origin=origin, refs=refs, about=about, at=at, common=common) for step in steps
+    }
     try:
         with transaction.atomic():
             Activity.objects.bulk_create([unit, *children.values()])
@@ -102,7 +104,9 @@ def spawn_unit(
     return unit
 
 
-def _child(step: TemplateStep, unit: Activity, *, origin: str, refs: dict, about: dict, at: datetime, common: dict) -> Activity:
+def _child(
+    step: TemplateStep, unit: Activity, *, origin: str, refs: dict, about: dict, at: datetime, common: dict
+) -> Activity:
     return Activity(
         id=new_id(),
         parent_activity=unit,
@@ -233,7 +237,15 @@ def _ask_nobody(gates: Sequence[Activity], *, by: Actor, at: datetime) -> None:
 
 
 def raise_task(
-    *, tenant_id, title: str, note: str, origin: str, by: Actor, at: datetime, role: str = HumanRole.REVIEWER, about: dict | None = None
+    *,
+    tenant_id,
+    title: str,
+    note: str,
+    origin: str,
+    by: Actor,
+    at: datetime,
+    role: str = HumanRole.REVIEWER,
+    about: dict | None = None,
 ) -> Activity | None:
     """An activity for a person: an alert, an escalation. Once per origin; None when it was raised before."""
     try:
@@ -261,10 +273,14 @@ def raise_task(
 
 def finish_task(task: Activity, *, by: Actor, at: datetime) -> Activity:
     """A person says that a task of theirs is done. Raises NotATask for anything else."""
-    if task.assignee_type != AssigneeType.HUMAN or task.is_approval_gate or task.parent_activity_id or task.steps.exists():
+    if (
+        task.assignee_type != AssigneeType.HUMAN
+        or task.is_approval_gate
+        or task.parent_activity_id
+        or task.steps.exists()
+    ):
         raise NotATask
     with transaction.atomic():
         if task.status == S.ASSIGNED:
             task = ACTIVITY_MOVES.perform(task, "start", by=by, at=at, started_on=at)
         return ACTIVITY_MOVES.perform(task, "complete", by=by, at=at, completed_on=at)
-

@@ -28,7 +28,9 @@ def plan_tenant(tenant: TenantFacts, *, by: Actor, at: datetime) -> int:
     """
     today = at.astimezone(ZoneInfo(tenant.time_zone)).date()
     made = 0
-    deliverables = Deliverable.objects.filter(is_active=True, strategy__status=StrategyStatus.ACTIVE).select_related("goal")
+    deliverables = Deliverable.objects.filter(is_active=True, strategy__status=StrategyStatus.ACTIVE).select_related(
+        "goal"
+    )
     for deliverable in deliverables.order_by("ref_id"):
         start, end = period_around(today, deliverable.period)
         period = strategy_operations.open_period(deliverable, start=start, end=end, by=by, at=at)
@@ -40,7 +42,15 @@ def plan_tenant(tenant: TenantFacts, *, by: Actor, at: datetime) -> int:
     return made
 
 
-def _unit(template: ActivityTemplate, period: DeliverablePeriod, deliverable: Deliverable, number: int, *, by: Actor, at: datetime) -> int:
+def _unit(
+    template: ActivityTemplate,
+    period: DeliverablePeriod,
+    deliverable: Deliverable,
+    number: int,
+    *,
+    by: Actor,
+    at: datetime,
+) -> int:
     origin = f"period:{period.ref_id}/{number}"
     if Activity.with_deleted.filter(tenant_id=period.tenant_id, origin_key=f"{origin}/unit").exists():
         return 0

@@ -1,5 +1,6 @@
 """How an attempt ends: finished, given back, or failed. Each checks the fence: the lease's attempt must be the caller's."""
 
+import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -15,12 +16,15 @@ from apps.shared.errors import OperationRefused
 from apps.shared.scoping import only_tenant
 
 from .. import registry
-from ..models import Activity, ActivityLease, ActivityRun, AgentConfig, LlmCall
+from ..models import Activity, ActivityLease, AgentConfig, LlmCall
 from ..statuses import ACTIVITY_MOVES, ActivityStatus, RunStatus
 from . import pipelines
 
-CAP_REACHED = "cap_reached"  # how the error of a run begins that waited for money; it is no failure of the agent
 BACK_OFF_SECONDS = (5, 20, 60, 300)
+OUTAGE_SECONDS = (5, 15, 45)  # then every 45: work goes on within a minute of a store's or a model's return
+MOST_OUTAGES = 40  # half an hour; after that an outage is a failure like any other, and a person hears of it
+LONGEST_WAIT_SECONDS = 3_600
+JITTER = 0.25  # of a wait, so that what failed together does not come back together
 
 
 class LeaseLost(OperationRefused):
@@ -76,7 +80,10 @@ def held(claim: Claim) -> tuple[Activity | None, Activity, ActivityLease]:
 def holds_lease(claim: Claim) -> bool:
     """Whether the claim still holds, without a lock: asked between calls, proven again when the attempt ends."""
     return ActivityLease.objects.filter(
-        activity_id=claim.activity_id, attempt=claim.attempt, expires_on__isnull=False, activity__status=ActivityStatus.IN_PROGRESS
+        activity_id=claim.activity_id,
+        attempt=claim.attempt,
+        expires_on__isnull=False,
+        activity__status=ActivityStatus.IN_PROGRESS,
     ).exists()
 
 
@@ -109,12 +116,29 @@ def finish_job(claim: Claim, *, summary: dict, by: Actor, at: datetime) -> Activ
 
 
 def give_back(claim: Claim, *, error: str, spent: Spent, ready_on: datetime, by: Actor, at: datetime) -> None:
-    """Try again at `ready_on`, without counting a failure: a stop, a cap, a wait for settling."""
+    """Try again at `ready_on`, without counting a failure: a stop, a cap, an outage, a wait for settling."""
     with transaction.atomic():
         _, activity, lease = held(claim)
         _close(claim, RunStatus.FAILED, error, spent)
         _free(lease, at=at)
-        ACTIVITY_MOVES.perform(activity, "give_back", by=by, at=at, ready_on=ready_on)
+        uncounted = {**activity.input_data, "failures_before": activity.input_data.get("failures_before", 0) + 1}
+        ACTIVITY_MOVES.perform(activity, "give_back", by=by, at=at, ready_on=ready_on, input_data=uncounted)
+
+
+def wait_out(
+    claim: Claim, *, error: str, spent: Spent, by: Actor, at: datetime, retry_after_s: float | None = None
+) -> None:
+    """Something this work needs is away, which is no failure of the work: try again soon, for half an hour at least."""
+    if claim.attempt > MOST_OUTAGES:
+        fail_attempt(claim, error=error, spent=spent, by=by, at=at, retry_after_s=retry_after_s)
+        return
+    wait = retry_after_s if retry_after_s is not None else OUTAGE_SECONDS[min(claim.attempt, len(OUTAGE_SECONDS)) - 1]
+    give_back(claim, error=error, spent=spent, ready_on=_later(at, wait), by=by, at=at)
+
+
+def _later(at: datetime, seconds: float) -> datetime:
+    """So many seconds from now or a little more, an hour at most."""
+    return at + timedelta(seconds=min(seconds, LONGEST_WAIT_SECONDS) * random.uniform(1, 1 + JITTER))
 
 
 def fail_attempt(
@@ -133,7 +157,9 @@ def fail_attempt(
         _, activity, lease = held(claim)
         _close(claim, status, error, spent)
         _free(lease, at=at)
-        return settle_failure(activity, lease, error=error, by=by, at=at, may_repeat=may_repeat, retry_after_s=retry_after_s)
+        return settle_failure(
+            activity, lease, error=error, by=by, at=at, may_repeat=may_repeat, retry_after_s=retry_after_s
+        )
 
 
 def settle_failure(
@@ -146,11 +172,14 @@ def settle_failure(
     may_repeat: bool = True,
     retry_after_s: float | None = None,
 ) -> bool:
-    failures = lease.attempt - activity.input_data.get("failures_before", 0) - _waits_for_money(activity)
+    """What a failed attempt means for its activity, whose lease is free already; part of the caller's transaction."""
+    failures = lease.attempt - activity.input_data.get("failures_before", 0)  # attempts that were no failures are in it
     limit = escalation_limit(activity)
     if may_repeat and failures < limit:
-        wait = retry_after_s if retry_after_s is not None else BACK_OFF_SECONDS[min(failures, len(BACK_OFF_SECONDS)) - 1]
-        ACTIVITY_MOVES.perform(activity, "give_back", by=by, at=at, ready_on=at + timedelta(seconds=min(wait, 3600)))
+        wait = (
+            retry_after_s if retry_after_s is not None else BACK_OFF_SECONDS[min(failures, len(BACK_OFF_SECONDS)) - 1]
+        )
+        ACTIVITY_MOVES.perform(activity, "give_back", by=by, at=at, ready_on=_later(at, wait))
         return True
     ACTIVITY_MOVES.perform(activity, "fail", by=by, at=at)
     pipelines.raise_task(
@@ -163,11 +192,6 @@ def settle_failure(
         about={"failed": activity.ref_id},
     )
     return False
-
-
-def _waits_for_money(activity: Activity) -> int:
-    first = activity.input_data.get("failures_before", 0)
-    return ActivityRun.objects.filter(activity=activity, attempt__gt=first, error__startswith=CAP_REACHED).count()
 
 
 def escalation_limit(activity: Activity) -> int:
@@ -186,7 +210,16 @@ def close_run(run_id: UUID, attempt: int, status: str, error: str, spent: Spent)
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT close_activity_run(%s, %s::smallint, %s, %s, %s, %s, %s, %s)",
-            [run_id, attempt, status, error[:2000], spent.input_tokens, spent.output_tokens, spent.cost_usd, spent.duration_ms],
+            [
+                run_id,
+                attempt,
+                status,
+                error[:2000],
+                spent.input_tokens,
+                spent.output_tokens,
+                spent.cost_usd,
+                spent.duration_ms,
+            ],
         )
         return cursor.fetchone()[0]
 

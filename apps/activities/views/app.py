@@ -119,7 +119,9 @@ def _page(
 def _refused(request: HttpRequest, ref_id: str, error: OperationRefused) -> HttpResponse:
     """The page as it stands now, with what became of it meanwhile."""
     now = _approval_for(request, ref_id, to="read")
-    return _page(request, now, refusal=error.detail if now.status == ApprovalStatus.PENDING else "", status=error.http_status)
+    return _page(
+        request, now, refusal=error.detail if now.status == ApprovalStatus.PENDING else "", status=error.http_status
+    )
 
 
 def _next(request: HttpRequest, message: str) -> HttpResponse:
@@ -149,6 +151,12 @@ def _outcome(request: HttpRequest, decided: Approval) -> dict[str, str]:
     when = date_format(timezone.localtime(decided.decided_on), "j F, H:i")
     if decided.status == ApprovalStatus.APPROVED:
         text = "There is nothing left to decide here."
-        return {"tone": "success", "icon": "circle-check", "title": f"{who} approved this on {when}", "text": text, **onward}
+        return {
+            "tone": "success",
+            "icon": "circle-check",
+            "title": f"{who} approved this on {when}",
+            "text": text,
+            **onward,
+        }
     text = f"“{decided.decision_note}” A new version is made from this; it comes to you when it is ready."
     return {"tone": "warning", "icon": "undo-2", "title": f"{who} asked for a change on {when}", "text": text, **onward}

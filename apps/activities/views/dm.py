@@ -75,7 +75,9 @@ def _decide(request: HttpRequest, ref_id: str, form_class: type[Form], decide: C
         if refusal.http_status != 409:
             raise
         fresh = access.approval_for(request.actor, ref_id, to="read")
-        return _opened(request, fresh, status=409, refusal=_why_refused(request, fresh, refusal), note=form.cleaned_data["note"])
+        return _opened(
+            request, fresh, status=409, refusal=_why_refused(request, fresh, refusal), note=form.cleaned_data["note"]
+        )
     return portal.done(request, _next(request, decided), message=f"{said}: {history.title_of(decided)}")
 
 
@@ -120,7 +122,9 @@ def _opened(request: HttpRequest, found: Approval, *, status: int = 200, **probl
     shown = queries.text_shown(found)
     gate = registry.GATES[found.subject_type]
     decisions = queries.decisions_on(found.subject_ref)
-    versions = queries.history_of(found.subject_ref) if shown.text is not None else []  # one wait for a store that is away
+    versions = (
+        queries.history_of(found.subject_ref) if shown.text is not None else []
+    )  # one wait for a store that is away
     runs = queries.runs_of_unit(found.activity.parent_activity)
     is_pending = found.status == ApprovalStatus.PENDING
     is_held = bool(found.held_until and found.held_until > request.at and found.held_by_id != request.user.pk)
@@ -145,7 +149,9 @@ def _opened(request: HttpRequest, found: Approval, *, status: int = 200, **probl
         "events": history.events_of(found, decisions, versions, href=_href(request, found)),
         "runs": [history.run_row(run, slug=found.tenant.slug) for run in runs],
         "cost_usd": sum((run.cost_usd for run in runs), Decimal(0)),
-        "changes": history.changes_of(found, decisions, versions, wanted=request.GET.get("against", "")) if _wants_changes(request) else None,
+        "changes": history.changes_of(found, decisions, versions, wanted=request.GET.get("against", ""))
+        if _wants_changes(request)
+        else None,
         "has_changes": history.has_changes(found, decisions, versions),
         "is_changes": _wants_changes(request),
         "read_href": _href(request, found),
@@ -194,14 +200,20 @@ def _queue(request: HttpRequest, rows: list[Approval], *, count: int, current: A
     inbox_href = reverse("dm:inbox")
     choices = [{"label": "All clients", "href": inbox_href, "current": chosen is None}]
     choices += [
-        {"label": tenant.name, "href": f"{inbox_href}?{urlencode({'client': tenant.slug})}", "current": tenant == chosen}
+        {
+            "label": tenant.name,
+            "href": f"{inbox_href}?{urlencode({'client': tenant.slug})}",
+            "current": tenant == chosen,
+        }
         for tenant in request.tenants[:30]
     ]
     return {
         "queue": [_row(request, row, current) for row in rows],
         "count": count,
         "inbox_href": f"{inbox_href}?{urlencode({'client': chosen.slug})}" if chosen else inbox_href,
-        "menus": [{"label": chosen.name if chosen else "All clients", "options": choices}] if len(request.tenants) > 1 else [],
+        "menus": [{"label": chosen.name if chosen else "All clients", "options": choices}]
+        if len(request.tenants) > 1
+        else [],
         "chosen": chosen,
     }
 

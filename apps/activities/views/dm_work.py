@@ -137,7 +137,9 @@ def _story(request: HttpRequest, found: Activity, *, form: RetryForm | None = No
         "results": _results(found) if is_agents and not found.output_ref else [],
         "versions": _versions(found) if found.output_ref else [],
         "decisions": [_decision_row(decision, slug) for decision in decisions],
-        "attempts": [_attempt_row(attempt) for attempt in queries.attempts_on(found.subject_ref)] if _publishes(found) else [],
+        "attempts": [_attempt_row(attempt) for attempt in queries.attempts_on(found.subject_ref)]
+        if _publishes(found)
+        else [],
         "publishes": _publishes(found),
         "failure": sentence_of(queries.failure_of(found)) if found.status == ActivityStatus.FAILED else "",
         "form": form or RetryForm(),
@@ -154,7 +156,12 @@ def _story(request: HttpRequest, found: Activity, *, form: RetryForm | None = No
 
 
 def _is_task(found: Activity, steps: list[Activity]) -> bool:
-    return found.assignee_type == AssigneeType.HUMAN and not found.is_approval_gate and not found.parent_activity_id and not steps
+    return (
+        found.assignee_type == AssigneeType.HUMAN
+        and not found.is_approval_gate
+        and not found.parent_activity_id
+        and not steps
+    )
 
 
 def _publishes(found: Activity) -> bool:
@@ -181,7 +188,13 @@ def sentence_of(error: str) -> str:
 def _facts(found: Activity, slug: str) -> list[dict]:
     facts = []
     if found.parent_activity:
-        facts.append({"label": "Part of", "value": found.parent_activity.title, "href": _href_of(slug, found.parent_activity.ref_id)})
+        facts.append(
+            {
+                "label": "Part of",
+                "value": found.parent_activity.title,
+                "href": _href_of(slug, found.parent_activity.ref_id),
+            }
+        )
     who = _who(found)
     if who["name"]:
         facts.append({"label": "Done by", "value": who["name"]})
@@ -213,7 +226,9 @@ def _step_row(step: Activity, slug: str) -> dict:
         "title": step.title,
         "label": step.get_status_display(),
         "tone": tones.of(tones.ACTIVITY, step.status),
-        "who": role_name(step.assignee_agent_role) if step.assignee_type == AssigneeType.AGENT else step.step.human_role or "",
+        "who": role_name(step.assignee_agent_role)
+        if step.assignee_type == AssigneeType.AGENT
+        else step.step.human_role or "",
         "is_agent": step.assignee_type == AssigneeType.AGENT,
         "completed_on": step.completed_on,
         "due": None if step.completed_on else step.due_date,
@@ -315,7 +330,8 @@ def _work_row(row: Activity, *, slug: str, today) -> dict:
 def _menu(request: HttpRequest, chosen: dict, name: str, label: str, choices) -> dict:
     options = [{"label": "Any", "href": _filtered(chosen, name, "") or request.path, "current": name not in chosen}]
     options += [
-        {"label": text, "href": _filtered(chosen, name, value), "current": chosen.get(name) == value} for value, text in choices
+        {"label": text, "href": _filtered(chosen, name, value), "current": chosen.get(name) == value}
+        for value, text in choices
     ]
     return {"label": label, "options": options}
 

@@ -65,7 +65,9 @@ def edit(request: HttpRequest, approval: Approval, editor: Editor) -> HttpRespon
         note = {"title": "Not saved", "text": f"{refusal.detail} Your text is still below."}
         return _page(request, approval, editor, form, text=typed, refusal=note, status=refusal.http_status)
     message = "Saved. The decision is about your version now."
-    return portal.done(request, reverse("dm:activities:approval", args=[approval.tenant.slug, approval.ref_id]), message=message)
+    return portal.done(
+        request, reverse("dm:activities:approval", args=[approval.tenant.slug, approval.ref_id]), message=message
+    )
 
 
 def _somebody_was_faster(request: HttpRequest, approval: Approval, editor: Editor, cleaned: dict) -> HttpResponse:

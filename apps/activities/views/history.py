@@ -59,7 +59,10 @@ class Changes:
 
 
 def title_of(approval: Approval) -> str:
-    return approval.shown_snapshot["subject"].get("title") or f"{approval.get_subject_type_display()} of {approval.tenant.name}"
+    return (
+        approval.shown_snapshot["subject"].get("title")
+        or f"{approval.get_subject_type_display()} of {approval.tenant.name}"
+    )
 
 
 def facts_of(approval: Approval) -> list[dict]:
@@ -73,7 +76,12 @@ def facts_of(approval: Approval) -> list[dict]:
         {"label": "Asked", "at": approval.created_on},
     ]
     if approval.status == ApprovalStatus.PENDING:
-        facts.append({"label": "Waits for", "value": approval.assigned_to.name if approval.assigned_to else WAITS_FOR[approval.required_role]})
+        facts.append(
+            {
+                "label": "Waits for",
+                "value": approval.assigned_to.name if approval.assigned_to else WAITS_FOR[approval.required_role],
+            }
+        )
         facts.append({"label": "Expires", "at": approval.expires_at})
     if approval.held_by and approval.held_until:
         facts.append({"label": "Held by", "value": approval.held_by.name})
@@ -85,7 +93,9 @@ def facts_of(approval: Approval) -> list[dict]:
 
 def events_of(approval: Approval, decisions: list[Approval], versions: list[Version], *, href: str) -> list[dict]:
     """For components/timeline.html, newest first: who wrote, edited, was asked and decided."""
-    names = dict(User.objects.filter(ref_id__in={v.created_by for v in versions if v.created_by}).values_list("ref_id", "name"))
+    names = dict(
+        User.objects.filter(ref_id__in={v.created_by for v in versions if v.created_by}).values_list("ref_id", "name")
+    )
     joint = "&" if "?" in href else "?"
     events = []
     for version in versions:
@@ -94,14 +104,18 @@ def events_of(approval: Approval, decisions: list[Approval], versions: list[Vers
             {
                 "at": version.created_on,
                 "who": names.get(version.created_by, "Somebody") if version.author_type == "human" else "Agent",
-                "text": f"wrote version {version.version}" if version.author_type == "agent" else f"edited it: version {version.version}",
+                "text": f"wrote version {version.version}"
+                if version.author_type == "agent"
+                else f"edited it: version {version.version}",
                 "detail": version.change_note,
                 "href": "" if is_current else f"{href}{joint}view=changes&against={version.version}",
             }
         )
     for decision in decisions:
         step = decision.activity.title
-        events.append({"at": decision.created_on, "who": "", "text": f"{step}: waits for {WAITS_FOR[decision.required_role]}"})
+        events.append(
+            {"at": decision.created_on, "who": "", "text": f"{step}: waits for {WAITS_FOR[decision.required_role]}"}
+        )
         if decision.decided_by:
             is_yes = decision.status == ApprovalStatus.APPROVED
             events.append(
@@ -136,7 +150,9 @@ def changes_of(approval: Approval, decisions: list[Approval], versions: list[Ver
     former = _facts_before(approval, decisions)
     facts = changed_facts(former, {**former, **approval.shown_snapshot["subject"]}) if former else []
     current = next((version for version in versions if version.pointer == approval.content_ref), None)
-    before = next((v for v in versions if str(v.version) == wanted and v != current), None) or _before(approval, versions)
+    before = next((v for v in versions if str(v.version) == wanted and v != current), None) or _before(
+        approval, versions
+    )
     if current is None or before is None:
         return Changes(facts)
     old, new = queries.text_of(before.pointer), queries.text_of(current.pointer)
@@ -153,7 +169,9 @@ def changes_of(approval: Approval, decisions: list[Approval], versions: list[Ver
 
 def _facts_before(approval: Approval, decisions: list[Approval]) -> dict | None:
     """The facts as they were before a person's last edit of what is shown, else at the decision before this one."""
-    edits = JournalEntry.objects.filter(subject_ref=approval.subject_ref, code__endswith=".edited", created_on__gte=approval.created_on)
+    edits = JournalEntry.objects.filter(
+        subject_ref=approval.subject_ref, code__endswith=".edited", created_on__gte=approval.created_on
+    )
     edit = edits.order_by("-ref_id").first()
     if edit is not None:
         return edit.before
@@ -163,7 +181,9 @@ def _facts_before(approval: Approval, decisions: list[Approval]) -> dict | None:
 
 def _former(approval: Approval, decisions: list[Approval]) -> Approval | None:
     """What was decided last about this subject before this approval was asked for."""
-    earlier = (a for a in decisions if a.ref_id < approval.ref_id and a.subject_type == approval.subject_type and a.decided_on)
+    earlier = (
+        a for a in decisions if a.ref_id < approval.ref_id and a.subject_type == approval.subject_type and a.decided_on
+    )
     return next(earlier, None)
 
 
@@ -174,7 +194,11 @@ def _before(approval: Approval, versions: list[Version]) -> Version | None:
 
 def changed_facts(old: dict, new: dict) -> list[ChangedFact]:
     """Facts that people read and that differ; a name that one side does not have is no difference."""
-    both = ((label, _as_text(old[name]), _as_text(new[name])) for name, label in FACTS.items() if name in old and name in new)
+    both = (
+        (label, _as_text(old[name]), _as_text(new[name]))
+        for name, label in FACTS.items()
+        if name in old and name in new
+    )
     return [ChangedFact(label, before, after) for label, before, after in both if before != after]
 
 

@@ -99,10 +99,16 @@ class PostChange(Input):
     """What to change; whatever is left out stays as it is."""
 
     title = Line(max_length=500, required=False)
-    slug = Word(max_length=100, required=False, validators=[slug_rule], help_text="The last part of the post's address.")
+    slug = Word(
+        max_length=100, required=False, validators=[slug_rule], help_text="The last part of the post's address."
+    )
     meta_description = Line(max_length=META_LENGTH, required=False)
-    scheduled_for = Moment(required=False, allow_null=True, help_text="When it goes out; null: as soon as it is approved.")
-    body_markdown = Text(max_length=BODY_LENGTH, required=False, help_text="The title stands apart: headings begin at ##.")
+    scheduled_for = Moment(
+        required=False, allow_null=True, help_text="When it goes out; null: as soon as it is approved."
+    )
+    body_markdown = Text(
+        max_length=BODY_LENGTH, required=False, help_text="The title stands apart: headings begin at ##."
+    )
     change_note = Text(max_length=500, required=False, allow_blank=True, help_text="For the list of versions.")
 
     def validate_body_markdown(self, body: str) -> str:

@@ -25,4 +25,6 @@ def edit_post(request: HttpRequest, approval: Approval) -> HttpResponse:
         return operations.edit_post(post, edit, by=request.actor, at=request.at, shown_sha256=shown_sha256)
 
     initial = {name: getattr(post, name) for name in ("title", "slug", "meta_description", "scheduled_for")}
-    return editing.edit(request, approval, editing.Editor(form=form, initial=initial, save=save, text_field="body_markdown"))
+    return editing.edit(
+        request, approval, editing.Editor(form=form, initial=initial, save=save, text_field="body_markdown")
+    )

@@ -35,7 +35,8 @@ def portal(request: HttpRequest) -> dict[str, object]:
         "nav": partial(sections, request, tenant=tenant, current=match.url_name),
         "brand": {"name": "Leadmetrics", "href": reverse("dm:inbox")},
         "clients": [
-            {"name": each.name, "href": reverse("dm:client", args=[each.slug])} for each in request.tenants[:MOST_IN_SWITCHER]
+            {"name": each.name, "href": reverse("dm:client", args=[each.slug])}
+            for each in request.tenants[:MOST_IN_SWITCHER]
         ],
         "client": {"name": tenant.name} if tenant else None,
         "all_clients_href": reverse("dm:clients"),
@@ -66,6 +67,12 @@ def sections(request: HttpRequest, *, tenant: Tenant | None, current: str | None
     ]
     if tenant is not None:
         for address, label, icon, key, pages in CLIENT_SECTIONS:
-            item = {"label": label, "href": reverse(address, args=[tenant.slug]), "icon": icon, "key": key, "current": current in pages}
+            item = {
+                "label": label,
+                "href": reverse(address, args=[tenant.slug]),
+                "icon": icon,
+                "key": key,
+                "current": current in pages,
+            }
             items.append({**item, "heading": tenant.name} if address == "dm:client" else item)
     return items

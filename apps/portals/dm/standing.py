@@ -59,14 +59,18 @@ def setup_steps(tenant: Tenant, channels: list[Channel], units: list[work.UnitIn
     }
     for line in lines:
         if step := failed.get(line["label"]):
-            line.update(state="failed", count="", detail=f"“{step.title}” failed. Open it under Units, and try it again.")
+            line.update(
+                state="failed", count="", detail=f"“{step.title}” failed. Open it under Units, and try it again."
+            )
     return lines
 
 
 def _setup_lines(tenant: Tenant, channels: list[Channel], *, has_plan: bool) -> list[dict]:
     run, strategy = strategies.latest_onboarding(), strategies.latest_strategy()
     researched = run.status if run else OnboardingStatus.PENDING
-    is_connected = any(each.channel_type == ChannelType.CMS and each.status == ChannelStatus.CONNECTED for each in channels)
+    is_connected = any(
+        each.channel_type == ChannelType.CMS and each.status == ChannelStatus.CONNECTED for each in channels
+    )
     has_strategy = strategy is not None and strategy.status in (StrategyStatus.ACTIVE, StrategyStatus.ARCHIVED)
     return [
         _step("Contract accepted", tenant.contract_accepted_on is not None, "waits for the client"),
@@ -78,7 +82,11 @@ def _setup_lines(tenant: Tenant, channels: list[Channel], *, has_plan: bool) -> 
         },
         {
             "label": "Context file",
-            "state": "done" if researched == OnboardingStatus.COMPLETED else "running" if researched == OnboardingStatus.REVIEW else "waiting",
+            "state": "done"
+            if researched == OnboardingStatus.COMPLETED
+            else "running"
+            if researched == OnboardingStatus.REVIEW
+            else "waiting",
             "count": FILE_COUNTS.get(researched, ""),
         },
         {

@@ -104,7 +104,9 @@ def client(request: HttpRequest) -> HttpResponse:
         "promises": [{"line": line, "tone": standing.PERIOD_TONES.get(line.status, "info")} for line in progress],
         "month": month,
         "units": [standing.unit_row(unit, tenant.slug) for unit in units],
-        "channels": [{"channel": each, "tone": standing.CHANNEL_TONES.get(each.status, "neutral")} for each in channels],
+        "channels": [
+            {"channel": each, "tone": standing.CHANNEL_TONES.get(each.status, "neutral")} for each in channels
+        ],
         "spend": spend,
         "cap_usd": spend.cap_usd if spend.cap_usd is not None else cap_of_month(tenant.id),
         "tenant_tone": standing.TENANT_TONES.get(tenant.status, "neutral"),
@@ -128,7 +130,9 @@ def strategy(request: HttpRequest) -> HttpResponse:
     require(request.actor, "strategy.read")
     versions = list(Strategy.objects.order_by("-version")[:50])
     wanted = request.GET.get("version")
-    chosen = next((each for each in versions if str(each.version) == wanted), None) if wanted else next(iter(versions), None)
+    chosen = (
+        next((each for each in versions if str(each.version) == wanted), None) if wanted else next(iter(versions), None)
+    )
     if chosen is None and wanted:
         raise NotFound
     decisions = work.decisions_on(chosen.ref_id) if chosen else []
@@ -137,7 +141,8 @@ def strategy(request: HttpRequest) -> HttpResponse:
         "strategy": chosen,
         "tone": standing.STRATEGY_TONES.get(chosen.status, "neutral") if chosen else "",
         "versions": [
-            {"strategy": each, "href": f"?{urlencode({'version': each.version})}", "is_current": each == chosen} for each in versions
+            {"strategy": each, "href": f"?{urlencode({'version': each.version})}", "is_current": each == chosen}
+            for each in versions
         ],
         "text": work.text_of(bound.content_ref or "") if bound else "",
         "has_text": bound is not None,
@@ -198,5 +203,3 @@ def _latest(decisions: list[Approval], status: ApprovalStatus) -> Approval | Non
 
 def _decision_href(approval: Approval) -> str:
     return reverse("dm:activities:approval", args=[approval.tenant.slug, approval.ref_id])
-
-

@@ -50,7 +50,9 @@ class ContractSerializer(Row):
 
     def get_pdf_url(self, contract) -> str:
         return storage.contracts.url(
-            contract.pdf_s3_key, version_id=contract.pdf_version_id, file_name=f"contract-{contract.template_version}.pdf"
+            contract.pdf_s3_key,
+            version_id=contract.pdf_version_id,
+            file_name=f"contract-{contract.template_version}.pdf",
         )
 
 

@@ -9,6 +9,7 @@ from typing import TypeVar
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
+from rich.console import Console
 from rich.progress import track
 
 from apps.shared.actors import Actor
@@ -54,7 +55,9 @@ class OperatorCommand(BaseCommand):
     @staticmethod
     def progress(items: Iterable[T], label: str) -> Iterator[T]:
         """A progress bar where somebody looks on, silence in logs."""
-        return iter(track(items, label)) if sys.stderr.isatty() else iter(items)
+        if not sys.stderr.isatty():
+            return iter(items)
+        return iter(track(items, label, console=Console(stderr=True), transient=True))  # stdout is for the answer
 
 
 class RepeatedCommand(BaseCommand):

@@ -120,7 +120,12 @@ class Schema(AutoSchema):
         limit = {"type": "integer", "minimum": 1, "maximum": 100, "default": 25}
         return [
             {"in": "query", "name": "limit", "schema": limit, "description": "Rows per page."},
-            {"in": "query", "name": "cursor", "schema": {"type": "string"}, "description": "`next_cursor` of the page before."},
+            {
+                "in": "query",
+                "name": "cursor",
+                "schema": {"type": "string"},
+                "description": "`next_cursor` of the page before.",
+            },
         ]
 
     def _map_basic_serializer(self, serializer, direction):

@@ -64,7 +64,9 @@ def _href(request: HttpRequest, direction: str, row: Any, names: Sequence[str]) 
     query = request.GET.copy()
     query.pop("before", None)
     query.pop("after", None)
-    place = [value.isoformat() if isinstance(value, datetime) else value for value in (getattr(row, name) for name in names)]
+    place = [
+        value.isoformat() if isinstance(value, datetime) else value for value in (getattr(row, name) for name in names)
+    ]
     query[direction] = signing.dumps(place, salt=_salt(request))
     return f"?{query.urlencode()}"
 
@@ -73,7 +75,9 @@ def _read(request: HttpRequest, text: str, length: int) -> list[Any]:
     try:
         place = signing.loads(text, salt=_salt(request))
     except (signing.BadSignature, ValueError) as error:
-        raise InvalidInput({"page": ["this place in the list is not valid any more. Start from the first page."]}) from error
+        raise InvalidInput(
+            {"page": ["this place in the list is not valid any more. Start from the first page."]}
+        ) from error
     return [*place[:length]]
 
 

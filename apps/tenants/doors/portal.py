@@ -78,7 +78,9 @@ def app(*, methods: Sequence[str] = ("GET",), before_contract: bool = False):
             raise NotFound
         (tenant,) = request.tenants
         if not tenant.is_open:
-            raise AccountClosed(f"The account of {tenant.name} is {tenant.get_status_display().lower()}. Write to your agency.")
+            raise AccountClosed(
+                f"The account of {tenant.name} is {tenant.get_status_display().lower()}. Write to your agency."
+            )
         if tenant.contract_accepted_on is None and not before_contract:
             return done(request, reverse("app:contract"))
         request.tenant = tenant
@@ -108,7 +110,10 @@ def _frame(enter: Callable, methods: Sequence[str]):
                     if not inside:
                         raise NotFound
                     request.tenant = inside[0]
-                with tenant_scope(*(tenant.facts for tenant in inside)), timezone.override(zone_of(request.user, inside)):
+                with (
+                    tenant_scope(*(tenant.facts for tenant in inside)),
+                    timezone.override(zone_of(request.user, inside)),
+                ):
                     return repeated(lambda: view(request, *args, **kwargs))
             except NotFound as error:
                 raise Http404 from error
@@ -181,5 +186,9 @@ def refused(request: HttpRequest, error: OperationRefused) -> HttpResponse:
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     if request.path.startswith("/api/"):
-        return problems.response(request, 403, "csrf_failed", "The CSRF token is missing or does not belong to this session.")
-    return refused(request, NotAllowed("This form is from an earlier sign-in. Go back, reload the page, and send it again."))
+        return problems.response(
+            request, 403, "csrf_failed", "The CSRF token is missing or does not belong to this session."
+        )
+    return refused(
+        request, NotAllowed("This form is from an earlier sign-in. Go back, reload the page, and send it again.")
+    )

@@ -81,4 +81,6 @@ def handle(error: Exception, context: dict) -> HttpResponse:
     log.error("api.failed", exc_info=error)
     if isinstance(error, (OperationalError, InterfaceError)):
         return response(request, 503, "unavailable", "The database does not answer.", headers={"Retry-After": "5"})
-    return response(request, 500, "internal_error", "The error was recorded; quote the request id when you ask about it.")
+    return response(
+        request, 500, "internal_error", "The error was recorded; quote the request id when you ask about it."
+    )

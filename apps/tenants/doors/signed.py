@@ -68,7 +68,10 @@ def invited(view: Callable[[HttpRequest, Invitation], HttpResponse]):
             return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
         try:
             invitation = invitation_behind(token, at=request.at)
-            with _scope_of(invitation), timezone.override(zone_of(invitation.user, [invitation.tenant] if invitation.tenant else [])):
+            with (
+                _scope_of(invitation),
+                timezone.override(zone_of(invitation.user, [invitation.tenant] if invitation.tenant else [])),
+            ):
                 response = repeated(lambda: view(request, invitation))
         except (LinkSpent, MoveRefused):
             response = render(request, "public/link_spent.html", status=LinkSpent.http_status)

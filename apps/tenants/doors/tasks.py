@@ -82,7 +82,13 @@ def _deliver(delivery: JournalDelivery) -> bool:
             CONSUMERS[delivery.consumer](entry, at=timezone.now())
     except Exception as error:  # whatever a consumer runs into, the delivery stays and is tried again
         wait = TRY_AGAIN_SECONDS[min(delivery.attempts, len(TRY_AGAIN_SECONDS)) - 1]
-        log.warning("delivery.failed", consumer=delivery.consumer, entry=entry.ref_id, attempts=delivery.attempts, exc_info=error)
+        log.warning(
+            "delivery.failed",
+            consumer=delivery.consumer,
+            entry=entry.ref_id,
+            attempts=delivery.attempts,
+            exc_info=error,
+        )
         with every_tenant(reason="the delivery is put back"):
             JournalDelivery.objects.filter(pk=delivery.pk).update(
                 next_on=timezone.now() + timedelta(seconds=wait), last_error=f"{type(error).__name__}: {error}"[:1000]

@@ -221,7 +221,9 @@ class Cursor:
 
     def __init__(self, request):
         tenants = ",".join(sorted(tenant.ref_id for tenant in request.tenants))
-        filters = sorted((name, value) for name, value in request.query_params.items() if name not in ("cursor", "limit"))
+        filters = sorted(
+            (name, value) for name, value in request.query_params.items() if name not in ("cursor", "limit")
+        )
         about = repr([request.path, request.user.ref_id, tenants, filters])
         self.signer = signing.Signer(salt="cursor:" + hashlib.sha256(about.encode()).hexdigest())
 

@@ -29,7 +29,9 @@ def contract_pdf(request: HttpRequest) -> HttpResponse:
     if current is None:
         raise NotFound
     name = f"{request.tenant.slug}-contract-{current.template_version}.pdf"
-    return HttpResponseRedirect(storage.contracts.url(current.pdf_s3_key, version_id=current.pdf_version_id, file_name=name))
+    return HttpResponseRedirect(
+        storage.contracts.url(current.pdf_s3_key, version_id=current.pdf_version_id, file_name=name)
+    )
 
 
 @portal.app(methods=["GET", "POST"], before_contract=True)

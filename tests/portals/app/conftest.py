@@ -46,7 +46,9 @@ def gate(world):
     with world.at("created") as tenant:
         at = timezone.now()
         alice = tenants.accept_invitation(Invitation.objects.get(), password=PASSWORD, at=at)
-        tenants.invite_user(tenant, name="Mark Menon", email=f"mark@{tenant.slug}.test", role="member", by=Actor.human(alice), at=at)
+        tenants.invite_user(
+            tenant, name="Mark Menon", email=f"mark@{tenant.slug}.test", role="member", by=Actor.human(alice), at=at
+        )
         mark = tenants.accept_invitation(Invitation.objects.get(email__startswith="mark@"), password=PASSWORD, at=at)
         yield Gate(tenant, Person(alice), Person(mark), Contract.objects.get())
 

@@ -34,7 +34,10 @@ def test_every_page_leads_to_the_contract_by_every_method(gate):
             got, asked = person.get(path), person.client.head(path)
             by_htmx = person.get(path, **{"HX-Request": "true"})
             sent = person.post(path, {"shown_sha256": "0" * 64, "note": "x"})
-            assert by_htmx.status_code == 405 or (by_htmx.status_code, by_htmx["HX-Redirect"]) == (204, "/app/contract/")
+            assert by_htmx.status_code == 405 or (by_htmx.status_code, by_htmx["HX-Redirect"]) == (
+                204,
+                "/app/contract/",
+            )
             for response in (got, asked, sent):
                 leads_on = response.status_code == 302 and response["Location"] == "/app/contract/"
                 assert leads_on or response.status_code == 405, (name, response.status_code)
@@ -187,11 +190,16 @@ def test_while_the_contract_is_being_made_the_page_asks_again_by_itself(world, s
         wanted = tenants.NewClient(name="Brand New", slug="brand-new", admin_name="Nia", admin_email="nia@new.test")
         tenant = tenants.create_tenant(wanted, by=by, at=at)
     with every_tenant(reason="its admin joins"):
-        nia = Person(tenants.accept_invitation(Invitation.objects.get(tenant=tenant), password="calm herons wade", at=at))
+        nia = Person(
+            tenants.accept_invitation(Invitation.objects.get(tenant=tenant), password="calm herons wade", at=at)
+        )
 
     page = nia.get("/app/contract/")
     part = nia.get("/app/contract/", **{"HX-Request": "true"})
-    refused = [nia.get("/app/contract/pdf/").status_code, nia.post("/app/contract/accept/", {"agree": "on"}).status_code]
+    refused = [
+        nia.get("/app/contract/pdf/").status_code,
+        nia.post("/app/contract/accept/", {"agree": "on"}).status_code,
+    ]
 
     assert "Your contract is being prepared" in page.text
     assert 'hx-trigger="every 2s"' in page.text
@@ -206,8 +214,14 @@ def test_a_forced_renewal_closes_the_gate_again_until_the_new_version_is_accepte
     CONTRACT_MOVES.perform(gate.contract, "supersede", by=gate.alice.actor, at=at)
     Tenant.objects.filter(pk=gate.tenant.pk).update(contract_accepted_on=None)
     renewed = tenants.record_contract(
-        gate.tenant, row_id=tenants.contract_id(gate.tenant.id), template_version="v2.0", key="k", version_id="v",
-        sha256="2" * 64, by=gate.alice.actor, at=at,
+        gate.tenant,
+        row_id=tenants.contract_id(gate.tenant.id),
+        template_version="v2.0",
+        key="k",
+        version_id="v",
+        sha256="2" * 64,
+        by=gate.alice.actor,
+        at=at,
     )
 
     old = gate.alice.post("/app/contract/accept/", agreed(gate))
@@ -221,7 +235,9 @@ def test_a_forced_renewal_closes_the_gate_again_until_the_new_version_is_accepte
 
 
 def test_hostile_names_are_inert(gate):
-    Tenant.objects.filter(pk=gate.tenant.pk).update(name="<img src=x onerror=alert(1)>{{7*7}}", branding={"accent": "red;}</style><script>"})
+    Tenant.objects.filter(pk=gate.tenant.pk).update(
+        name="<img src=x onerror=alert(1)>{{7*7}}", branding={"accent": "red;}</style><script>"}
+    )
 
     for person in (gate.alice, gate.mark):
         text = person.get("/app/contract/").text

@@ -139,7 +139,9 @@ def test_somebody_else_who_is_signed_in_is_told_and_signed_out(link, rita, invit
 
 def test_staff_join_by_invitation_too(visitor, sam):
     with every_tenant(reason="staff belong to no client"):
-        tenants.invite_user(None, name="Ravi Rao", email="ravi@leadmetrics.test", role="reviewer", by=sam.actor, at=timezone.now())
+        tenants.invite_user(
+            None, name="Ravi Rao", email="ravi@leadmetrics.test", role="reviewer", by=sam.actor, at=timezone.now()
+        )
         invitation = Invitation.objects.get(email="ravi@leadmetrics.test")
     link = f"/invitation/{tenants.invitation_token(invitation)}/"
 
@@ -174,4 +176,6 @@ def test_names_are_shown_as_typed(visitor, link, invitation):
 
 
 def test_other_methods_are_refused(link, rita: Person):
-    assert [rita.client.generic(method, link).status_code for method in ("PUT", "DELETE", "PATCH", "OPTIONS")] == [405] * 4
+    assert [rita.client.generic(method, link).status_code for method in ("PUT", "DELETE", "PATCH", "OPTIONS")] == [
+        405
+    ] * 4

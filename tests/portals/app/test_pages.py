@@ -181,7 +181,16 @@ def test_a_page_that_begins_nowhere_is_refused(world, before):
     assert "Begin at the first one" in response.text
 
 
-@pytest.mark.parametrize("url", ["javascript:alert(1)", "//evil.example", "https://user@evil.example/", "data:text/html,x", "https:\\\\evil.example"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "javascript:alert(1)",
+        "//evil.example",
+        "https://user@evil.example/",
+        "data:text/html,x",
+        "https:\\\\evil.example",
+    ],
+)
 def test_an_address_that_is_none_does_not_become_a_link(world, url):
     with world.at("live"):
         post = BlogPost.objects.first()

@@ -12,7 +12,9 @@ from tests.world import PASSWORD
 ALICE, RITA = "alice@acme-live.test", "rita@leadmetrics.test"
 
 
-def sign_in(email: str, password: str = PASSWORD, *, client: Client | None = None, path: str = "/account/login/", **data):
+def sign_in(
+    email: str, password: str = PASSWORD, *, client: Client | None = None, path: str = "/account/login/", **data
+):
     client = client or Client()
     response = client.post(path, {"login": email, "password": password, **data})
     response.user_id = client.session.get("_auth_user_id")

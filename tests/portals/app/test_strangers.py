@@ -29,7 +29,10 @@ def test_the_walk_knows_every_address():
 @pytest.mark.parametrize("name", sorted(TAKES_A_REF))
 def test_another_clients_rows_look_like_rows_that_are_not_there(world, mallory, name):
     with world.at("client"):
-        theirs = [*Approval.objects.values_list("ref_id", flat=True), *BlogPost.objects.values_list("ref_id", flat=True)]
+        theirs = [
+            *Approval.objects.values_list("ref_id", flat=True),
+            *BlogPost.objects.values_list("ref_id", flat=True),
+        ]
         digest = Approval.objects.filter(status="pending").first().content_sha256
         before = list(Approval.objects.order_by("ref_id").values_list("status", "opened_on", "updated_on"))
         entries = JournalEntry.objects.count()
@@ -38,7 +41,11 @@ def test_another_clients_rows_look_like_rows_that_are_not_there(world, mallory, 
 
     for ref_id in theirs:
         path = addresses(ref_id)[name]
-        for ask in (lambda p: mallory.get(p), lambda p: mallory.post(p, sent), lambda p: mallory.get(p, **{"HX-Request": "true"})):
+        for ask in (
+            lambda p: mallory.get(p),
+            lambda p: mallory.post(p, sent),
+            lambda p: mallory.get(p, **{"HX-Request": "true"}),
+        ):
             got, absent = ask(path), ask(nothing)
             assert got.status_code == absent.status_code
             if got.status_code == 404:

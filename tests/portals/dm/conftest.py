@@ -23,7 +23,12 @@ def olga(sam):
     """A reviewer to whom no client is assigned."""
     with tenant_scope():
         user = tenants.create_staff(
-            email="olga@leadmetrics.test", name="Olga Ott", role="reviewer", password=PASSWORD, by=sam.actor, at=timezone.now()
+            email="olga@leadmetrics.test",
+            name="Olga Ott",
+            role="reviewer",
+            password=PASSWORD,
+            by=sam.actor,
+            at=timezone.now(),
         )
     return Person(user)
 
@@ -31,7 +36,9 @@ def olga(sam):
 @pytest.fixture
 def drafts(acme):
     """The two drafts that wait for the reviewer, in the order of the queue."""
-    return list(Approval.objects.filter(status="pending").select_related("tenant", "activity").order_by("expires_at", "ref_id"))
+    return list(
+        Approval.objects.filter(status="pending").select_related("tenant", "activity").order_by("expires_at", "ref_id")
+    )
 
 
 @pytest.fixture
@@ -46,9 +53,17 @@ def page_of(approval, action: str = "") -> str:
 def standing() -> list:
     """All that a decision, an edit or a move could change for the clients in scope, to be compared afterwards."""
     return [
-        list(Approval.objects.order_by("ref_id").values_list("ref_id", "status", "content_sha256", "decided_by_id", "decision_note")),
+        list(
+            Approval.objects.order_by("ref_id").values_list(
+                "ref_id", "status", "content_sha256", "decided_by_id", "decision_note"
+            )
+        ),
         list(Activity.objects.order_by("ref_id").values_list("ref_id", "status", "output_ref", "revision_note")),
-        list(BlogPost.objects.order_by("ref_id").values_list("ref_id", "status", "title", "slug", "content_ref", "scheduled_for")),
+        list(
+            BlogPost.objects.order_by("ref_id").values_list(
+                "ref_id", "status", "title", "slug", "content_ref", "scheduled_for"
+            )
+        ),
         JournalEntry.objects.count(),
     ]
 

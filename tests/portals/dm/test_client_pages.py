@@ -61,7 +61,9 @@ def test_the_context_file_leads_to_its_decision_and_then_shows_what_was_approved
     assert "Read and decide" not in approved
 
 
-@pytest.mark.parametrize("path", ["context/?version=9", "context/?version=x", "strategy/?version=0", "strategy/?version=%00"])
+@pytest.mark.parametrize(
+    "path", ["context/?version=9", "context/?version=x", "strategy/?version=0", "strategy/?version=%00"]
+)
 def test_a_version_that_does_not_exist_is_not_found(rita, world, path):
     assert rita.get(f"/dm/c/acme-drafts/{path}").status_code == 404
 

@@ -15,7 +15,8 @@ from apps.shared.models import JournalEntry
 from tests.portals.dm.conftest import page_of, standing
 
 BODY = "## Why\n\n" + "Plain words about coffee. " * 20
-HOSTILE = """## Title
+HOSTILE = (
+    """## Title
 
 <script>alert(1)</script> <img src=x onerror=alert(2)> {{ 7*7 }} {% debug %}
 
@@ -23,14 +24,20 @@ HOSTILE = """## Title
 
 </textarea><iframe src="//evil.example"></iframe>
 
-""" + "Words to fill it. " * 20
+"""
+    + "Words to fill it. " * 20
+)
 
 
 def edited(draft, person, body: str = BODY, **changes) -> None:
     post = BlogPost.objects.get(ref_id=draft.subject_ref)
     facts = {"title": post.title, "slug": post.slug, "meta_description": post.meta_description, **changes}
     content.edit_post(
-        post, content.PostEdit(body_markdown=body, **facts), by=person.actor, at=timezone.now(), shown_sha256=draft.content_sha256
+        post,
+        content.PostEdit(body_markdown=body, **facts),
+        by=person.actor,
+        at=timezone.now(),
+        shown_sha256=draft.content_sha256,
     )
 
 
@@ -47,7 +54,13 @@ def test_it_shows_the_whole_article_with_all_that_goes_out(rita, draft):
     shown = draft.shown_snapshot["subject"]
 
     assert response.status_code == 200
-    for part in (shown["title"], f"/{shown['slug']}/", f"{len(shown['meta_description'])} of 160 characters", "Company blog", f"<h2>{last_heading[3:]}</h2>"):
+    for part in (
+        shown["title"],
+        f"/{shown['slug']}/",
+        f"{len(shown['meta_description'])} of 160 characters",
+        "Company blog",
+        f"<h2>{last_heading[3:]}</h2>",
+    ):
         assert part in response.text
     assert response.text.count(f'name="shown_sha256" value="{draft.content_sha256}"') == 2
 
@@ -74,7 +87,10 @@ def test_reading_along_at_the_clients_gate_is_no_opening_and_no_decision(rita, w
         assert Approval.objects.get(pk=asked.pk).status == "pending"
 
 
-@pytest.mark.parametrize(("stage", "words"), [("context", "Every agent of this client"), ("topics", "A proposed topic"), ("strategy", "What is promised")])
+@pytest.mark.parametrize(
+    ("stage", "words"),
+    [("context", "Every agent of this client"), ("topics", "A proposed topic"), ("strategy", "What is promised")],
+)
 def test_every_kind_of_decision_has_its_page(rita, world, stage, words):
     with world.at(stage):
         asked = Approval.objects.filter(status="pending").select_related("tenant").first()
@@ -146,7 +162,9 @@ def test_approving_decides_and_opens_the_next(rita, drafts):
 
 
 def test_htmx_is_told_where_to_go_next(rita, drafts):
-    response = rita.post(page_of(drafts[0], "approve/"), {"shown_sha256": drafts[0].content_sha256}, **{"HX-Request": "true"})
+    response = rita.post(
+        page_of(drafts[0], "approve/"), {"shown_sha256": drafts[0].content_sha256}, **{"HX-Request": "true"}
+    )
 
     assert (response.status_code, response["HX-Redirect"]) == (204, page_of(drafts[1]))
 
@@ -159,7 +177,9 @@ def test_the_last_decision_of_a_filtered_queue_leads_on(rita, drafts):
 
 
 def test_asking_for_a_change_sends_the_words_to_the_writer(rita, draft):
-    response = rita.post(page_of(draft, "reject/"), {"shown_sha256": draft.content_sha256, "note": "Shorter.\r\nAnd warmer."})
+    response = rita.post(
+        page_of(draft, "reject/"), {"shown_sha256": draft.content_sha256, "note": "Shorter.\r\nAnd warmer."}
+    )
     decided = Approval.objects.select_related("activity__parent_activity").get(pk=draft.pk)
     writer = decided.activity.parent_activity.steps.get(pipeline_step="draft")
 
@@ -206,7 +226,10 @@ def test_whoever_still_has_the_old_text_open_reads_the_new_one_first(rita, sam, 
     assert f'value="{old}"' not in response.text
     assert "<!doctype" not in response.text  # only the panes
     assert standing() == before
-    assert rita.post(page_of(draft, action), {"shown_sha256": fresh.content_sha256, "note": "as before"}).status_code == 302
+    assert (
+        rita.post(page_of(draft, action), {"shown_sha256": fresh.content_sha256, "note": "as before"}).status_code
+        == 302
+    )
 
 
 def test_what_somebody_holds_back_is_not_decided(rita, sam, draft):
@@ -214,7 +237,10 @@ def test_what_somebody_holds_back_is_not_decided(rita, sam, draft):
         held_by=sam.user, held_until=timezone.now() + timedelta(hours=2), hold_note="I ask the client about the price"
     )
     before = standing()
-    page, response = rita.get(page_of(draft)), rita.post(page_of(draft, "approve/"), {"shown_sha256": draft.content_sha256})
+    page, response = (
+        rita.get(page_of(draft)),
+        rita.post(page_of(draft, "approve/"), {"shown_sha256": draft.content_sha256}),
+    )
 
     assert "Sam Iyer holds this back." in page.text
     assert "I ask the client about the price" in page.text
@@ -270,7 +296,9 @@ def test_following_the_address_of_an_action_only_leads_to_the_page(rita, draft, 
 
 
 def test_what_was_decided_can_be_read_afterwards(rita, draft):
-    operations.refuse_approval(draft, by=rita.actor, at=timezone.now(), shown_sha256=draft.content_sha256, note="Too long")
+    operations.refuse_approval(
+        draft, by=rita.actor, at=timezone.now(), shown_sha256=draft.content_sha256, note="Too long"
+    )
     page = rita.get(page_of(draft)).text
 
     assert "Rita Rao asked for a change" in page

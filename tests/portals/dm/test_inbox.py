@@ -64,7 +64,12 @@ def test_nothing_counts_as_opened_before_somebody_opens_it(rita, draft):
 
 def test_tasks_stand_below_the_queue_and_are_done_from_their_page(rita, acme):
     task = operations.raise_task(
-        tenant_id=acme.id, title="Call the client", note="About the logo", origin="test/1", by=system_of("tests"), at=timezone.now()
+        tenant_id=acme.id,
+        title="Call the client",
+        note="About the logo",
+        origin="test/1",
+        by=system_of("tests"),
+        at=timezone.now(),
     )
     path = f"/dm/c/acme-drafts/activities/{task.ref_id}/"
 
@@ -115,7 +120,9 @@ class TestPages:
     def page(self, rita, query: str | None, path: str = "/dm/inbox/"):
         request = RequestFactory().get(path + (query or ""))
         request.user = rita.user
-        return paging.page_of(request, waiting_approvals(required_role="reviewer"), order=("expires_at", "ref_id"), size=3)
+        return paging.page_of(
+            request, waiting_approvals(required_role="reviewer"), order=("expires_at", "ref_id"), size=3
+        )
 
     @pytest.fixture(autouse=True)
     def everything(self, rita, world):
@@ -144,7 +151,11 @@ class TestPages:
     def test_a_cursor_of_another_person_list_or_filter_is_refused(self, rita, sam):
         cursor = self.page(rita, "").later_href
 
-        for person, query, path in ((sam, cursor, "/dm/inbox/"), (rita, cursor, "/dm/work/"), (rita, f"{cursor}&client=rival", "/dm/inbox/")):
+        for person, query, path in (
+            (sam, cursor, "/dm/inbox/"),
+            (rita, cursor, "/dm/work/"),
+            (rita, f"{cursor}&client=rival", "/dm/inbox/"),
+        ):
             with pytest.raises(InvalidInput):
                 self.page(person, query, path)
 

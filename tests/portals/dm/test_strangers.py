@@ -52,7 +52,19 @@ def test_a_decision_is_not_found_under_another_client(draft, rita):
     assert rita.post(f"{path}approve/", {"shown_sha256": draft.content_sha256}).status_code == 404
 
 
-@pytest.mark.parametrize("ref_id", ["1", "x" * 26, "01m0000000000000000000000a", "8" * 26, "0" * 25, "0" * 300, "%00", "018f2b0e-0000-7000-8000-000000000000"])
+@pytest.mark.parametrize(
+    "ref_id",
+    [
+        "1",
+        "x" * 26,
+        "01m0000000000000000000000a",
+        "8" * 26,
+        "0" * 25,
+        "0" * 300,
+        "%00",
+        "018f2b0e-0000-7000-8000-000000000000",
+    ],
+)
 @pytest.mark.parametrize("name", WITH_A_REF)
 def test_a_reference_that_cannot_be_one_is_not_found(rita, world, name, ref_id):
     assert rita.get(addresses("acme-drafts", ref_id)[name]).status_code == 404
@@ -72,4 +84,6 @@ def test_a_client_of_another_reviewer_does_not_show_in_the_switcher_or_the_list(
 
 
 def test_a_super_admin_sees_every_client(sam, world):
-    assert [f"acme-{stage}" in sam.get("/dm/clients/").text for stage in ("created", "context", "drafts", "live")] == [True] * 4
+    assert [f"acme-{stage}" in sam.get("/dm/clients/").text for stage in ("created", "context", "drafts", "live")] == [
+        True
+    ] * 4

@@ -45,7 +45,9 @@ def test_the_list_can_be_narrowed(rita, acme):
     assert rita.get("/dm/c/acme-drafts/work/?who=me&status=awaiting_approval").text.count("<tr data-row>") == 2
 
 
-@pytest.mark.parametrize("query", ["status=nope", "type=%00", "who=everybody", "status=' OR 1=1--", "after=x", "before=" + "9" * 5000])
+@pytest.mark.parametrize(
+    "query", ["status=nope", "type=%00", "who=everybody", "status=' OR 1=1--", "after=x", "before=" + "9" * 5000]
+)
 def test_a_filter_nobody_offered_is_refused(rita, acme, query):
     assert rita.get(f"/dm/c/acme-drafts/work/?{query}").status_code == 400
 
@@ -61,7 +63,14 @@ def test_a_writers_page_tells_the_story_from_brief_to_decision(rita, acme):
     activity = step("draft")
     page = rita.get(path_of(activity)).text
 
-    for part in ("Write the article of the approved brief.", "Copywriter", "Attempt 1", "wrote: version 1", "Review the article", "waits for a reviewer"):
+    for part in (
+        "Write the article of the approved brief.",
+        "Copywriter",
+        "Attempt 1",
+        "wrote: version 1",
+        "Review the article",
+        "waits for a reviewer",
+    ):
         assert part in page
 
 
@@ -77,7 +86,10 @@ def test_a_publishing_page_ends_with_the_link(rita, world):
 def test_a_units_page_lists_its_steps_in_order(rita, acme):
     unit = step("draft").parent_activity
     page = rita.get(f"/dm/c/acme-drafts/activities/{unit.ref_id}/").text
-    places = [page.index(f">{title}</a>") for title in ("Research keywords", "Propose a topic", "Write the article", "Publish the article")]
+    places = [
+        page.index(f">{title}</a>")
+        for title in ("Research keywords", "Propose a topic", "Write the article", "Publish the article")
+    ]
 
     assert places == sorted(places)
 
@@ -92,7 +104,9 @@ def test_a_page_stands_while_the_store_is_away(rita, acme, settings):
 def test_live_text_is_asked_for_until_the_run_has_ended(rita, world):
     with world.at("drafts"):
         draft = Approval.objects.filter(status="pending").order_by("ref_id").first()
-        operations.refuse_approval(draft, by=rita.actor, at=timezone.now(), shown_sha256=draft.content_sha256, note="Shorter")
+        operations.refuse_approval(
+            draft, by=rita.actor, at=timezone.now(), shown_sha256=draft.content_sha256, note="Shorter"
+        )
         writer = draft.activity.parent_activity.steps.select_related("tenant").get(pipeline_step="draft")
     claimed = claiming.claim("tests")
     with world.at("drafts"):
@@ -107,7 +121,14 @@ def test_live_text_is_asked_for_until_the_run_has_ended(rita, world):
             assert f'hx-get="{path_of(writer, "stream/")}" hx-trigger="every 1s"' in text
             assert "## Half &lt;script&gt;alert(1)&lt;/script&gt;" in text
 
-        operations.give_back(claimed, error="stopped", spent=operations.Spent(), ready_on=timezone.now(), by=Actor.agent("copywriter"), at=timezone.now())
+        operations.give_back(
+            claimed,
+            error="stopped",
+            spent=operations.Spent(),
+            ready_on=timezone.now(),
+            by=Actor.agent("copywriter"),
+            at=timezone.now(),
+        )
         ended = rita.get(path_of(writer, "stream/")).text
         assert "hx-trigger" not in ended
         assert "The run has ended" in ended
@@ -146,7 +167,12 @@ def test_cancelling_a_gate_withdraws_what_it_asked(rita, draft):
 
     assert response.status_code == 302
     assert (draft.status, draft.decided_by_id) == ("withdrawn", None)
-    assert rita.post(f"/dm/c/acme-drafts/approvals/{draft.ref_id}/approve/", {"shown_sha256": draft.content_sha256}).status_code == 409
+    assert (
+        rita.post(
+            f"/dm/c/acme-drafts/approvals/{draft.ref_id}/approve/", {"shown_sha256": draft.content_sha256}
+        ).status_code
+        == 409
+    )
 
 
 def test_cancelling_a_unit_stops_its_open_steps_and_keeps_the_rest(rita, draft):

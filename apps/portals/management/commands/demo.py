@@ -18,7 +18,9 @@ class Command(BaseCommand):
         if not sandbox or not password:
             raise CommandError("The demo needs the development stack: run it by `make demo` or `make up`.")
         addresses = Addresses(settings.PUBLIC_BASE_URL, sandbox.rstrip("/"), password)
-        model = "the rehearsal model" if settings.ANTHROPIC_BASE_URL.startswith(sandbox) else settings.ANTHROPIC_BASE_URL
+        model = (
+            "the rehearsal model" if settings.ANTHROPIC_BASE_URL.startswith(sandbox) else settings.ANTHROPIC_BASE_URL
+        )
         self.stdout.write(f"  The first journey, at {addresses.product}, with {model}")
         cache.set("rehearsal", "running", timeout=None)
         try:

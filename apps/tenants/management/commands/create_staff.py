@@ -20,7 +20,9 @@ class Command(BaseCommand):
         parser.add_argument("--email", required=True)
         parser.add_argument("--name", required=True)
         parser.add_argument("--role", choices=[str(role) for role in STAFF_ROLES], default="super_admin")
-        parser.add_argument("--password-variable", default="DEMO_PASSWORD", help="environment variable with the password")
+        parser.add_argument(
+            "--password-variable", default="DEMO_PASSWORD", help="environment variable with the password"
+        )
         parser.add_argument("--if-missing", action="store_true", help="do nothing when the address has an account")
 
     def handle(self, *args, **options):
