@@ -22,11 +22,11 @@ case "${1:-}" in
 lint)
     step "ruff check" ruff check .
     step "ruff format" ruff format --check .
-    step "mypy" mypy
     step "lint-imports" lint-imports
     step "djlint" djlint --quiet --lint templates
     ;;
 schema)
+    step "mypy" mypy  # its Django plugin loads the settings, which need the addresses of a stack
     step "makemigrations --check" python manage.py makemigrations --check --dry-run
     step "migrate" python manage.py migrate
     step "bootstrap" python manage.py bootstrap

@@ -6,7 +6,7 @@ from decimal import Decimal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Case, Count, IntegerField, Q, QuerySet, TextField, Value, When
 from django.db.models.fields.json import KeyTextTransform, KeyTransform
 from django.db.models.functions import Coalesce, Now
@@ -16,6 +16,7 @@ from apps import storage
 from apps.billing.models import SpendCounter
 from apps.billing.operations import cap_of_month, month_of
 from apps.channels.models import PublishAttempt
+from apps.shared import locks
 from apps.shared.schema_rules import months
 from apps.shared.scoping import TenantFacts, every_tenant
 
@@ -359,7 +360,8 @@ def ensure_partitions(at: datetime) -> int:
     Returns how many were missing.
     """
     made = 0
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
+        locks.take_turns("llm_calls partitions")
         cursor.execute("SELECT DISTINCT date_trunc('month', created_on)::date FROM llm_calls_default")
         caught = {month for (month,) in cursor.fetchall()}
         for month in sorted(caught.union(months(at))):

@@ -35,3 +35,11 @@ def take(*rows: models.Model | None) -> list[Any]:
 
 def _rank(row: models.Model) -> tuple:
     return ORDER.index(row._meta.db_table), row.pk
+
+
+def take_turns(what: str) -> None:
+    """One runner at a time does this, over all processes, until its transaction ends; the others wait for it."""
+    if not transaction.get_connection().in_atomic_block:
+        raise RuntimeError("A lock outside a transaction is gone at once.")
+    with transaction.get_connection().cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [what])

@@ -8,9 +8,12 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from django.conf import settings
 from pymongo import MongoClient
+from pymongo.database import Database
+from pymongo.errors import CollectionInvalid, OperationFailure
 
 from .documents import COLLECTIONS, AuditLog, validator
 
+COLLECTION_EXISTS, NO_USER, NO_ROLE, ROLE_EXISTS, USER_EXISTS = 48, 11, 31, 51002, 51003  # MongoDB's error codes
 READ_WRITE = ["find", "insert", "update", "remove", "listIndexes", "collStats"]
 
 
@@ -27,12 +30,21 @@ def mongodb() -> list[str]:
         existing = set(database.list_collection_names())
         for model in COLLECTIONS:
             if model.collection not in existing:
-                database.create_collection(model.collection, validator=validator(model))
+                _create(database, model.collection)
                 done.append(model.collection)
-            else:
-                database.command("collMod", model.collection, validator=validator(model))
+            database.command("collMod", model.collection, validator=validator(model))
             database[model.collection].create_indexes(model.all_indexes())
     return done
+
+
+def _create(database: Database, name: str) -> None:
+    try:
+        database.create_collection(name)
+    except CollectionInvalid:
+        return  # another runner made it at this moment
+    except OperationFailure as error:
+        if error.code != COLLECTION_EXISTS:
+            raise
 
 
 def privileges() -> dict[str, list[dict]]:
@@ -55,10 +67,20 @@ def _roles_and_users(client: MongoClient) -> None:
         parts = urlsplit(url)
         user, password = unquote(parts.username or ""), unquote(parts.password or "")
         role = f"leadmetrics_{user}"
-        verb = "updateRole" if admin.command("rolesInfo", role)["roles"] else "createRole"
-        admin.command(verb, role, privileges=rights, roles=[])
-        verb = "updateUser" if admin.command("usersInfo", user)["users"] else "createUser"
-        admin.command(verb, user, pwd=password, roles=[{"role": role, "db": "admin"}])
+        _put(admin, "Role", role, privileges=rights, roles=[])
+        _put(admin, "User", user, pwd=password, roles=[{"role": role, "db": "admin"}])
+
+
+def _put(admin: Database, kind: str, name: str, **values: Any) -> None:
+    """Update the role or user, or create it; whoever loses the race to create it updates it."""
+    for verb in ("update", "create", "update"):
+        try:
+            admin.command(f"{verb}{kind}", name, **values)
+            return
+        except OperationFailure as error:
+            if error.code not in (NO_USER, NO_ROLE, USER_EXISTS, ROLE_EXISTS):
+                raise
+    raise RuntimeError(f"{kind} {name} can neither be created nor updated.")
 
 
 def s3_client():
@@ -83,7 +105,13 @@ def s3() -> list[str]:
         except ClientError as error:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
                 raise
-            client.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=locked)  # a lock can only be had at creation
-            made.append(bucket)
+            try:
+                client.create_bucket(
+                    Bucket=bucket, ObjectLockEnabledForBucket=locked
+                )  # a lock can only be had at creation
+                made.append(bucket)
+            except ClientError as other:  # another runner made it at this moment
+                if other.response["Error"]["Code"] not in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
+                    raise
         client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     return made

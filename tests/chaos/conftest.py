@@ -15,7 +15,7 @@ from apps.activities import operations as work
 from apps.activities import queries
 from apps.activities.models import Activity
 from apps.shared.actors import Actor
-from apps.shared.scoping import tenant_scope
+from apps.shared.scoping import every_tenant
 from apps.tenants.models import Tenant, User
 from sandbox.world import Hold
 from tests.chaos import checking
@@ -165,12 +165,17 @@ class Chaos:
         with self.world.at(stage):
             return list(Activity.objects.filter(assignee_agent_role=role).order_by("ready_on", "ref_id"))
 
-    def quieten(self, stage: str) -> None:
-        """Take this client's open work away, so that a test knows what is claimed next."""
-        tenant = self.world.tenant(stage)
-        with tenant_scope(tenant.facts):
+    def settle_in(self) -> None:
+        """Nothing is due, so that a test knows what is claimed next; websites are those of this rehearsal's port."""
+        Tenant.objects.update(website=f"{self.sandbox.url}/site/harbour-coffee/")
+        with self.world.at("signed"):
             for unit in Activity.objects.filter(origin_key__endswith="/unit", status="in_progress"):
                 work.cancel_unit(unit, by=Actor.system("tests"), at=timezone.now())
+
+    def hurry(self) -> None:
+        """All back-off is over."""
+        with every_tenant(reason="a test does not wait"):
+            Activity.objects.filter(status="assigned", assignee_type="agent").update(ready_on=timezone.now())
 
     def rest(self, seconds: float = REST_SECONDS) -> None:
         """Wait until nothing is due, running, settling or scheduled soon."""
@@ -199,8 +204,7 @@ class Chaos:
 @pytest.fixture
 def chaos(own_database, sandbox, nursery) -> Iterator[Chaos]:
     chaos = Chaos(own_database, sandbox, nursery)
-    Tenant.objects.update(website=f"{sandbox.url}/site/harbour-coffee/")  # the template's rehearsal had another port
-    chaos.quieten("signed")
+    chaos.settle_in()
     try:
         yield chaos
     finally:

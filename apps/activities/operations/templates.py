@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from apps.shared import journal
+from apps.shared import journal, locks
 from apps.shared.actors import Actor
 from apps.shared.ids import new_id
 from apps.shared.scoping import every_tenant
@@ -17,6 +17,7 @@ def seed_global_templates(*, at: datetime) -> int:
     """Make the global templates that are not there yet; edited ones are left alone. Returns how many were made."""
     made = 0
     with every_tenant(reason="global templates belong to the platform"), transaction.atomic():
+        locks.take_turns("activities.seed_global_templates")
         for pipeline in seeds.PIPELINES:
             if ActivityTemplate.objects.filter(tenant=None, deliverable_type=pipeline.deliverable_type).exists():
                 continue

@@ -9,6 +9,7 @@ from django_celery_beat.models import IntervalSchedule, PeriodicTask
 from apps.activities import operations, queries
 from apps.activities.models import LlmProvider
 from apps.activities.seeds import DEFAULT_MODEL
+from apps.shared import locks
 from apps.storage import bootstrap
 
 HOUR = 3_600
@@ -53,6 +54,7 @@ class Command(BaseCommand):
 
     def _ticks(self) -> None:
         with transaction.atomic():
+            locks.take_turns("bootstrap schedules")  # nothing in the table keeps an interval from being made twice
             for name, seconds in TICKS.items():
                 every = seconds if seconds is not None else max(1, round(settings.SWEEP_SECONDS))
                 schedule, _ = IntervalSchedule.objects.get_or_create(every=every, period=IntervalSchedule.SECONDS)

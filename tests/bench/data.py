@@ -1,0 +1,112 @@
+"""The bench database: made and dropped by its owner, filled in bulk. The development database is never opened."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.core.management import call_command
+from django.db import connections
+from psycopg import sql
+
+from apps.activities.models import ActivityTemplate
+from apps.activities.seeds import BLOG_POSTS
+from apps.shared import journal
+from apps.shared.scoping import every_tenant
+from apps.tenants.models import Tenant
+from tests import databases
+
+NAME = "leadmetrics_bench"
+PLANNED_UNITS = 4  # blog posts a month of each planned client
+ROLE = "bench_writer"
+
+CLIENTS = """
+INSERT INTO tenants (id, created_on, slug, name, industry, website, plan, status, data_privacy_level, active_platforms,
+                     current_month_spend_usd, razorpay_customer_id, razorpay_subscription_id, deployment_mode, timezone,
+                     currency, branding)
+SELECT ulid_uuid(), now(), %(kind)s || '-' || n, %(kind)s || ' ' || n, '', '', 'free', 'active', 'cloud_ok', '{}',
+       0, '', '', 'saas', 'Asia/Kolkata', 'INR', '{}'
+  FROM generate_series(1, %(count)s) AS n
+"""
+ACTIVITIES = """
+INSERT INTO activities (id, tenant_id, created_on, pipeline_step, title, type, assignee_type, assignee_agent_role, status,
+                        priority, is_approval_gate, input_data, output_summary, output_ref, rejection_note, revision_note, ready_on)
+SELECT ulid_uuid(), t.id, now(), 'draft', 'Article ' || n, 'write', %(assignee)s, %(role)s, %(status)s,
+       'normal', false, '{}', '{}', '', '', '', now() - n * interval '1 second'
+  FROM generate_series(1, %(each)s) AS n CROSS JOIN tenants t WHERE t.slug = ANY(%(slugs)s)
+"""
+CONFIGS = """
+INSERT INTO agent_configs (id, tenant_id, created_on, agent_role, is_enabled, adapter_type, model_id, skill_ids, tool_names,
+                           max_concurrent, timeout_ms, max_cost_usd_per_activity, escalation_after_failures)
+SELECT ulid_uuid(), id, now(), %(role)s, true, 'claude', 'claude-sonnet-4-6', '{}', '{}', 1000, 300000, 1, 3
+  FROM tenants WHERE slug = ANY(%(slugs)s)
+"""
+PROMISES = """
+WITH strategy AS (
+  INSERT INTO strategies (id, tenant_id, created_on, version, status, summary, rationale, period_months)
+  SELECT ulid_uuid(), id, now(), 1, 'active', '', '', 6 FROM tenants WHERE slug = ANY(%(slugs)s) RETURNING id, tenant_id),
+goal AS (
+  INSERT INTO goals (id, tenant_id, created_on, strategy_id, name, description, metric, target_value, baseline_value,
+                     current_value, period, status, priority)
+  SELECT ulid_uuid(), tenant_id, now(), id, 'More visits', '', 'visits', 100, 0, 0, 'monthly', 'active', 1 FROM strategy
+  RETURNING id, tenant_id, strategy_id)
+INSERT INTO deliverables (id, tenant_id, created_on, goal_id, strategy_id, type, name, quantity_per_period, period, platforms, is_active)
+SELECT ulid_uuid(), tenant_id, now(), id, strategy_id, 'blog_posts', 'Blog posts', %(units)s, 'monthly', '{}', true FROM goal
+"""
+
+
+@contextmanager
+def bench_database() -> Iterator[None]:
+    """A new migrated database in use by this process; dropped at the end, however it ends."""
+    journal.reactions.bell = lambda name: None  # a running worker must not hear of rows it cannot see
+    databases.drop(NAME)
+    with databases.owner() as db:
+        db.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(NAME)))
+    try:
+        databases.use(NAME)
+        call_command("migrate", verbosity=0)
+        yield
+    finally:
+        connections.close_all()
+        databases.drop(NAME)
+
+
+def as_owner(statement: str, **values) -> None:
+    with connections["migrator"].cursor() as cursor:
+        cursor.execute(statement, values or None)
+
+
+def clients(kind: str, count: int) -> list[Tenant]:
+    """So many active clients named after their kind."""
+    as_owner(CLIENTS, kind=kind, count=count)
+    return list(Tenant.objects.filter(slug__startswith=f"{kind}-").order_by("ref_id"))
+
+
+def slugs(tenants: list[Tenant]) -> list[str]:
+    return [tenant.slug for tenant in tenants]
+
+
+def finished_work(tenants: list[Tenant], each: int) -> None:
+    as_owner(ACTIVITIES, each=each, slugs=slugs(tenants), assignee="human", role="", status="completed")
+
+
+def due_work(tenants: list[Tenant], each: int) -> None:
+    """Steps an agent may claim at once."""
+    as_owner(CONFIGS, role=ROLE, slugs=slugs(tenants))
+    as_owner(ACTIVITIES, each=each, slugs=slugs(tenants), assignee="agent", role=ROLE, status="assigned")
+
+
+def promises(tenants: list[Tenant]) -> None:
+    """An active strategy for each client that promises blog posts, and the pipeline they are made by."""
+    as_owner(PROMISES, slugs=slugs(tenants), units=PLANNED_UNITS)
+    with every_tenant(reason="the pipeline is everybody's"):
+        steps = [step.model_dump(mode="json") for step in BLOG_POSTS.steps]
+        ActivityTemplate.objects.create(
+            tenant=None,
+            deliverable_type=BLOG_POSTS.deliverable_type,
+            name=BLOG_POSTS.name,
+            steps=steps,
+            created_on=tenants[0].created_on,
+        )
+
+
+def analyse() -> None:
+    as_owner("VACUUM (ANALYZE) activities")
