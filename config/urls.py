@@ -1,9 +1,13 @@
 """All doors of the product."""
 
+import sys
+
 from django.conf import settings
 from django.contrib import admin
-from django.http import Http404
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
+from django.template import loader
 from django.urls import include, path
 from django.views import defaults
 
@@ -35,6 +39,12 @@ if getattr(settings, "STYLEGUIDE", False):
     urlpatterns.append(path("styleguide/", styleguide))
 
 
+def bad_request(request, exception):
+    if request.path.startswith("/api/"):
+        return problems.response(request, 400, "bad_request", "This request cannot be read.")
+    return defaults.bad_request(request, exception)
+
+
 def not_found(request, exception: Http404):
     if request.path.startswith("/api/"):
         return problems.response(request, 404, "not_found", "There is no such address.")
@@ -42,11 +52,18 @@ def not_found(request, exception: Http404):
 
 
 def server_error(request):
+    """Whatever nobody caught. While PostgreSQL is away that is a 503: come back, nothing is broken."""
+    is_away = isinstance(sys.exception(), (OperationalError, InterfaceError))
     if request.path.startswith("/api/"):
+        if is_away:
+            return problems.unavailable(request)
         return problems.response(request, 500, "internal_error", "The error was recorded; quote the request id.")
+    if is_away:
+        return HttpResponse(loader.render_to_string("503.html"), status=503, headers={"Retry-After": "5"})
     return defaults.server_error(request)
 
 
+handler400 = bad_request
 handler404 = not_found
 handler500 = server_error
 handler429 = sign_in.too_many_requests  # allauth looks for it here

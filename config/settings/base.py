@@ -172,8 +172,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "unacked_restore_interval": 2,
     "unacked_restore_throttle": 1,
     "socket_connect_timeout": 1,
-    "socket_timeout": 5,
-    # A broker that is away must not hold a request up: one more try at once, then the sweep rings.
+    # A broker that is away or silent must not hold a request up: one more try at once, then the sweep rings.
+    "socket_timeout": 1.5,
     "max_retries": 1,
     "interval_start": 0,
     "interval_step": 0,

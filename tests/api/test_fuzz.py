@@ -17,7 +17,7 @@ VALUES = some.recursive(
     max_leaves=12,
 )
 calmly = settings(
-    max_examples=60,
+    max_examples=40,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     database=None,

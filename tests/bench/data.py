@@ -29,9 +29,10 @@ SELECT ulid_uuid(), now(), %(kind)s || '-' || n, %(kind)s || ' ' || n, '', '', '
 ACTIVITIES = """
 INSERT INTO activities (id, tenant_id, created_on, pipeline_step, title, type, assignee_type, assignee_agent_role, status,
                         priority, is_approval_gate, input_data, output_summary, output_ref, rejection_note, revision_note, ready_on)
-SELECT ulid_uuid(), t.id, now(), 'draft', 'Article ' || n, 'write', %(assignee)s, %(role)s, %(status)s,
+SELECT ulid_uuid(), tenant_id, now(), 'draft', 'Article ' || n, 'write', %(assignee)s, %(role)s, %(status)s,
        'normal', false, '{}', '{}', '', '', '', now() - n * interval '1 second'
-  FROM generate_series(1, %(each)s) AS n CROSS JOIN tenants t WHERE t.slug = ANY(%(slugs)s)
+  FROM (SELECT t.id AS tenant_id, n FROM generate_series(1, %(each)s) AS n
+          CROSS JOIN unnest(%(slugs)s::text[]) AS slug JOIN tenants t USING (slug) ORDER BY random()) AS mixed
 """
 CONFIGS = """
 INSERT INTO agent_configs (id, tenant_id, created_on, agent_role, is_enabled, adapter_type, model_id, skill_ids, tool_names,
@@ -85,6 +86,7 @@ def slugs(tenants: list[Tenant]) -> list[str]:
 
 
 def finished_work(tenants: list[Tenant], each: int) -> None:
+    """Rows of all these clients in mixed order, as time makes them; a client listed twice gets twice as many."""
     as_owner(ACTIVITIES, each=each, slugs=slugs(tenants), assignee="human", role="", status="completed")
 
 

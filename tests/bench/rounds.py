@@ -85,6 +85,9 @@ def table(results: list[Result]) -> str:
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     right = {1, 3, 4, 5}
     return "\n".join(
-        "  ".join(text.rjust(width) if n in right else text.ljust(width) for n, (text, width) in enumerate(zip(line, widths, strict=True))).rstrip()
+        "  ".join(
+            text.rjust(width) if n in right else text.ljust(width)
+            for n, (text, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
         for line in lines
     )

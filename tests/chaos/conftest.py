@@ -83,6 +83,9 @@ class Chaos:
             TALLY.kills += 1
         return moment
 
+    def count_kill(self) -> None:
+        TALLY.kills += 1
+
     def freeze(self, worker: Worker) -> float:
         worker.freeze()
         TALLY.freezes += 1

@@ -19,6 +19,7 @@ def environment(database: str | None = None, **more: str) -> dict[str, str]:
     return {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "config.settings.test",
+        "LOG_LEVEL": "CRITICAL",
         "PYTHONPATH": str(ROOT),
         "DATABASE_URL": f"postgres://{address}/{database or params['NAME']}",
         "MONGO_URL": settings.MONGO_URL,

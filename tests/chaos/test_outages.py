@@ -52,7 +52,9 @@ class Servers:
         self.valkey = Proxy(urlsplit(settings.REDIS_URL).port)
         self.model = Proxy(urlsplit(sandbox.url).port)
         plain = environment(database)
-        through_mongo = {name: behind(self.mongodb, plain[name]) for name in ("MONGO_URL", "MONGO_AUDIT_URL", "MONGO_AUDIT_READ_URL")}
+        through_mongo = {
+            name: behind(self.mongodb, plain[name]) for name in ("MONGO_URL", "MONGO_AUDIT_URL", "MONGO_AUDIT_READ_URL")
+        }
         self.environment = {
             **through_mongo,
             "DATABASE_URL": behind(self.postgresql, plain["DATABASE_URL"]),
@@ -72,7 +74,10 @@ class Browser:
 
     def __init__(self, address: str, person: Person):
         csrf = "c" * 32
-        cookies = {"csrftoken": csrf, settings.SESSION_COOKIE_NAME: person.client.cookies[settings.SESSION_COOKIE_NAME].value}
+        cookies = {
+            "csrftoken": csrf,
+            settings.SESSION_COOKIE_NAME: person.client.cookies[settings.SESSION_COOKIE_NAME].value,
+        }
         headers = {"X-CSRFToken": csrf, "Origin": address}
         self._http = httpx2.Client(base_url=address, cookies=cookies, headers=headers, trust_env=False, timeout=60)
 
@@ -169,7 +174,11 @@ def statuses(outage, stage: str, role: str) -> list[str]:
 
 def run_errors(outage, stage: str, role: str) -> set[str]:
     with outage.world.at(stage):
-        return set(ActivityRun.objects.filter(activity__assignee_agent_role=role, status="failed").values_list("error", flat=True))
+        return set(
+            ActivityRun.objects.filter(activity__assignee_agent_role=role, status="failed").values_list(
+                "error", flat=True
+            )
+        )
 
 
 def no_work_failed() -> None:
@@ -185,11 +194,13 @@ def test_without_mongodb_pages_stand_mails_go_out_and_work_waits(outage, rita):
         approval = Approval.objects.filter(status="pending").order_by("ref_id").first()
     outage.start()
 
-    status, text, seconds = rita.get("/dm/")
+    status, text, seconds = rita.get("/dm/inbox/")
     assert (status, seconds < REQUEST_SECONDS) == (200, True), seconds
     status, text, seconds = rita.get(f"/dm/c/{tenant.slug}/approvals/{approval.ref_id}/")
     assert (status, "cannot be loaded at the moment" in text, seconds < STORE_SECONDS) == (200, True, True), seconds
-    status, seconds = rita.post(f"/dm/c/{tenant.slug}/approvals/{approval.ref_id}/approve/", shown_sha256=approval.content_sha256)
+    status, seconds = rita.post(
+        f"/dm/c/{tenant.slug}/approvals/{approval.ref_id}/approve/", shown_sha256=approval.content_sha256
+    )
     assert seconds < STORE_SECONDS
     outage.until(lambda: run_errors(outage, "topics", "copywriter"), "an attempt finds the store away")
     with outage.world.at("topics"):
@@ -202,9 +213,8 @@ def test_without_mongodb_pages_stand_mails_go_out_and_work_waits(outage, rita):
             at=timezone.now(),
         )
     with every_tenant(reason="the outbox"):
-        outage.until(
-            lambda: not JournalDelivery.objects.exclude(consumer="storage.relay_audit").exists(), "the mail is sent", seconds=15
-        )
+        mails = JournalDelivery.objects.exclude(consumer="storage.relay_audit")
+        outage.until(lambda: not mails.exists(), "the mail is sent", seconds=15)
         assert JournalDelivery.objects.filter(consumer="storage.relay_audit").count() > 5
 
     outage.servers.mongodb.restore()
@@ -222,11 +232,13 @@ def test_without_s3_pages_stand_and_work_waits(outage, rita):
         approval = Approval.objects.filter(status="pending").order_by("ref_id").first()
     outage.start()
 
-    status, _, seconds = rita.get("/dm/")
+    status, _, seconds = rita.get("/dm/inbox/")
     assert (status, seconds < REQUEST_SECONDS) == (200, True), seconds
     status, text, seconds = rita.get(f"/dm/c/{tenant.slug}/approvals/{approval.ref_id}/")
     assert status in (200, 404) and seconds < STORE_SECONDS, seconds
-    outage.until(lambda: outage.attempt_of(outage.steps("client", "publisher")[0].id) >= 1, "the publisher finds S3 away")
+    outage.until(
+        lambda: outage.attempt_of(outage.steps("client", "publisher")[0].id) >= 1, "the publisher finds S3 away"
+    )
     outage.until(lambda: statuses(outage, "client", "publisher") == ["assigned", "assigned"], "both wait")
     assert outage.sandbox.world.entries(target="wordpress", method="POST") == []
 
@@ -248,7 +260,7 @@ def test_without_the_model_work_waits_and_costs_nothing(outage, rita):
         outage.until(lambda wanted=attempt: outage.attempt_of(step.id) >= wanted, f"attempt {attempt}")
         outage.until(lambda: statuses(outage, "context", "strategy_writer") == ["assigned"], "it waits")
         outage.hurry()
-    assert rita.get("/dm/")[0] == 200
+    assert rita.get("/dm/inbox/")[0] == 200
 
     outage.servers.model.restore()
     outage.hurry()
@@ -289,6 +301,6 @@ def test_postgresql_cut_at_any_moment_loses_and_doubles_nothing(outage, rita):
         assert (status, seconds < REQUEST_SECONDS) == (503, True), (status, seconds)
         assert rita.get("/healthz")[0] == 200
         outage.servers.postgresql.restore()
-    outage.until(lambda: rita.get("/dm/")[0] == 200, "pages are back", seconds=5)
+    outage.until(lambda: rita.get("/dm/inbox/")[0] == 200, "pages are back", seconds=5)
     outage.rest()
     outage.check()

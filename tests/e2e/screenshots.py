@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urljoin, urlsplit
 
-from playwright.sync_api import Browser, Error, Page, sync_playwright
+from playwright.sync_api import Browser, Error, sync_playwright
 
 from apps.portals.browser import WalkStopped
 from apps.portals.rehearsal import Addresses, Walk
@@ -50,7 +50,9 @@ class Camera:
                 self.heard.append(f"answered {answer.status if answer else 'nothing'}")
             for size, (width, height) in SIZES.items():
                 self.page.set_viewport_size({"width": width, "height": height})
-                self.page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+                self.page.evaluate(
+                    "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+                )
                 if (beyond := self.page.evaluate(OVERFLOW)) > 0:
                     self.heard.append(f"{size}: {beyond} px wider than the screen")
                 self.page.screenshot(path=PICTURES / portal / f"{name}-{size}-{theme}.png", full_page=size == "phone")
@@ -86,9 +88,26 @@ def name_of(portal: str, address: str) -> str:
     return shape(address).removeprefix(f"/{portal}/").strip("/").replace("/", "-") or "home"
 
 
-def take_portal(person: Camera, portal: str) -> None:
-    """A page of every shape that can be reached from the portal's starts by links."""
-    waiting, seen = list(STARTS[portal]), {shape(address) for address in STARTS[portal]}
+def decided(sam: Camera) -> list[str]:
+    """ref_ids of decisions, newest first: once decided, the portals no longer link to their pages."""
+    sam.page.goto("/manage/activities/approval/")
+    links = sam.page.locator("a[href*='/activities/approval/01']").evaluate_all("links => links.map(l => l.href)")
+    return list(dict.fromkeys(found.group() for link in links if (found := re.search(r"[0-9A-Z]{26}", link))))
+
+
+def decision_of(person: Camera, portal: str, slug: str, ref_ids: list[str]) -> list[str]:
+    """The first decision this person may look at; none where there is none."""
+    before = f"/dm/c/{slug}/approvals/" if portal == "dm" else "/app/approvals/"
+    for ref_id in ref_ids:
+        if person.context.request.get(f"{before}{ref_id}/").status == 200:
+            return [f"{before}{ref_id}/"]
+    return []
+
+
+def take_portal(person: Camera, portal: str, more: list[str]) -> None:
+    """A page of every shape that can be reached by links from the portal's starts and from `more`."""
+    waiting = [*STARTS[portal], *more]
+    seen = {shape(address) for address in waiting}
     while waiting:
         address = waiting.pop(0)
         try:
@@ -121,19 +140,24 @@ def main() -> int:
             alice = f"alice@{FIRST}.test"
             if not stranger.sign_in(alice, password, "/app/"):
                 try:
-                    walked = Walk(Addresses(base_url, sandbox, password), lambda s, what: print(f"  {s:6.1f} s  {what}")).run()
+                    walked = Walk(
+                        Addresses(base_url, sandbox, password), lambda s, what: print(f"  {s:6.1f} s  {what}")
+                    ).run()
                 except WalkStopped as error:
                     print(f"There is no client with data, and the walk that makes one stopped: {error}")
                     return 1
                 alice, rita = walked.admin_email, walked.reviewer_email
             else:
                 rita = f"rita@{FIRST}.reviewers.test"
+        slug, ref_ids = alice.removeprefix("alice@").removesuffix(".test"), []
         for portal, email in (("manage", "sam@leadmetrics.test"), ("dm", rita), ("app", alice)):
             with camera(browser, base_url, cameras) as person:
                 if not person.sign_in(email, password, STARTS[portal][0]):
                     print(f"{email} cannot sign in with DEMO_PASSWORD.")
                     return 1
-                take_portal(person, portal)
+                if portal == "manage":
+                    ref_ids = decided(person)
+                take_portal(person, portal, decision_of(person, portal, slug, ref_ids) if portal != "manage" else [])
                 print(f"  {person.count:4}  {portal}", flush=True)
         browser.close()
     troubles = [trouble for one in cameras for trouble in one.troubles]

@@ -26,7 +26,8 @@ class RequestContext:
         response["X-Request-ID"] = request.request_id
         response["Cross-Origin-Resource-Policy"] = "same-origin"
         response["Permissions-Policy"] = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
-        if getattr(request, "user", None) is not None and request.user.is_authenticated:
+        known = getattr(request, "_cached_user", None)  # asked for by the view; asking now would need the database
+        if known is not None and known.is_authenticated:
             response["Cache-Control"] = "no-store"
         return response
 

@@ -49,6 +49,11 @@ def response(
     return answer
 
 
+def unavailable(request) -> HttpResponse:
+    """The database does not answer."""
+    return response(request, 503, "unavailable", "The database does not answer.", headers={"Retry-After": "5"})
+
+
 def handle(error: Exception, context: dict) -> HttpResponse:
     """DRF's exception handler. Never shows a class name, SQL or a traceback."""
     request = context["request"]
@@ -80,7 +85,7 @@ def handle(error: Exception, context: dict) -> HttpResponse:
         return response(request, 400, "invalid_input", "A value is outside what can be stored.")
     log.error("api.failed", exc_info=error)
     if isinstance(error, (OperationalError, InterfaceError)):
-        return response(request, 503, "unavailable", "The database does not answer.", headers={"Retry-After": "5"})
+        return unavailable(request)
     return response(
         request, 500, "internal_error", "The error was recorded; quote the request id when you ask about it."
     )

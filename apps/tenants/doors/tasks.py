@@ -10,9 +10,11 @@ from datetime import timedelta
 
 import structlog
 from celery import shared_task
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from apps.shared.errors import OperationRefused
 from apps.shared.models import JournalDelivery, JournalEntry
 from apps.shared.scoping import TenantFacts, every_tenant, tenant_scope
 
@@ -22,7 +24,8 @@ log = structlog.get_logger(__name__)
 
 CONSUMERS: dict[str, Callable] = {}
 TRY_AGAIN_SECONDS = (5, 15, 60, 300, 900)  # then every quarter of an hour: a delivery is never given up
-TAKEN_SECONDS = 60  # how long a consumer may work before another worker takes its delivery for lost
+OUTAGE_SECONDS = 15  # the same where a store was away: within a minute of its return all is delivered
+TAKEN_LEASES = 2  # how many leases long a consumer may work before another worker takes its delivery for lost
 
 
 def consumer(name: str):
@@ -59,7 +62,7 @@ def deliver(**_) -> int:
 
 
 def _take() -> JournalDelivery | None:
-    """The next due delivery, put out of others' reach for a minute."""
+    """The next due delivery, put out of others' reach for a while."""
     now = timezone.now()
     with every_tenant(reason="deliveries of all tenants wait in one queue"), transaction.atomic():
         delivery = (
@@ -69,7 +72,8 @@ def _take() -> JournalDelivery | None:
             .first()
         )
         if delivery:
-            delivery.next_on, delivery.attempts = now + timedelta(seconds=TAKEN_SECONDS), delivery.attempts + 1
+            delivery.next_on = now + timedelta(seconds=TAKEN_LEASES * settings.LEASE_SECONDS)
+            delivery.attempts += 1
             delivery.save(update_fields=["next_on", "attempts"])
     return delivery
 
@@ -81,7 +85,6 @@ def _deliver(delivery: JournalDelivery) -> bool:
         with inside(entry.tenant_id):
             CONSUMERS[delivery.consumer](entry, at=timezone.now())
     except Exception as error:  # whatever a consumer runs into, the delivery stays and is tried again
-        wait = TRY_AGAIN_SECONDS[min(delivery.attempts, len(TRY_AGAIN_SECONDS)) - 1]
         log.warning(
             "delivery.failed",
             consumer=delivery.consumer,
@@ -89,11 +92,24 @@ def _deliver(delivery: JournalDelivery) -> bool:
             attempts=delivery.attempts,
             exc_info=error,
         )
-        with every_tenant(reason="the delivery is put back"):
-            JournalDelivery.objects.filter(pk=delivery.pk).update(
-                next_on=timezone.now() + timedelta(seconds=wait), last_error=f"{type(error).__name__}: {error}"[:1000]
-            )
+        _put_back(delivery, error)
         return False
     with every_tenant(reason="the delivery is done"):
         JournalDelivery.objects.filter(pk=delivery.pk).delete()
     return True
+
+
+def _put_back(delivery: JournalDelivery, error: Exception) -> None:
+    """For later. Where a store is away, the consumer's other deliveries wait too: each would find out by a time-out of
+    its own, and other consumers stand behind them."""
+    now, is_outage = timezone.now(), isinstance(error, OperationRefused) and error.http_status == 503
+    wait = OUTAGE_SECONDS if is_outage else TRY_AGAIN_SECONDS[min(delivery.attempts, len(TRY_AGAIN_SECONDS)) - 1]
+    later = now + timedelta(seconds=wait)
+    with every_tenant(reason="the delivery is put back"), transaction.atomic():
+        JournalDelivery.objects.filter(pk=delivery.pk).update(
+            next_on=later, last_error=f"{type(error).__name__}: {error}"[:1000].replace("\x00", "")
+        )
+        if is_outage:
+            others = JournalDelivery.objects.filter(consumer=delivery.consumer, next_on__lte=now)
+            reached = others.select_for_update(skip_locked=True, of=("self",)).values_list("pk", flat=True)
+            JournalDelivery.objects.filter(pk__in=list(reached)).update(next_on=later)
