@@ -37,7 +37,7 @@ DOORS = {
 
 def code_digest() -> str:
     """A digest of all that the template's contents depend on."""
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(settings.S3_BUCKET.encode())  # where its objects lie: not the same for all settings
     files = [path for folder in WATCHED for path in (ROOT / folder).rglob("*") if path.is_file()]
     for path in sorted([*files, ROOT / "tests/world.py", ROOT / "tests/databases.py"]):
         if path.suffix in {".py", ".md", ".html"} and not DOORS.intersection(
@@ -71,14 +71,22 @@ def use(name: str) -> None:
 
 def copy(template: str, name: str) -> None:
     with owner() as db:
-        db.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+        _drop(db, name)
         with locked(db):  # nobody may be connected to the template, and nobody may drop it meanwhile
             db.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
 
 
 def drop(name: str) -> None:
     with owner() as db:
+        _drop(db, name)
+
+
+def _drop(db, name: str) -> None:
+    try:
         db.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+    except psycopg.errors.InsufficientPrivilege:
+        # An autovacuum worker is in it, which only a superuser may end by force; a plain DROP waits until it left.
+        db.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)))
 
 
 @contextlib.contextmanager

@@ -1,29 +1,39 @@
-"""The claim: one statement that takes a due activity, writes its lease and inserts its run."""
+"""The claim: one statement, by one claimer at a time, that takes a due activity, writes its lease and inserts its run."""
 
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 
+from apps.shared import locks
 from apps.shared.scoping import every_tenant
 
 from ..bodies import PUBLISHER
 from ..operations.runs import Claim
 
-# Due work in the order urgent first, then longest ready. The row is locked with SKIP LOCKED, so claimers never wait for
-# each other; a role's max_concurrent counts live leases. A publish step and a system job have a lease and no model run.
+# Due work in the order urgent first, then the client who was served longest ago, then longest ready: a thousand activities
+# of one client keep nobody else waiting. Rows that somebody decides on at this moment are skipped. A role's
+# max_concurrent counts live leases. A publish step and a system job have a lease and no model run.
 CLAIM = """
-WITH candidate AS (
+WITH running AS (
+  SELECT l.tenant_id, b.assignee_agent_role AS role, count(*) AS at_once
+    FROM activity_leases l
+    JOIN activities b ON b.tenant_id = l.tenant_id AND b.id = l.activity_id
+   WHERE l.expires_on IS NOT NULL
+   GROUP BY l.tenant_id, b.assignee_agent_role),
+client AS MATERIALIZED (
+  SELECT t.id, (SELECT max(l.leased_on) FROM activity_leases l WHERE l.tenant_id = t.id) AS served_on
+    FROM tenants t WHERE t.status IN ('trialing', 'active')),
+candidate AS (
   SELECT a.id, a.tenant_id, a.assignee_agent_role AS role, c.adapter_type, c.model_id,
          a.assignee_agent_role NOT LIKE 'system.%%' AND a.assignee_agent_role <> %(publisher)s AS has_model
     FROM activities a
-    JOIN tenants t ON t.id = a.tenant_id AND t.status IN ('trialing', 'active')
+    JOIN client ON client.id = a.tenant_id
+    LEFT JOIN running r ON r.tenant_id = a.tenant_id AND r.role = a.assignee_agent_role
     LEFT JOIN agent_configs c ON c.tenant_id = a.tenant_id AND c.agent_role = a.assignee_agent_role
    WHERE a.assignee_type = 'agent' AND a.status = 'assigned' AND a.deleted_on IS NULL AND a.ready_on <= statement_timestamp()
      AND (a.assignee_agent_role LIKE 'system.%%' OR a.assignee_agent_role = %(publisher)s
-          OR (c.is_enabled AND c.max_concurrent > (
-            SELECT count(*) FROM activity_leases l
-              JOIN activities b ON b.tenant_id = l.tenant_id AND b.id = l.activity_id
-             WHERE l.tenant_id = a.tenant_id AND l.expires_on IS NOT NULL AND b.assignee_agent_role = a.assignee_agent_role)))
-   ORDER BY CASE a.priority WHEN 'urgent' THEN 0 WHEN 'high' THEN 1 WHEN 'normal' THEN 2 ELSE 3 END, a.ready_on, a.ref_id
+          OR (c.is_enabled AND c.max_concurrent > coalesce(r.at_once, 0)))
+   ORDER BY CASE a.priority WHEN 'urgent' THEN 0 WHEN 'high' THEN 1 WHEN 'normal' THEN 2 ELSE 3 END, client.served_on NULLS FIRST,
+            a.ready_on, a.ref_id
      FOR UPDATE OF a SKIP LOCKED
    LIMIT 1),
 moved AS (
@@ -53,7 +63,13 @@ SELECT c.id, c.tenant_id, c.role, lease.attempt, (SELECT id FROM run), c.adapter
 
 def claim(worker: str) -> Claim | None:
     """The next due activity of any tenant, now this worker's; None when nothing is due."""
-    with every_tenant(reason="due work of all tenants waits in one queue"), connection.cursor() as cursor:
+    with (
+        every_tenant(reason="due work of all tenants waits in one queue"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        # One claimer at a time, for a few milliseconds: it sees the leases of those before it, so no limit is passed.
+        locks.take_turns("claim")
         cursor.execute(CLAIM, {"worker": worker, "lease": settings.LEASE_SECONDS, "publisher": PUBLISHER})
         row = cursor.fetchone()
     if row is None:

@@ -176,7 +176,10 @@ class ActivityLease(TenantRecord, Mutable):
             models.UniqueConstraint(fields=["activity"], name="uniq_activity_leases_activity"),
             between("attempt", 1, 32_767, name="activity_leases_attempt_positive"),
         ]
-        indexes = [models.Index(fields=["expires_on"], name="idx_activity_leases_expires")]
+        indexes = [
+            models.Index(fields=["expires_on"], name="idx_activity_leases_expires"),
+            models.Index(fields=["tenant", "leased_on"], name="idx_activity_leases_served"),  # whose turn it is
+        ]
 
     def __str__(self):
         return f"attempt {self.attempt} of {self.activity_id}"

@@ -1,0 +1,35 @@
+"""Fixtures of work that is due at one client, and of faults outside."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from apps.activities.models import Activity
+from sandbox.faults import Fault
+from tests.activities.work import due_at, steps_of
+
+
+@pytest.fixture
+def drafts(db, sandbox) -> Iterator[list[Activity]]:
+    """Two articles are due to be written, one after the other; in the client's scope."""
+    with due_at("topics"):
+        yield steps_of("copywriter")
+
+
+@pytest.fixture
+def publishing(db, sandbox) -> Iterator[list[Activity]]:
+    """Two articles are due to be published; in the client's scope."""
+    with due_at("client"):
+        yield steps_of("publisher")
+
+
+@pytest.fixture
+def plan(sandbox) -> Callable[..., None]:
+    """`plan("wordpress", "429", match=…)`: what goes wrong next."""
+
+    def plan(target: str, fault: str, **more: Any) -> None:
+        with sandbox.world.lock:
+            sandbox.world.planned.append(Fault.from_order({"target": target, "fault": fault, **more}))
+
+    return plan

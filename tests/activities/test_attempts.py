@@ -1,0 +1,225 @@
+"""How an attempt ends: finished, given back, waited out, failed, taken back. The lease's attempt is the fence of every write."""
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.utils import timezone
+
+from apps.activities import operations as work
+from apps.activities import registry
+from apps.activities.engine import sweep, worker
+from apps.activities.engine.claim import claim
+from apps.activities.models import Activity, ActivityLease, ActivityRun, AgentConfig, LlmCall
+from apps.activities.operations import LeaseLost, Spent
+from apps.activities.operations.runs import MOST_OUTAGES
+from apps.activities.registry import Kept
+from apps.content.models import BlogPost
+from apps.shared.actors import Actor
+from apps.shared.models import JournalEntry
+from apps.shared.transitions import MoveRefused
+from tests.activities.work import attempt, attempts_of, claim_of, fresh, hurry, pending, runs_of
+
+SPENT = Spent(100, 200, Decimal("0.25"), 1_000)
+AGENT = Actor.agent("copywriter")
+
+
+def everything(step: Activity) -> tuple:
+    """What a stranger to the lease may not change."""
+    step = fresh(step)
+    return (
+        (step.status, step.output_ref, step.output_summary, step.updated_on, step.ready_on),
+        list(ActivityRun.objects.order_by("id").values()),
+        list(ActivityLease.objects.order_by("id").values()),
+        list(BlogPost.objects.order_by("id").values()),
+        JournalEntry.objects.count(),
+    )
+
+
+def endings(taken) -> dict:
+    """Every way in which a worker ends its attempt."""
+    common = {"spent": SPENT, "by": AGENT, "at": timezone.now()}
+    kept = Kept("f" * 24, "0" * 64, 9)
+    return {
+        "finish_run": lambda: work.finish_run(taken, output=None, kept=kept, summary={}, **common),
+        "finish_job": lambda: work.finish_job(taken, summary={}, by=AGENT, at=timezone.now()),
+        "give_back": lambda: work.give_back(taken, error="x", ready_on=timezone.now(), **common),
+        "wait_out": lambda: work.wait_out(taken, error="x", **common),
+        "fail_attempt": lambda: work.fail_attempt(taken, error="x", **common),
+    }
+
+
+@pytest.mark.parametrize("name", ["finish_run", "finish_job", "give_back", "wait_out", "fail_attempt"])
+@pytest.mark.parametrize("lost_to", ["another attempt", "the sweep", "a person who cancelled"])
+def test_whoever_lost_the_lease_changes_nothing(drafts, name, lost_to):
+    step = drafts[0]
+    late = claim("late")
+    assert late.activity_id == step.id
+    if lost_to == "a person who cancelled":
+        work.cancel_activity(fresh(step), by=Actor.system("tests"), at=timezone.now())
+    else:
+        ActivityLease.objects.update(expires_on=timezone.now() - timedelta(seconds=1))
+        assert sweep.sweep() == 1
+        if lost_to == "another attempt":
+            hurry()
+            assert claim("second").attempt == 2
+    before = everything(step)
+
+    with pytest.raises(LeaseLost):
+        endings(late)[name]()
+
+    assert everything(step) == before
+    assert not work.holds_lease(late)
+
+
+def test_a_finished_draft_is_stored_counted_and_handed_on(drafts):
+    step = attempt(drafts[0])
+
+    assert (step.status, runs_of(step)) == ("completed", [(1, "completed", "")])
+    run = ActivityRun.objects.get(activity=step)
+    call = LlmCall.objects.get(activity_run_id=run.id)
+    assert (run.input_tokens, run.output_tokens, run.cost_usd) == (call.input_tokens, call.output_tokens, call.cost_usd)
+    assert run.cost_usd > 0
+    assert ActivityLease.objects.get(activity=step).expires_on is None
+    assert fresh(step.parent_activity).steps.get(pipeline_step="dm_review").status == "awaiting_approval"
+
+
+def test_what_is_given_back_is_no_failure(drafts):
+    step = drafts[0]
+    for number in range(1, 6):
+        taken, later = claim("worker"), timezone.now() + timedelta(minutes=7)
+        work.give_back(
+            taken, error="cap_reached: none left", spent=Spent(), ready_on=later, by=AGENT, at=timezone.now()
+        )
+        assert (fresh(step).status, fresh(step).ready_on) == ("assigned", later)
+        assert runs_of(step)[-1] == (number, "failed", "cap_reached")
+        Activity.objects.filter(pk=step.pk).update(ready_on=timezone.now())
+    assert work.fail_attempt(claim("worker"), error="broken", spent=SPENT, by=AGENT, at=timezone.now())
+    assert fresh(step).status == "assigned"
+
+
+def test_an_outage_is_waited_out_for_half_an_hour_and_then_calls_a_person(drafts):
+    step, at = drafts[0], timezone.now()
+    waits = []
+    for _ in range(MOST_OUTAGES):
+        Activity.objects.filter(pk=step.pk).update(ready_on=timezone.now())
+        work.wait_out(claim("worker"), error="storage_unavailable: away", spent=Spent(), by=AGENT, at=at)
+        waits.append((fresh(step).ready_on - at).total_seconds())
+    assert all(wanted <= wait <= wanted * 1.25 for wanted, wait in zip([5, 15] + [45] * 38, waits, strict=True))
+    assert not Activity.objects.filter(origin_key__startswith="escalation:").exists()
+
+    for _ in range(3):
+        Activity.objects.filter(pk=step.pk).update(ready_on=timezone.now())
+        work.wait_out(claim("worker"), error="storage_unavailable: away", spent=Spent(), by=AGENT, at=timezone.now())
+
+    assert fresh(step).status == "failed"
+    assert Activity.objects.filter(origin_key__startswith="escalation:").count() == 1
+
+
+@pytest.mark.acceptance("FLOW-retry")
+def test_after_enough_failures_one_person_is_called_and_a_retry_begins_anew(drafts):
+    step, at = drafts[0], timezone.now()
+    AgentConfig.objects.filter(agent_role="copywriter").update(escalation_after_failures=2)
+    assert work.fail_attempt(claim("worker"), error="broken_answer: first", spent=SPENT, by=AGENT, at=at)
+    assert 5 <= (fresh(step).ready_on - at).total_seconds() <= 6.25
+    hurry()
+    assert not work.fail_attempt(claim("worker"), error="broken_answer: second", spent=SPENT, by=AGENT, at=at)
+
+    assert (fresh(step).status, runs_of(step)) == (
+        "failed",
+        [(1, "failed", "broken_answer"), (2, "failed", "broken_answer")],
+    )
+    (task,) = Activity.objects.filter(origin_key__startswith="escalation:")
+    assert (task.assignee_type, task.status, task.assignee_user.email) == ("human", "assigned", "rita@leadmetrics.test")
+    assert (task.title, task.revision_note) == (f"Failed 2 times: {step.title}", "broken_answer: second")
+
+    work.retry_activity(fresh(step), by=Actor.system("tests"), at=timezone.now(), note="Use the old brief.")
+    assert work.fail_attempt(claim("worker"), error="broken_answer: third", spent=SPENT, by=AGENT, at=timezone.now())
+    hurry()
+    step = attempt(step)
+    assert (step.status, [number for number, _, _ in runs_of(step)]) == ("completed", [1, 2, 3, 4])
+    assert Activity.objects.filter(origin_key__startswith="escalation:").count() == 1
+
+
+def test_a_failure_that_cannot_be_repeated_calls_a_person_at_once(drafts):
+    assert not work.fail_attempt(
+        claim("worker"), error="refused: no", spent=Spent(), may_repeat=False, by=AGENT, at=timezone.now()
+    )
+
+    assert fresh(drafts[0]).status == "failed"
+    assert Activity.objects.get(origin_key__startswith="escalation:").title == f"Failed: {drafts[0].title}"
+
+
+def test_only_a_failed_step_can_be_retried(drafts):
+    with pytest.raises(MoveRefused):
+        work.retry_activity(drafts[0], by=Actor.system("tests"), at=timezone.now())
+
+
+@pytest.mark.parametrize("asked_for", [0, 45, 86_400])
+def test_the_wait_a_service_asks_for_is_obeyed_up_to_an_hour(drafts, asked_for):
+    at = timezone.now()
+    work.fail_attempt(claim("worker"), error="x", spent=Spent(), by=AGENT, at=at, retry_after_s=asked_for)
+
+    wanted = min(asked_for, 3_600)
+    assert wanted <= (fresh(drafts[0]).ready_on - at).total_seconds() <= wanted * 1.25
+
+
+def test_the_sweep_takes_back_a_dead_lease_once_and_leaves_live_ones(drafts):
+    step = drafts[0]
+    assert claim("dead").activity_id == step.id
+    assert sweep.sweep() == 0
+    ActivityLease.objects.update(expires_on=timezone.now() - timedelta(seconds=1))
+
+    assert [sweep.sweep(), sweep.sweep()] == [1, 0]
+
+    assert (fresh(step).status, runs_of(step)) == ("assigned", [(1, "timed_out", "lease_expired")])
+    assert attempt(step).status == "completed"
+    assert runs_of(step)[1:] == [(2, "completed", "")]
+
+
+def test_a_defect_of_ours_fails_the_attempt_and_the_worker_goes_on(drafts, monkeypatch):
+    """A defect in the product itself; what it says is in the log, not in the run."""
+    step, other = drafts
+
+    def broken(activity):
+        raise ZeroDivisionError("never shown")
+
+    monkeypatch.setitem(registry.AGENTS, "copywriter", replace(registry.AGENTS["copywriter"], gather=broken))
+
+    assert worker.work() == 2
+
+    for each in (step, other):
+        assert (fresh(each).status, runs_of(each)) == ("assigned", [(1, "failed", "crashed")])
+        assert ActivityRun.objects.get(activity=each).error == "crashed: ZeroDivisionError"
+
+
+def test_a_sent_back_draft_is_written_again_with_the_note_and_what_follows_waits(drafts, sandbox, rita):
+    step = attempt(drafts[0])
+    unit = step.parent_activity
+    approval = next(one for one in pending() if one.activity.parent_activity_id == unit.id)
+    note = "Mention the roastery in Bengaluru, please."
+
+    work.refuse_approval(approval, by=rita.actor, at=timezone.now(), shown_sha256=approval.content_sha256, note=note)
+
+    at_hand = dict(unit.steps.values_list("pipeline_step", "status"))
+    assert {key: at_hand[key] for key in ("topic_approval", "draft", "dm_review", "client_approval", "publish")} == {
+        "topic_approval": "completed",
+        "draft": "assigned",
+        "dm_review": "created",
+        "client_approval": "created",
+        "publish": "created",
+    }
+    post = BlogPost.objects.get(ref_id=step.subject_ref)
+    assert (fresh(step).revision_note, post.status) == (note, "rejected")
+    sandbox.world.reset()
+    Activity.objects.filter(pk=drafts[1].pk).update(ready_on=timezone.now() + timedelta(days=1))
+    assert attempts_of(step) == 1
+    again = attempt(step)
+    (asked,) = sandbox.world.entries(target="anthropic", full=True)
+    assert note in asked["body"]
+    assert (again.status, again.output_ref != step.output_ref, fresh(post).status) == ("completed", True, "review")
+    (second,) = [one for one in pending() if one.activity.parent_activity_id == unit.id]
+    assert second.pk != approval.pk
+    assert second.content_sha256 != approval.content_sha256
+    assert claim_of(again).attempt == 2
