@@ -7,7 +7,7 @@ import pytest
 
 from apps.activities.models import Activity
 from sandbox.faults import Fault
-from tests.activities.work import due_at, steps_of
+from tests.activities.work import due_at, put_off, steps_of
 
 
 @pytest.fixture
@@ -18,10 +18,24 @@ def drafts(db, sandbox) -> Iterator[list[Activity]]:
 
 
 @pytest.fixture
+def draft(drafts) -> Activity:
+    """The first of them, and nothing else is due."""
+    put_off(drafts[1])
+    return drafts[0]
+
+
+@pytest.fixture
 def publishing(db, sandbox) -> Iterator[list[Activity]]:
     """Two articles are due to be published; in the client's scope."""
     with due_at("client"):
         yield steps_of("publisher")
+
+
+@pytest.fixture
+def publish(publishing) -> Activity:
+    """The first of them, and nothing else is due."""
+    put_off(publishing[1])
+    return publishing[0]
 
 
 @pytest.fixture

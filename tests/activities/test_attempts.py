@@ -19,7 +19,7 @@ from apps.content.models import BlogPost
 from apps.shared.actors import Actor
 from apps.shared.models import JournalEntry
 from apps.shared.transitions import MoveRefused
-from tests.activities.work import attempt, attempts_of, claim_of, fresh, hurry, pending, runs_of
+from tests.activities.work import attempt, claim_of, fresh, hurry, kill_leases, pending, runs_of
 
 SPENT = Spent(100, 200, Decimal("0.25"), 1_000)
 AGENT = Actor.agent("copywriter")
@@ -52,14 +52,14 @@ def endings(taken) -> dict:
 
 @pytest.mark.parametrize("name", ["finish_run", "finish_job", "give_back", "wait_out", "fail_attempt"])
 @pytest.mark.parametrize("lost_to", ["another attempt", "the sweep", "a person who cancelled"])
-def test_whoever_lost_the_lease_changes_nothing(drafts, name, lost_to):
-    step = drafts[0]
+def test_whoever_lost_the_lease_changes_nothing(draft, name, lost_to):
+    step = draft
     late = claim("late")
     assert late.activity_id == step.id
     if lost_to == "a person who cancelled":
         work.cancel_activity(fresh(step), by=Actor.system("tests"), at=timezone.now())
     else:
-        ActivityLease.objects.update(expires_on=timezone.now() - timedelta(seconds=1))
+        kill_leases()
         assert sweep.sweep() == 1
         if lost_to == "another attempt":
             hurry()
@@ -73,8 +73,8 @@ def test_whoever_lost_the_lease_changes_nothing(drafts, name, lost_to):
     assert not work.holds_lease(late)
 
 
-def test_a_finished_draft_is_stored_counted_and_handed_on(drafts):
-    step = attempt(drafts[0])
+def test_a_finished_draft_is_stored_counted_and_handed_on(draft):
+    step = attempt(draft)
 
     assert (step.status, runs_of(step)) == ("completed", [(1, "completed", "")])
     run = ActivityRun.objects.get(activity=step)
@@ -85,8 +85,8 @@ def test_a_finished_draft_is_stored_counted_and_handed_on(drafts):
     assert fresh(step.parent_activity).steps.get(pipeline_step="dm_review").status == "awaiting_approval"
 
 
-def test_what_is_given_back_is_no_failure(drafts):
-    step = drafts[0]
+def test_what_is_given_back_is_no_failure(draft):
+    step = draft
     for number in range(1, 6):
         taken, later = claim("worker"), timezone.now() + timedelta(minutes=7)
         work.give_back(
@@ -94,23 +94,23 @@ def test_what_is_given_back_is_no_failure(drafts):
         )
         assert (fresh(step).status, fresh(step).ready_on) == ("assigned", later)
         assert runs_of(step)[-1] == (number, "failed", "cap_reached")
-        Activity.objects.filter(pk=step.pk).update(ready_on=timezone.now())
+        hurry()
     assert work.fail_attempt(claim("worker"), error="broken", spent=SPENT, by=AGENT, at=timezone.now())
     assert fresh(step).status == "assigned"
 
 
-def test_an_outage_is_waited_out_for_half_an_hour_and_then_calls_a_person(drafts):
-    step, at = drafts[0], timezone.now()
+def test_an_outage_is_waited_out_for_half_an_hour_and_then_calls_a_person(draft):
+    step, at = draft, timezone.now()
     waits = []
     for _ in range(MOST_OUTAGES):
-        Activity.objects.filter(pk=step.pk).update(ready_on=timezone.now())
+        hurry()
         work.wait_out(claim("worker"), error="storage_unavailable: away", spent=Spent(), by=AGENT, at=at)
         waits.append((fresh(step).ready_on - at).total_seconds())
     assert all(wanted <= wait <= wanted * 1.25 for wanted, wait in zip([5, 15] + [45] * 38, waits, strict=True))
     assert not Activity.objects.filter(origin_key__startswith="escalation:").exists()
 
     for _ in range(3):
-        Activity.objects.filter(pk=step.pk).update(ready_on=timezone.now())
+        hurry()
         work.wait_out(claim("worker"), error="storage_unavailable: away", spent=Spent(), by=AGENT, at=timezone.now())
 
     assert fresh(step).status == "failed"
@@ -118,8 +118,8 @@ def test_an_outage_is_waited_out_for_half_an_hour_and_then_calls_a_person(drafts
 
 
 @pytest.mark.acceptance("FLOW-retry")
-def test_after_enough_failures_one_person_is_called_and_a_retry_begins_anew(drafts):
-    step, at = drafts[0], timezone.now()
+def test_after_enough_failures_one_person_is_called_and_a_retry_begins_anew(draft):
+    step, at = draft, timezone.now()
     AgentConfig.objects.filter(agent_role="copywriter").update(escalation_after_failures=2)
     assert work.fail_attempt(claim("worker"), error="broken_answer: first", spent=SPENT, by=AGENT, at=at)
     assert 5 <= (fresh(step).ready_on - at).total_seconds() <= 6.25
@@ -142,34 +142,34 @@ def test_after_enough_failures_one_person_is_called_and_a_retry_begins_anew(draf
     assert Activity.objects.filter(origin_key__startswith="escalation:").count() == 1
 
 
-def test_a_failure_that_cannot_be_repeated_calls_a_person_at_once(drafts):
+def test_a_failure_that_cannot_be_repeated_calls_a_person_at_once(draft):
     assert not work.fail_attempt(
         claim("worker"), error="refused: no", spent=Spent(), may_repeat=False, by=AGENT, at=timezone.now()
     )
 
-    assert fresh(drafts[0]).status == "failed"
-    assert Activity.objects.get(origin_key__startswith="escalation:").title == f"Failed: {drafts[0].title}"
+    assert fresh(draft).status == "failed"
+    assert Activity.objects.get(origin_key__startswith="escalation:").title == f"Failed: {draft.title}"
 
 
-def test_only_a_failed_step_can_be_retried(drafts):
+def test_only_a_failed_step_can_be_retried(draft):
     with pytest.raises(MoveRefused):
-        work.retry_activity(drafts[0], by=Actor.system("tests"), at=timezone.now())
+        work.retry_activity(draft, by=Actor.system("tests"), at=timezone.now())
 
 
 @pytest.mark.parametrize("asked_for", [0, 45, 86_400])
-def test_the_wait_a_service_asks_for_is_obeyed_up_to_an_hour(drafts, asked_for):
+def test_the_wait_a_service_asks_for_is_obeyed_up_to_an_hour(draft, asked_for):
     at = timezone.now()
     work.fail_attempt(claim("worker"), error="x", spent=Spent(), by=AGENT, at=at, retry_after_s=asked_for)
 
     wanted = min(asked_for, 3_600)
-    assert wanted <= (fresh(drafts[0]).ready_on - at).total_seconds() <= wanted * 1.25
+    assert wanted <= (fresh(draft).ready_on - at).total_seconds() <= wanted * 1.25
 
 
-def test_the_sweep_takes_back_a_dead_lease_once_and_leaves_live_ones(drafts):
-    step = drafts[0]
+def test_the_sweep_takes_back_a_dead_lease_once_and_leaves_live_ones(draft):
+    step = draft
     assert claim("dead").activity_id == step.id
     assert sweep.sweep() == 0
-    ActivityLease.objects.update(expires_on=timezone.now() - timedelta(seconds=1))
+    kill_leases()
 
     assert [sweep.sweep(), sweep.sweep()] == [1, 0]
 
@@ -194,8 +194,8 @@ def test_a_defect_of_ours_fails_the_attempt_and_the_worker_goes_on(drafts, monke
         assert ActivityRun.objects.get(activity=each).error == "crashed: ZeroDivisionError"
 
 
-def test_a_sent_back_draft_is_written_again_with_the_note_and_what_follows_waits(drafts, sandbox, rita):
-    step = attempt(drafts[0])
+def test_a_sent_back_draft_is_written_again_with_the_note_and_what_follows_waits(draft, sandbox, rita):
+    step = attempt(draft)
     unit = step.parent_activity
     approval = next(one for one in pending() if one.activity.parent_activity_id == unit.id)
     note = "Mention the roastery in Bengaluru, please."
@@ -213,8 +213,6 @@ def test_a_sent_back_draft_is_written_again_with_the_note_and_what_follows_waits
     post = BlogPost.objects.get(ref_id=step.subject_ref)
     assert (fresh(step).revision_note, post.status) == (note, "rejected")
     sandbox.world.reset()
-    Activity.objects.filter(pk=drafts[1].pk).update(ready_on=timezone.now() + timedelta(days=1))
-    assert attempts_of(step) == 1
     again = attempt(step)
     (asked,) = sandbox.world.entries(target="anthropic", full=True)
     assert note in asked["body"]

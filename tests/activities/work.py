@@ -39,14 +39,22 @@ def steps_of(role: str) -> list[Activity]:
     return list(Activity.objects.filter(assignee_agent_role=role).order_by("ready_on", "ref_id"))
 
 
+def put_off(step: Activity) -> None:
+    """Not today."""
+    Activity.objects.filter(pk=step.pk).update(ready_on=timezone.now() + OTHERS_WAIT)
+
+
 def fresh(row):
     """The row as it is now."""
     return type(row).objects.get(pk=row.pk)
 
 
 def hurry() -> None:
-    """All waits of the client in scope are over."""
-    Activity.objects.filter(status="assigned", assignee_type="agent").update(ready_on=timezone.now())
+    """All waits of the client in scope are over, but for what was put off."""
+    soon = Activity.objects.filter(
+        status="assigned", assignee_type="agent", ready_on__lt=timezone.now() + OTHERS_WAIT / 2
+    )
+    soon.update(ready_on=timezone.now())
 
 
 def attempt(step: Activity) -> Activity:
@@ -55,6 +63,11 @@ def attempt(step: Activity) -> Activity:
     assert worker.work(limit=1) == 1
     assert attempts_of(step) == before + 1
     return fresh(step)
+
+
+def kill_leases() -> None:
+    """Whoever holds a lease has stopped renewing it."""
+    ActivityLease.objects.filter(expires_on__isnull=False).update(expires_on=timezone.now() - timedelta(seconds=1))
 
 
 def attempts_of(step: Activity) -> int:

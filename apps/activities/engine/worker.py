@@ -58,7 +58,8 @@ def run(taken: Claim) -> None:
                 _no_such_role(taken)
     except Exception as error:  # a defect of ours: this attempt failed, the worker goes on with other work
         log.error("run.crashed", exc_info=error)
-        connection.close()
+        if not connection.in_atomic_block:  # a transaction that is open here is the caller's
+            connection.close()
         with inside(taken.tenant_id):
             _crashed(taken, error)
     finally:
