@@ -259,9 +259,10 @@ def prepare_post(activity: Activity) -> ReadyPost:
     if channel is None or channel.status != ChannelStatus.CONNECTED:
         raise NoWebsiteChannel
     body = storage.read_one(storage.ActivityOutput, post.content_ref)
-    if body.sha256 != approval.shown_snapshot["body"]["sha256"]:
-        raise ContentChanged  # the stores were changed underneath
     metadata = body.document.metadata
+    approved = approval.shown_snapshot["body"]
+    if body.sha256 != approved["sha256"] or work.digest_of(metadata) != approved.get("metadata_sha256"):
+        raise ContentChanged  # the stores were changed underneath
     return ReadyPost(
         post=post,
         channel=channel,

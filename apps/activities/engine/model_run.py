@@ -105,7 +105,11 @@ def run(claim: Claim) -> None:
         _end(operations.wait_out, attempt, error=f"{error.code}: {error.detail}", at=timezone.now())
     except OperationRefused as error:
         _end(
-            operations.fail_attempt, attempt, error=f"{error.code}: {error.detail}", may_repeat=False, at=timezone.now()
+            operations.fail_attempt,
+            attempt,
+            error=f"{error.code}: {error.detail}",
+            may_repeat=isinstance(error, storage.VersionTaken),  # a worker thought dead has stored its text just now
+            at=timezone.now(),
         )
 
 
@@ -143,7 +147,7 @@ def _work(attempt: Attempt, activity: Activity, role: registry.AgentRole, run_re
     at = timezone.now()
     body, content_type = role.text(output)
     subject = role.subject(activity)
-    version = queries.next_version(subject)
+    version, metadata = queries.next_version(subject), queries.metadata_of(output)
     pointer = storage.write(
         storage.ActivityOutput(
             activityId=activity.ref_id,
@@ -154,7 +158,7 @@ def _work(attempt: Attempt, activity: Activity, role: registry.AgentRole, run_re
             type=role.output_type,
             contentType=content_type,
             changeNote=activity.revision_note,
-            metadata=queries.metadata_of(output),
+            metadata=metadata,
             createdOn=at,
         ),
         {"": body},
@@ -164,7 +168,11 @@ def _work(attempt: Attempt, activity: Activity, role: registry.AgentRole, run_re
     return (
         output,
         registry.Kept(pointer, sha256, version, extra),
-        {"words": len(body.split()), "model": attempt.claim.model_id},
+        {
+            "words": len(body.split()),
+            "model": attempt.claim.model_id,
+            "metadata_sha256": operations.digest_of(metadata),
+        },
     )
 
 

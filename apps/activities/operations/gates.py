@@ -30,23 +30,30 @@ def person_for(human_role: str | None, tenant_id):
     return tenant_queries.reviewer_of(tenant_id)
 
 
-def body_behind(gate: Activity) -> tuple[str, str]:
-    """(pointer, SHA-256) of the text the gate decides on: the output of the nearest agent's step before it."""
+BODY_FACTS = ("sha256", "metadata_sha256")  # of the step's summary, where the run or the edit put them
+
+
+def body_behind(gate: Activity) -> dict[str, str]:
+    """Pointer and digests of the text the gate decides on: the output of the nearest agent's step before it.
+
+    The second digest is that of the small facts kept beside the text, such as categories and tags, which go out with it.
+    """
     steps = {step.pipeline_step: step for step in gate.unit.steps.all()}
     frontier = list(gate.step.depends_on)
     while frontier:
         step = steps[frontier.pop(0)]
         if step.assignee_type == AssigneeType.AGENT and step.output_ref:
-            return step.output_ref, step.output_summary["sha256"]
+            return {"ref": step.output_ref} | {
+                name: step.output_summary[name] for name in BODY_FACTS if name in step.output_summary
+            }
         frontier.extend(step.step.depends_on)
-    return "", ""
+    return {"ref": "", "sha256": ""}
 
 
 def shown_at(gate: Activity) -> dict[str, Any]:
     """Everything that goes out if this is approved, but for the text itself, which its digest stands for."""
-    pointer, sha256 = body_behind(gate)
     behind = registry.GATES[gate.subject_type]
-    return {"subject": behind.shown(behind.load(gate.subject_ref)), "body": {"ref": pointer, "sha256": sha256}}
+    return {"subject": behind.shown(behind.load(gate.subject_ref)), "body": body_behind(gate)}
 
 
 def digest_of(shown: dict[str, Any]) -> str:
