@@ -1,16 +1,13 @@
 """The shared cache holds rate limits and nothing that counts: while the broker is away, requests go on."""
 
-import time
-
 import structlog
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.cache.backends.redis import RedisCache
 from redis.exceptions import RedisError
 
-log = structlog.get_logger(__name__)
+from . import broker
 
-AWAY_SECONDS = 5  # how long nobody asks again: a request makes several operations, and each would wait a second
-_away = {"until": 0.0}  # of the process; Django makes a cache object per thread
+log = structlog.get_logger(__name__)
 
 
 class CarefulRedisCache(RedisCache):
@@ -21,12 +18,12 @@ class CarefulRedisCache(RedisCache):
         self._local = LocMemCache("fallback", {**params, "OPTIONS": {}})
 
     def _either(self, name, *args, **kwargs):
-        if time.monotonic() >= _away["until"]:
+        if not broker.is_away():
             try:
                 return getattr(super(), name)(*args, **kwargs)
             except RedisError as error:
                 log.warning("cache.unavailable", operation=name, cause=type(error).__name__)
-                _away["until"] = time.monotonic() + AWAY_SECONDS
+                broker.found_away()
         return getattr(self._local, name)(*args, **kwargs)
 
     def add(self, *args, **kwargs):

@@ -81,6 +81,9 @@ class Browser:
         headers = {"X-CSRFToken": csrf, "Origin": address}
         self._http = httpx2.Client(base_url=address, cookies=cookies, headers=headers, trust_env=False, timeout=60)
 
+    def close(self) -> None:
+        self._http.close()
+
     def get(self, path: str) -> tuple[int, str, float]:
         """(status, text, seconds)"""
         began = time.monotonic()
@@ -164,8 +167,10 @@ def world_at_rest(outage, django_db_blocker):
 
 
 @pytest.fixture
-def rita(outage, world_at_rest) -> Browser:
-    return Browser(outage.web, Person(User.objects.get(email="rita@leadmetrics.test")))
+def rita(outage, world_at_rest) -> Iterator[Browser]:
+    browser = Browser(outage.web, Person(User.objects.get(email="rita@leadmetrics.test")))
+    yield browser
+    browser.close()
 
 
 def statuses(outage, stage: str, role: str) -> list[str]:
