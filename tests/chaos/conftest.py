@@ -180,13 +180,14 @@ class Chaos:
         with every_tenant(reason="a test does not wait"):
             Activity.objects.filter(status="assigned", assignee_type="agent").update(ready_on=timezone.now())
 
-    def rest(self, seconds: float = REST_SECONDS) -> None:
-        """Wait until nothing is due, running, settling or scheduled soon."""
-
+    def rest(self, seconds: float = REST_SECONDS, *, hurried: bool = False) -> None:
+        """Wait until nothing is due, running, settling or scheduled soon; hurried: without back-off."""
         deadline, state = time.monotonic() + seconds, {}
         while not state or not state["quiescent"] or state["scheduled"]:
             assert time.monotonic() < deadline, f"The world does not come to rest: {state}"
             time.sleep(0.05)
+            if hurried:
+                self.hurry()
             state = queries.queue_state(timezone.now())
 
     def check(self) -> None:
