@@ -25,8 +25,7 @@ class ConfigConfig(AppConfig):
         registry.FOUND_BY_REF.extend(integrity.FOUND_BY_REF)
         registry.IS_REFERENCED.update(integrity.IS_REFERENCED)
         registry.INTEGRITY_RULES.extend(integrity.RULES)
-        schema_rules.demands.nullable_tenant.update(schema.NULLABLE_TENANT)
-        schema_rules.demands.without_tenant.update(schema.WITHOUT_TENANT)
+        schema_rules.demands.tables.update(schema.TABLES)
         schema_rules.demands.third_party = schema.THIRD_PARTY
         schema_rules.demands.indexes.extend(schema.INDEXES)
         schema_rules.demands.functions.update(schema.FUNCTIONS)

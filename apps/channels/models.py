@@ -6,7 +6,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
-from apps.shared.constraints import TenantForeignKey, between
+from apps.shared.constraints import DigestField, TenantForeignKey, between
 from apps.shared.encryption import SealedTextField
 from apps.shared.models import Mutable, SoftDelete, TenantRecord
 
@@ -36,7 +36,7 @@ class Channel(TenantRecord, Mutable, SoftDelete):
     access_token: Any = SealedTextField(null=True, blank=True)  # a text is assigned, a Sealed is read
     refresh_token: Any = SealedTextField(null=True, blank=True)
     token_expires_at = models.DateTimeField(null=True, blank=True)
-    scopes = ArrayField(models.CharField(max_length=200), default=list, blank=True)
+    scopes = ArrayField(models.TextField(), default=list, blank=True)
     metadata = models.JSONField(default=dict, blank=True, help_text="Settings and facts of the platform account.")
     status = models.CharField(max_length=20, choices=ChannelStatus, default=ChannelStatus.CONNECTED)
     last_verified_at = models.DateTimeField(null=True, blank=True)
@@ -80,7 +80,7 @@ class PublishAttempt(TenantRecord, Mutable):
     status = models.CharField(max_length=20, choices=AttemptStatus, default=AttemptStatus.PREPARED)
     marker = models.CharField(max_length=100, help_text="What the platform can be asked for afterwards.")
     approval_ref = models.CharField(max_length=26, db_collation="C")
-    content_sha256 = models.CharField(max_length=64)
+    content_sha256 = DigestField()
     external_object_id = models.CharField(max_length=255, blank=True)
     external_url = models.CharField(max_length=1000, blank=True)
     request_summary = models.JSONField(default=dict)

@@ -33,7 +33,7 @@ class BlogRequest(TenantRecord, Mutable, SoftDelete):
     title = models.CharField(max_length=500)
     topic_brief = models.TextField(blank=True)
     target_keyword = models.CharField(max_length=255, blank=True)
-    secondary_keywords = ArrayField(models.CharField(max_length=255), default=list, blank=True)
+    secondary_keywords = ArrayField(models.TextField(), default=list, blank=True)
     search_intent = models.CharField(max_length=20, choices=SearchIntent, default=SearchIntent.INFORMATIONAL)
     target_audience = models.TextField(blank=True)
     target_channel = TenantForeignKey("channels.Channel", null=True, blank=True)

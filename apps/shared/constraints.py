@@ -39,6 +39,22 @@ class UserKey(models.ForeignKey):
         return f"{self.name}_id", self.name
 
 
+class DigestField(models.CharField):
+    """A SHA-256 in hexadecimal: always 64 characters."""
+
+    def __init__(self, *args, **kwargs):
+        kwargs["max_length"] = 64
+        super().__init__(*args, **kwargs)
+
+    def deconstruct(self):
+        name, path, args, kwargs = super().deconstruct()
+        del kwargs["max_length"]
+        return name, path, args, kwargs
+
+    def db_type(self, connection):
+        return "character(64)"
+
+
 class Index(models.Index):
     """An index whose name may be as long as PostgreSQL allows; some names are given to the letter."""
 

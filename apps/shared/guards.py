@@ -110,7 +110,7 @@ def _checks(model: Any) -> Iterator[Wall]:
             values = ", ".join(f"'{value}'" for value, _ in element.flatchoices)
             rule = f'"{field.column}" IN ({values})'
             if element is not field:
-                rule = f'"{field.column}" <@ ARRAY[{values}]::varchar[]'
+                rule = f'"{field.column}" <@ ARRAY[{values}]::text[]'
             yield _constraint(table, _named(table, field.column, "listed"), f"CHECK ({rule})", partitioned=partitioned)
         if isinstance(field, models.DecimalField):
             rule = f"CHECK (\"{field.column}\" <> 'NaN')"  # numeric takes NaN, and NaN is greater than any cap

@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from .constraints import UserKey
+from .constraints import DigestField, UserKey
 from .ids import RefIdField, new_id
 from .scoping import PlatformOrTenantModel, TenantModel
 
@@ -68,7 +68,7 @@ class JournalEntry(PlatformOrTenantRecord):
     before = models.JSONField(default=dict)
     after = models.JSONField(default=dict)
     row_count = models.IntegerField(null=True, blank=True)
-    rows_sha256 = models.CharField(max_length=64, null=True, blank=True)
+    rows_sha256 = DigestField(null=True, blank=True)
     request_id = models.CharField(max_length=64, blank=True)
     run_ref = models.CharField(max_length=26, null=True, blank=True)
     ip = models.CharField(max_length=45, null=True, blank=True)

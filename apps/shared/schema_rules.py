@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import connections, models, router
 from django.db.backends.utils import CursorWrapper
 
-from . import guards
+from . import guards, specification
 from .constraints import TenantForeignKey
 from .findings import Finding
 from .ids import RefIdField
@@ -43,11 +43,14 @@ class MandatoryIndex:
 class Demands:
     """What the specification asks for beyond the models. Filled once at start-up by `config`."""
 
-    nullable_tenant: set[str] = field(default_factory=set)
-    without_tenant: set[str] = field(default_factory=set)
+    tables: dict[str, specification.Table] = field(default_factory=dict)
     third_party: tuple[str, ...] = ()
     indexes: list[MandatoryIndex] = field(default_factory=list)
     functions: set[str] = field(default_factory=set)  # what app_user may execute
+
+    def tenant_of(self, table: str) -> str:
+        """required, nullable or none; a table nobody specified needs its tenant."""
+        return self.tables[table].tenant if table in self.tables else "required"
 
 
 demands = Demands()
@@ -130,6 +133,7 @@ def look(cursor: CursorWrapper, *, at: datetime) -> list[Finding]:
     return [
         *tables(catalog),
         *columns(catalog),
+        *specification.look(demands.tables, catalog),
         *tenant_keys(catalog),
         *foreign_keys(catalog),
         *declared_indexes(catalog),
@@ -214,7 +218,7 @@ def columns(catalog: Catalog) -> Iterator[Finding]:
 def tenant_keys(catalog: Catalog) -> Iterator[Finding]:
     """tenant_id NOT NULL with a key to tenants everywhere, the one list of exceptions apart."""
     for table in sorted(catalog.tables):
-        if table in demands.without_tenant or table.startswith(demands.third_party):
+        if demands.tenant_of(table) == "none" or table.startswith(demands.third_party):
             continue
         column = catalog.columns.get((table, "tenant_id"))
         if column is None:
@@ -222,7 +226,7 @@ def tenant_keys(catalog: Catalog) -> Iterator[Finding]:
                 "tenant_key_missing", "there is no tenant_id and the table is on no list of exceptions", table
             )
             continue
-        if not column[1] and table not in demands.nullable_tenant:
+        if not column[1] and demands.tenant_of(table) != "nullable":
             yield Finding(
                 "tenant_key_missing", "tenant_id may be NULL and the table is on no list of exceptions", table
             )

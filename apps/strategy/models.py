@@ -135,7 +135,7 @@ class Deliverable(TenantRecord, Mutable, SoftDelete):
     name = models.CharField(max_length=255)
     quantity_per_period = models.SmallIntegerField()
     period = models.CharField(max_length=20, choices=DeliverablePeriodLength)
-    platforms = ArrayField(models.CharField(max_length=50), default=list, blank=True)
+    platforms = ArrayField(models.TextField(), default=list, blank=True)
     template_id = models.CharField(
         max_length=255,
         null=True,

@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower
 
-from apps.shared.constraints import UserKey, between
+from apps.shared.constraints import DigestField, UserKey, between
 from apps.shared.models import (
     BaseRecord,
     Mutable,
@@ -45,7 +45,7 @@ class Tenant(BaseRecord, Mutable):
     plan = models.CharField(max_length=20, choices=Plan, default=Plan.FREE)
     status = models.CharField(max_length=20, choices=TenantStatus, default=TenantStatus.TRIALING)
     data_privacy_level = models.CharField(max_length=20, choices=PrivacyLevel, default=PrivacyLevel.CLOUD_OK)
-    active_platforms = ArrayField(models.CharField(max_length=50), default=list, blank=True)
+    active_platforms = ArrayField(models.TextField(), default=list, blank=True)
     monthly_spend_cap_usd = models.DecimalField(
         max_digits=10, decimal_places=4, null=True, blank=True, help_text="Empty means the platform's default cap."
     )
@@ -104,7 +104,7 @@ class User(AbstractBaseUser, BaseRecord, Mutable, SoftDelete):
     email = models.EmailField(max_length=255, unique=True)
     name = models.CharField(max_length=255)
     role = models.CharField(max_length=20, choices=Role)
-    app_access = ArrayField(models.CharField(max_length=20, choices=AppAccess), default=list)
+    app_access = ArrayField(models.TextField(choices=AppAccess), default=list)
     status = models.CharField(max_length=20, choices=UserStatus, default=UserStatus.INVITED)
     timezone = models.CharField(max_length=64, null=True, blank=True)
     preferences = models.JSONField(default=dict, blank=True)
@@ -193,8 +193,8 @@ class Invitation(PlatformOrTenantRecord, Mutable):
 
     email = models.EmailField(max_length=255)
     role = models.CharField(max_length=20, choices=Role)
-    app_access = ArrayField(models.CharField(max_length=20, choices=AppAccess), default=list)
-    token_digest = models.CharField(max_length=64, unique=True)
+    app_access = ArrayField(models.TextField(choices=AppAccess), default=list)
+    token_digest = DigestField(unique=True)
     expires_on = models.DateTimeField()
     accepted_on = models.DateTimeField(null=True, blank=True)
     user = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+", db_index=False)
@@ -243,7 +243,7 @@ class Contract(TenantRecord, Mutable):
     accepted_user_agent = models.TextField(blank=True)
     pdf_s3_key = models.CharField(max_length=1000)
     pdf_version_id = models.CharField(max_length=255)
-    pdf_sha256 = models.CharField(max_length=64)
+    pdf_sha256 = DigestField(null=True, blank=True)
 
     class Meta(TenantRecord.Meta):
         db_table = "contracts"

@@ -102,8 +102,7 @@ def test_every_agent_of_a_seeded_pipeline_knows_its_work(pipeline):
 def test_lists_of_tables_in_config_name_only_tables_that_exist():
     tables = {m._meta.db_table for m in records()}
 
-    assert tables >= schema.NULLABLE_TENANT
-    assert schema.WITHOUT_TENANT - {"allowed_moves"} <= tables
+    assert tables == set(schema.TABLES) - {"allowed_moves"}
     assert set(schema.LISTED) <= tables
     assert {index.table for index in schema.INDEXES} <= tables
 

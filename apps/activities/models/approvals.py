@@ -3,7 +3,7 @@
 from django.db import models
 from django.db.models import Q
 
-from apps.shared.constraints import TenantForeignKey, UserKey, not_negative
+from apps.shared.constraints import DigestField, TenantForeignKey, UserKey, not_negative
 from apps.shared.models import Mutable, TenantRecord
 
 from ..statuses import (
@@ -36,7 +36,7 @@ class Approval(TenantRecord, Mutable):
     held_by = UserKey()
     hold_note = models.TextField(null=True, blank=True)
     content_ref = models.CharField(max_length=24, null=True, blank=True, help_text="The body that is shown.")
-    content_sha256 = models.CharField(max_length=64)
+    content_sha256 = DigestField()
     shown_snapshot = models.JSONField(default=dict)
     expires_at = models.DateTimeField()
     decided_by = UserKey()
