@@ -99,6 +99,7 @@ def test_postgresql_refuses_a_row_that_names_another_clients_row(pair, db):
     model, field = pair
     with connection.cursor() as cursor:
         child = f'"{model._meta.db_table}"'
+        need_row(cursor, field.related_model)
         need_row(cursor, model)
         # A parent of another client that no row names yet, so that only the key itself can refuse it.
         cursor.execute(
