@@ -18,7 +18,7 @@ from .documents import (
 )
 from .errors import BodyMissing, StorageUnavailable, VersionTaken
 from .sweeping import Swept, sweep
-from .verbs import Body, document, find, read, read_one, url, write, write_with_digest
+from .verbs import Body, document, find, read, read_one, search_skills, url, write, write_with_digest
 
 __all__ = [
     "ActivityOutput",
@@ -39,6 +39,7 @@ __all__ = [
     "find",
     "read",
     "read_one",
+    "search_skills",
     "sweep",
     "url",
     "write",
