@@ -26,6 +26,11 @@ class Client:
             yield self
 
 
+@pytest.fixture(autouse=True)
+def stores(template_database):
+    """The suite's own collections and buckets."""
+
+
 @pytest.fixture
 def clients_of_test():
     made = [Client(), Client()]
