@@ -1,0 +1,8 @@
+"""What one example row of a table needs where any value of the column's type would break a rule of the table."""
+
+EXAMPLES: dict[str, dict] = {
+    "campaigns": {"brief_ref": None, "approved_by": None, "approved_on": None},
+    "channel_scores": {"period": "2026-04"},
+    "integrations": {"auth_type": "none", "secret": None},
+    "media_assets": {"bytes": 1, "s3_key": "01JD0EXAMPLE00000000000000/media/01JD0EXAMPLE00000000000001.png"},
+}
