@@ -1,7 +1,7 @@
 """Pictures, videos and documents: one object per file, its type told from its bytes, and its key written once."""
 
 import re
-from hashlib import file_digest
+from hashlib import sha256
 from os import SEEK_END
 from typing import Any, BinaryIO
 
@@ -15,6 +15,7 @@ from .documents import StoredPart
 from .errors import translated
 
 LARGEST_BYTES = 100 * 1024 * 1024
+CHUNK_BYTES = 1 << 20
 HEAD_BYTES = 16  # as much as the longest signature needs
 # How files of each type begin. An mp4 names its brand: pictures and sounds come in the same container, under others.
 SIGNATURES = {
@@ -65,12 +66,14 @@ def store(file: BinaryIO, *, asset_ref: str) -> StoredMedia:
     file.seek(0)
     content_type, extension = sniffed(file.read(HEAD_BYTES))
     file.seek(0)
-    digest = file_digest(file, "sha256").hexdigest()
+    digest = sha256()
+    while chunk := file.read(CHUNK_BYTES):
+        digest.update(chunk)
     file.seek(0)
     key = f"{scoping.only_tenant().ref_id}/media/{asset_ref}.{extension}"
     with translated():
         version = _put_once(key, file, content_type)
-    return StoredMedia(key=key, version_id=version, sha256=digest, size=size, content_type=content_type)
+    return StoredMedia(key=key, version_id=version, sha256=digest.hexdigest(), size=size, content_type=content_type)
 
 
 def sniffed(head: bytes) -> tuple[str, str]:
