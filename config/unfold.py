@@ -41,8 +41,10 @@ UNFOLD = {
                     _page("Onboarding", "travel_explore", "strategy_onboardingrun"),
                     _page("Strategies", "flag", "strategy_strategy"),
                     _page("Goals", "target", "strategy_goal"),
+                    _page("Goal readings", "monitoring", "strategy_goalreading"),
                     _page("Deliverables", "inventory_2", "strategy_deliverable"),
                     _page("Periods", "calendar_month", "strategy_deliverableperiod"),
+                    _page("Campaigns", "campaign", "strategy_campaign"),
                 ],
             },
             {
@@ -74,6 +76,9 @@ UNFOLD = {
                 "items": [
                     _page("Channels", "hub", "channels_channel"),
                     _page("Publish attempts", "publish", "channels_publishattempt"),
+                    _page("Scores", "score", "channels_channelscore"),
+                    _page("Integrations", "extension", "channels_integration"),
+                    _page("Media", "image", "channels_mediaasset"),
                 ],
             },
             {

@@ -6,7 +6,7 @@ returns the ObjectId the row keeps), `read` (batched, always by version, digest 
 the scope, never from an argument.
 """
 
-from . import audit, contracts
+from . import audit, contracts, media
 from .documents import (
     ActivityOutput,
     ActivityStream,
@@ -37,6 +37,7 @@ __all__ = [
     "contracts",
     "document",
     "find",
+    "media",
     "read",
     "read_one",
     "search_skills",
