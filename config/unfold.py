@@ -69,6 +69,9 @@ UNFOLD = {
                 "items": [
                     _page("Blog requests", "lightbulb", "content_blogrequest"),
                     _page("Blog posts", "article", "content_blogpost"),
+                    _page("Social requests", "tips_and_updates", "content_socialmediarequest"),
+                    _page("Social posts", "chat", "content_socialpost"),
+                    _page("Backlinks", "link", "content_backlink"),
                 ],
             },
             {
