@@ -186,7 +186,7 @@ class SocialPostAdmin(ManageAdmin):
     )
     list_select_related = ("tenant", "social_media_request")
     list_filter = ("status", "platform", ClientFilter)
-    empty = "No social posts yet. Each approved request makes one per channel."
+    empty = "No social posts yet."
     sections = (
         ("Post", ("topic", "tenant", "platform", "status", "length", "ref_id")),
         ("Publication", ("channel", "scheduled_for", "published_on", "live", "platform_post_id")),
@@ -225,13 +225,17 @@ class LiveFilter(admin.SimpleListFilter):
 
     title = "last check"
     parameter_name = "live"
-    ANSWERS = {"yes": True, "no": False, "never": None}
 
     def lookups(self, request, model_admin):
         return [("yes", "Link is up"), ("no", "Link is down"), ("never", "Never checked")]
 
     def queryset(self, request, queryset):
-        return queryset.filter(is_live=self.ANSWERS[self.value()]) if self.value() in self.ANSWERS else queryset
+        match self.value():
+            case "never":
+                return queryset.filter(is_live__isnull=True)
+            case "yes" | "no" as answer:
+                return queryset.filter(is_live=answer == "yes")
+        return queryset
 
 
 @admin.register(Backlink)

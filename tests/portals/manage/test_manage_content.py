@@ -83,8 +83,8 @@ def test_a_backlink_speaks_of_the_linking_page_and_your_page(sam, backlink):
     assert "20000" in page.text
 
 
-@pytest.mark.parametrize(("asked", "found"), [("no", 1), ("yes", 0), ("never", 0), ("other", 1)])
+@pytest.mark.parametrize(("asked", "found"), [("no", True), ("yes", False), ("never", False), ("other", True)])
 def test_backlinks_are_found_by_their_last_check(sam, backlink, asked, found):
     listed = sam.get("/manage/content/backlink/", {"live": asked})
 
-    assert len(listed.context["cl"].result_list) == found
+    assert (backlink in listed.context["cl"].result_list) is found
