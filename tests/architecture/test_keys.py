@@ -29,6 +29,10 @@ PLAIN = {
     ("activity_templates", "source_template"),
     ("recurring_task_templates", "source_template"),
     ("journal_deliveries", "journal_entry"),
+    ("notifications", "journal_entry"),
+    ("dispatch_logs", "notification"),
+    ("dispatch_logs", "provider"),
+    ("dispatch_logs", "journal_entry"),
 }
 RECORDS = records()
 KEYS = [(m, f) for m in RECORDS for f in m._meta.local_fields if f.is_relation]
