@@ -116,6 +116,8 @@ def test_postgresql_refuses_a_row_that_names_another_clients_row(pair, db):
             changes["attempt"] = 30_000
         if model._meta.db_table == "deliverable_periods":
             changes["period_start"] = "1999-01-01"
+        if model._meta.db_table == "contract_events":
+            changes["event"] = "viewed"  # which may be there twice
         with pytest.raises(IntegrityError) as refused, transaction.atomic():
             _write(cursor, model, changes)
 
