@@ -38,6 +38,7 @@ UNFOLD = {
                 "items": [
                     _page("Clients", "apartment", "tenants_tenant"),
                     _page("Contracts", "contract", "tenants_contract"),
+                    _page("Contract trail", "history_edu", "tenants_contractevent"),
                     _page("Onboarding", "travel_explore", "strategy_onboardingrun"),
                     _page("Strategies", "flag", "strategy_strategy"),
                     _page("Goals", "target", "strategy_goal"),
@@ -53,6 +54,17 @@ UNFOLD = {
                     _page("Users", "group", "tenants_user"),
                     _page("Assignments", "assignment_ind", "tenants_tenantassignment"),
                     _page("Invitations", "mail", "tenants_invitation"),
+                    _page("API tokens", "key", "tenants_apitoken"),
+                    _page("Saved views", "bookmark", "tenants_savedview"),
+                ],
+            },
+            {
+                "title": "Notices",
+                "items": [
+                    _page("Notifications", "notifications", "tenants_notification"),
+                    _page("Preferences", "tune", "tenants_notificationpreference"),
+                    _page("Providers", "alternate_email", "tenants_notificationprovider"),
+                    _page("Dispatches", "send", "tenants_dispatchlog"),
                 ],
             },
             {
@@ -106,6 +118,9 @@ UNFOLD = {
                 "items": [
                     _page("Journal", "history", "shared_journalentry"),
                     _page("Deliveries", "outbox", "shared_journaldelivery"),
+                    _page("Webhook endpoints", "webhook", "tenants_webhookendpoint"),
+                    _page("Inbound events", "move_to_inbox", "tenants_inboundevent"),
+                    _page("Idempotency keys", "fingerprint", "tenants_idempotencykey"),
                 ],
             },
         ],

@@ -29,6 +29,10 @@ PLAIN = {
     ("activity_templates", "source_template"),
     ("recurring_task_templates", "source_template"),
     ("journal_deliveries", "journal_entry"),
+    ("notifications", "journal_entry"),
+    ("dispatch_logs", "notification"),
+    ("dispatch_logs", "provider"),
+    ("dispatch_logs", "journal_entry"),
 }
 RECORDS = records()
 KEYS = [(m, f) for m in RECORDS for f in m._meta.local_fields if f.is_relation]
@@ -113,6 +117,8 @@ def test_postgresql_refuses_a_row_that_names_another_clients_row(pair, db):
             changes["attempt"] = 30_000
         if model._meta.db_table == "deliverable_periods":
             changes["period_start"] = "1999-01-01"
+        if model._meta.db_table == "contract_events":
+            changes["event"] = "viewed"  # which may be there twice
         with pytest.raises(IntegrityError) as refused, transaction.atomic():
             _write(cursor, model, changes)
 

@@ -124,6 +124,7 @@ LISTS = [
     "tenants/user",
     "tenants/invitation",
     "tenants/tenantassignment",
+    "tenants/contractevent",
     "activities/activity",
     "activities/activityrun",
     "activities/approval",
