@@ -58,7 +58,7 @@ def nothing_kept(step: Activity) -> None:
         ("429", ("failed", "rate_limited"), [("settled", False)]),
     ],
 )
-@pytest.mark.acceptance("FLOW-model-faults")
+@pytest.mark.acceptance("FLOW-retry")
 def test_a_passing_fault_costs_an_attempt_and_the_next_one_succeeds(draft, plan, fault, run, paid):
     plan("anthropic", fault, times=len(paid))
 

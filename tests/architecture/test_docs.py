@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command, get_commands
 
-from apps.tenants.management.commands.write_docs import machines
+from config.management.commands.write_docs import machines
 
 ROOT = settings.BASE_DIR
 DOCUMENTS = [
