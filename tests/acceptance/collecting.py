@@ -40,8 +40,9 @@ def collect(*paths: str, root: Path = ROOT) -> list[Marked]:
     with tempfile.TemporaryDirectory() as folder:
         found = Path(folder, "found.json")
         command = [
-            *(sys.executable, "-m", "pytest", "--collect-only", "-q", "-c", str(ROOT / "pyproject.toml")),
+            *(sys.executable, "-m", "pytest", "--collect-only", "-qq", "-c", str(ROOT / "pyproject.toml")),
             *("--rootdir", str(root), "--ds=config.settings.test", "-o", "addopts=--strict-markers --strict-config"),
+            "--assert=plain",
             *("-p", "no:randomly", "-p", "no:xdist", "-p", "no:cacheprovider", "-p", "tests.acceptance.collecting"),
             *("--marked-to", str(found), *paths),
         ]

@@ -66,13 +66,14 @@ def _standing() -> set[str]:
 
 
 def _tables() -> Iterator[str]:
-    """Section A, B and U: field set, type, NULL, values and keys of each column. Columns nobody asked for are reported."""
+    """Sections A, B, E and U: field set, type, NULL, values and keys of each column. Columns nobody asked for are reported."""
     standing = _standing()
     for table in [*LIST["A"]["rows"], *LIST["U"]["rows"]]:
         columns = {column.name for column in schema.TABLES[table].columns}
         if all(f"{table}.{column}" in standing for column in columns):
             yield table
     yield from (f"{t}.{c}" for t, c in _columns() if f"{t}.{c}" in standing)
+    yield from (row for row, tables in LIST["E"]["tables"].items() if standing.issuperset(tables.split()))
     yield "contracts.pdf_ref"
 
 
@@ -88,6 +89,7 @@ def _indexes() -> Iterator[str]:
     for index in schema.INDEXES:
         wanted[index.row].add(index.table)
     yield from (row for row, tables in wanted.items() if tables <= _standing())
+    yield from ("REL-13", "REL-15")  # two of the indexes of IDX-31
 
 
 def _moves() -> Iterator[str]:

@@ -253,6 +253,7 @@ def test_a_model_without_a_price_is_not_asked(draft, sandbox):
     assert money() == []
 
 
+@pytest.mark.acceptance("FLOW-privacy")
 def test_a_client_of_local_models_never_reaches_a_cloud_model(draft, sandbox):
     Tenant.objects.filter(pk=draft.tenant_id).update(data_privacy_level="local_only")
 
@@ -292,6 +293,7 @@ def test_an_agent_without_a_provider_is_not_asked(draft, sandbox):
     assert sandbox.world.entries(target="anthropic") == []
 
 
+@pytest.mark.acceptance("FLOW-spend-cap")
 @pytest.mark.parametrize("cap", ["tenant", "role", "activity"])
 def test_a_reached_cap_makes_work_wait_for_money_without_failing(draft, sandbox, cap):
     none = Decimal("0.0001")

@@ -82,6 +82,7 @@ def planted(tmp_path):
     return tmp_path
 
 
+@pytest.mark.acceptance("TEST-marker")
 def test_a_marker_that_can_show_nothing_is_named(planted):
     found = collect(str(planted / "tests"), root=planted)
 

@@ -75,6 +75,7 @@ def test_every_key_points_down_the_layers():
     assert upward == []
 
 
+@pytest.mark.acceptance("CONV-created_by")
 def test_keys_to_people_are_plain_and_every_other_key_of_a_base_record_is_one():
     for model in RECORDS:
         for name in ("created_by", "updated_by", "deleted_by"):
@@ -97,7 +98,7 @@ def test_the_exceptions_to_the_tenant_key_are_the_one_list():
     assert without | unscoped == {t.name for t in schema.TABLES.values() if t.tenant == "none"}
 
 
-@pytest.mark.acceptance("TEST-schema-ci")
+@pytest.mark.acceptance("CONV-composite-fk")
 @pytest.mark.parametrize("pair", TENANT_KEYS, ids=named)
 def test_postgresql_refuses_a_row_that_names_another_clients_row(pair, db):
     model, field = pair
@@ -163,7 +164,7 @@ def test_postgresql_takes_staff_and_people_of_the_client_itself(world, rita):
             assert cursor.rowcount > 0
 
 
-@pytest.mark.acceptance("REL-12")
+@pytest.mark.acceptance("REL-12", "CONV-global", "FLOW-templates-copy")
 def test_a_clients_template_may_come_from_a_global_one(db):
     template = apps.get_model("activities", "ActivityTemplate")
     with every_tenant(reason="a test looks at copies"):

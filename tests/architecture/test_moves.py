@@ -162,6 +162,7 @@ def test_no_model_whose_status_can_change_lacks_its_moves():
     assert lacking == []
 
 
+@pytest.mark.acceptance("SM-activity_runs", "SEC-immutable-runs")
 def test_a_run_is_closed_once_by_whoever_holds_its_attempt(copied):
     with connection.cursor() as cursor:
         cursor.execute(

@@ -128,6 +128,7 @@ def test_the_database_as_migrate_and_bootstrap_leave_it_is_clean(run, db):
     assert (ran.code, ran.report["ok"]) == (0, True)
 
 
+@pytest.mark.acceptance("TEST-index-ci", "TEST-schema-ci", "SEC-tenant-fk")
 @pytest.mark.parametrize(("planted", "code", "table", "words"), PLANTED, ids=[p[0][:70] for p in PLANTED])
 def test_every_weakening_is_named(planted, code, table, words, migrator):
     migrator.execute("SELECT to_char(now() + interval '1 month', '\"llm_calls_\"YYYY_MM')")

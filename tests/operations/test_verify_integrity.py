@@ -28,7 +28,7 @@ CODES = set(
 )
 
 
-@pytest.mark.acceptance("XREF-app")
+@pytest.mark.acceptance("XREF-app", "REL-02", "CONV-pointers")
 def test_the_world_is_clean_and_was_looked_at(run, db):
     ran = run("verify_integrity", "--json")
 
@@ -160,6 +160,7 @@ def test_an_object_that_is_gone_or_altered_is_named(model, own_client):
     assert [(f.code, f.detail) for f in grown] == [("digest_mismatch", "S3 has 17 bytes, 8 were written")]
 
 
+@pytest.mark.acceptance("S3-prefix")
 def test_a_document_that_names_another_clients_key_is_named(own_client, world):
     foreign = f"{world.tenant('drafts').ref_id}/activity-outputs/x/y.md"
     pointer = storage.write(_document(storage.ActivityOutput), {"": "mine"})

@@ -70,6 +70,7 @@ def lists() -> list[str]:
     return sorted(f"{m._meta.app_label}_{m._meta.model_name}" for m in admin.site._registry)
 
 
+@pytest.mark.acceptance("SEC-expose-ref")
 @pytest.mark.parametrize("name", lists())
 def test_every_list_and_its_newest_record_open_without_a_primary_key(sam, everything, name):
     listed = sam.get(reverse(f"admin:{name}_changelist"))

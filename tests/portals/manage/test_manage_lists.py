@@ -71,6 +71,7 @@ def test_pages_keep_the_filter(sam, everything, short_pages):
     assert {row.tenant.slug for row in response.context["cl"].result_list} == {"acme-live"}
 
 
+@pytest.mark.acceptance("PERF-no-offset")
 def test_a_list_never_asks_for_an_offset_or_for_all_rows(sam, short_pages):
     with CaptureQueriesContext(
         connection,
@@ -143,6 +144,7 @@ LISTS = [
 ]
 
 
+@pytest.mark.acceptance("PERF-no-n1", "TEST-n1")
 @pytest.mark.parametrize("name", LISTS)
 def test_a_list_asks_the_database_as_often_for_one_row_as_for_thirty(sam, monkeypatch, name):
     counts = []
