@@ -363,7 +363,7 @@ def _pointers() -> Iterator[tuple[str, str, str, type[Document]]]:
     """(table, column, column with the digest or '', document): what a rule's `pick` reads of a row, the pointer first."""
     for rule in integrity.POINTERS:
         columns = {field.name: field.column for field in rule.rows._meta.local_concrete_fields}
-        read = [columns[name] for name in rule.pick.__code__.co_names if name in columns]
+        read = [columns[name] for name in rule.pick.__code__.co_names if name in columns] or ["…"]
         yield rule.rows._meta.db_table, str(read[0]), str(read[1]) if len(read) > 1 else "", rule.document
 
 
