@@ -74,7 +74,7 @@ def _tables() -> Iterator[str]:
             yield table
     yield from (f"{t}.{c}" for t, c in _columns() if f"{t}.{c}" in standing)
     yield from (row for row, tables in LIST["E"]["tables"].items() if standing.issuperset(tables.split()))
-    yield "contracts.pdf_ref"
+    yield from (name for name in LIST["B"]["rows"] if name.partition(".")[0] in standing and name not in standing)
 
 
 def _keys() -> Iterator[str]:
