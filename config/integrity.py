@@ -1,6 +1,6 @@
 """What points at what over all apps: for `verify_integrity`, and for the sweep that removes what nothing points at."""
 
-from apps.activities.models import Activity, ActivityRun, AgentConfig, Approval
+from apps.activities.models import Activity, ActivityRun, AgentConfig, Approval, ReviewComment
 from apps.activities.statuses import RunStatus
 from apps.content.models import BlogPost
 from apps.shared.models import JournalEntry
@@ -16,6 +16,7 @@ POINTERS = [
         Approval, ActivityOutput, lambda a: [(a.content_ref, a.shown_snapshot.get("body", {}).get("sha256"))]
     ),
     PointerColumn(BlogPost, ActivityOutput, lambda post: [(post.content_ref, None)]),
+    PointerColumn(ReviewComment, ActivityOutput, lambda comment: [(comment.content_ref, None)]),
     PointerColumn(OnboardingRun, Skill, lambda run: [(run.context_file_id, None)]),
     PointerColumn(AgentConfig, Skill, lambda config: [(pointer, None) for pointer in config.skill_ids]),
 ]
@@ -37,6 +38,7 @@ def live_outputs(candidates: list[tuple[str, ActivityOutput]]) -> set[str]:
     live = set(Activity.with_deleted.filter(output_ref__in=pointers).values_list("output_ref", flat=True))
     live |= set(Approval.objects.filter(content_ref__in=pointers).values_list("content_ref", flat=True))
     live |= set(BlogPost.with_deleted.filter(content_ref__in=pointers).values_list("content_ref", flat=True))
+    live |= set(ReviewComment.with_deleted.filter(content_ref__in=pointers).values_list("content_ref", flat=True))
     runs = ActivityRun.objects.filter(ref_id__in={d.activityRunId for _, d in candidates if d.activityRunId})
     alive = set(runs.exclude(status__in=[RunStatus.FAILED, RunStatus.TIMED_OUT]).values_list("ref_id", flat=True))
     named = set(
