@@ -75,7 +75,7 @@ class ModelPriceAdmin(ManageAdmin):
     add = Task("add", "Set a price", "price.set", add_price, form=AddPriceForm, button="Set")
     tasks = (
         Task(
-            "change",
+            "edit",
             "Change",
             "price.set",
             change_price,

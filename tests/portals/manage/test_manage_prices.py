@@ -45,9 +45,9 @@ def test_a_price_is_set_and_the_one_before_it_ends(sam, price, journal):
 
 def test_a_price_is_changed_from_its_own_page_while_it_holds(sam, price, journal):
     page = f"{PRICES}{price.ref_id}/"
-    form = {field.name: field.value() for field in sam.get(f"{page}change/").context["form"]}
+    form = {field.name: field.value() for field in sam.get(f"{page}edit/").context["form"]}
 
-    sam.post(f"{page}change/", {**form, "output_usd_per_million": "16"})
+    sam.post(f"{page}edit/", {**form, "output_usd_per_million": "16"})
 
     price.refresh_from_db()
     assert price.valid_to_on is not None
