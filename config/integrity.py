@@ -2,11 +2,11 @@
 
 from apps.activities.models import Activity, ActivityRun, AgentConfig, Approval, ReviewComment
 from apps.activities.statuses import RunStatus
-from apps.content.models import BlogPost
+from apps.content.models import BlogPost, SocialPost
 from apps.shared.models import JournalEntry
 from apps.storage.documents import ActivityOutput, OnboardingResearch, Skill, StrategyContent
 from apps.storage.integrity import FoundByRef, PointerColumn
-from apps.strategy.models import OnboardingRun, Strategy
+from apps.strategy.models import Campaign, OnboardingRun, Strategy
 from apps.strategy.statuses import OnboardingStatus, StrategyStatus
 
 POINTERS = [
@@ -16,6 +16,8 @@ POINTERS = [
         Approval, ActivityOutput, lambda a: [(a.content_ref, a.shown_snapshot.get("body", {}).get("sha256"))]
     ),
     PointerColumn(BlogPost, ActivityOutput, lambda post: [(post.content_ref, None)]),
+    PointerColumn(Campaign, ActivityOutput, lambda campaign: [(campaign.brief_ref, None)]),
+    PointerColumn(SocialPost, ActivityOutput, lambda post: [(post.content_ref, None)]),
     PointerColumn(ReviewComment, ActivityOutput, lambda comment: [(comment.content_ref, None)]),
     PointerColumn(OnboardingRun, Skill, lambda run: [(run.context_file_id, None)]),
     PointerColumn(AgentConfig, Skill, lambda config: [(pointer, None) for pointer in config.skill_ids]),
@@ -37,8 +39,9 @@ def live_outputs(candidates: list[tuple[str, ActivityOutput]]) -> set[str]:
     pointers = [pointer for pointer, _ in candidates]
     live = set(Activity.with_deleted.filter(output_ref__in=pointers).values_list("output_ref", flat=True))
     live |= set(Approval.objects.filter(content_ref__in=pointers).values_list("content_ref", flat=True))
-    live |= set(BlogPost.with_deleted.filter(content_ref__in=pointers).values_list("content_ref", flat=True))
-    live |= set(ReviewComment.with_deleted.filter(content_ref__in=pointers).values_list("content_ref", flat=True))
+    live |= set(Campaign.with_deleted.filter(brief_ref__in=pointers).values_list("brief_ref", flat=True))
+    for rows in (BlogPost, SocialPost, ReviewComment):
+        live |= set(rows.with_deleted.filter(content_ref__in=pointers).values_list("content_ref", flat=True))
     runs = ActivityRun.objects.filter(ref_id__in={d.activityRunId for _, d in candidates if d.activityRunId})
     alive = set(runs.exclude(status__in=[RunStatus.FAILED, RunStatus.TIMED_OUT]).values_list("ref_id", flat=True))
     named = set(

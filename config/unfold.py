@@ -38,11 +38,14 @@ UNFOLD = {
                 "items": [
                     _page("Clients", "apartment", "tenants_tenant"),
                     _page("Contracts", "contract", "tenants_contract"),
+                    _page("Contract trail", "history_edu", "tenants_contractevent"),
                     _page("Onboarding", "travel_explore", "strategy_onboardingrun"),
                     _page("Strategies", "flag", "strategy_strategy"),
                     _page("Goals", "target", "strategy_goal"),
+                    _page("Goal readings", "monitoring", "strategy_goalreading"),
                     _page("Deliverables", "inventory_2", "strategy_deliverable"),
                     _page("Periods", "calendar_month", "strategy_deliverableperiod"),
+                    _page("Campaigns", "campaign", "strategy_campaign"),
                 ],
             },
             {
@@ -51,6 +54,17 @@ UNFOLD = {
                     _page("Users", "group", "tenants_user"),
                     _page("Assignments", "assignment_ind", "tenants_tenantassignment"),
                     _page("Invitations", "mail", "tenants_invitation"),
+                    _page("API tokens", "key", "tenants_apitoken"),
+                    _page("Saved views", "bookmark", "tenants_savedview"),
+                ],
+            },
+            {
+                "title": "Notices",
+                "items": [
+                    _page("Notifications", "notifications", "tenants_notification"),
+                    _page("Preferences", "tune", "tenants_notificationpreference"),
+                    _page("Providers", "alternate_email", "tenants_notificationprovider"),
+                    _page("Dispatches", "send", "tenants_dispatchlog"),
                 ],
             },
             {
@@ -71,6 +85,9 @@ UNFOLD = {
                 "items": [
                     _page("Blog requests", "lightbulb", "content_blogrequest"),
                     _page("Blog posts", "article", "content_blogpost"),
+                    _page("Social requests", "tips_and_updates", "content_socialmediarequest"),
+                    _page("Social posts", "chat", "content_socialpost"),
+                    _page("Backlinks", "link", "content_backlink"),
                 ],
             },
             {
@@ -78,6 +95,9 @@ UNFOLD = {
                 "items": [
                     _page("Channels", "hub", "channels_channel"),
                     _page("Publish attempts", "publish", "channels_publishattempt"),
+                    _page("Scores", "score", "channels_channelscore"),
+                    _page("Integrations", "extension", "channels_integration"),
+                    _page("Media", "image", "channels_mediaasset"),
                 ],
             },
             {
@@ -104,6 +124,9 @@ UNFOLD = {
                 "items": [
                     _page("Journal", "history", "shared_journalentry"),
                     _page("Deliveries", "outbox", "shared_journaldelivery"),
+                    _page("Webhook endpoints", "webhook", "tenants_webhookendpoint"),
+                    _page("Inbound events", "move_to_inbox", "tenants_inboundevent"),
+                    _page("Idempotency keys", "fingerprint", "tenants_idempotencykey"),
                 ],
             },
         ],

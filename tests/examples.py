@@ -1,11 +1,25 @@
-"""Columns in which a row of the table cannot hold just any value."""
+"""What a generic row of a table would get wrong: the columns in which a rule of its own holds."""
 
-from typing import Any
-
-EXAMPLES: dict[str, dict[str, Any]] = {
-    "model_prices": {"valid_to_on": None},
-    "review_comments": {"content_ref": "", "parent_id": None, "resolved_by": None, "resolved_on": None},
-    "review_links": {"expires_on": "2099-01-01T00:00:00+00:00", "last_used_on": None, "revoked_by": None},
-    "sessions": {"external_session_id": None, "expires_at": "2099-01-01T00:00:00+00:00"},
+EXAMPLES: dict[str, dict[str, object]] = {
+    "api_tokens": {
+        "expires_on": "2099-01-01T00:00:00Z",
+        "revoked_by": None,
+        "revoked_on": None,
+    },
+    "campaigns": {"brief_ref": None, "approved_by": None, "approved_on": None},
+    "channel_scores": {"period": "2026-04"},
+    "dispatch_logs": {"channel": "webhook", "attempt": 1, "response_status": 200},
+    "idempotency_keys": {"response_status": 200},
+    "integrations": {"auth_type": "none", "secret": None},
+    "media_assets": {"bytes": 1, "s3_key": "01JD0EXAMPLE00000000000000/media/01JD0EXAMPLE00000000000001.png"},
+    "notification_preferences": {"is_enabled": True},
+    "review_links": {"expires_on": "2099-01-01T00:00:00Z"},
+    "sessions": {"expires_at": "2099-01-01T00:00:00Z"},
     "tool_calls": {"status": "success", "error": ""},
+    "webhook_endpoints": {
+        "url": "https://hooks.example.test/leadmetrics",
+        "is_enabled": True,
+        "disabled_on": None,
+        "disabled_reason": "",
+    },
 }

@@ -1,6 +1,7 @@
-"""Manage: channels of all clients, the test of a connection, and every attempt to publish."""
+"""Manage: channels of all clients, the test of a connection, every attempt to publish, scores, services and media."""
 
 from django.contrib import admin, messages
+from django.template.defaultfilters import filesizeformat
 
 from apps.tenants.doors.admin import ManageAdmin
 from apps.tenants.doors.admin_display import EMPTY, badge, column, link, list_of, moment
@@ -17,7 +18,7 @@ from apps.tenants.doors.admin_tasks import Panel, Task, moves, scope_of
 from apps.tenants.models import Tenant
 
 from . import operations, outside
-from .models import Channel, PublishAttempt
+from .models import Channel, ChannelScore, Integration, MediaAsset, PublishAttempt
 from .platforms import PLATFORMS
 from .statuses import CHANNEL_MOVES, ChannelStatus, Platform
 
@@ -150,7 +151,17 @@ class ChannelAdmin(ManageAdmin):
                 ],
                 "Nothing was published here yet.",
                 more=list_of(PublishAttempt, client=row.tenant.slug),
-            )
+            ),
+            Panel(
+                "Scores",
+                ("Month", "Score", "Scored"),
+                [
+                    (link(s, s.period), f"{s.score} of 100", moment(s.scored_on))
+                    for s in ChannelScore.objects.filter(channel=row).order_by("-period", "-ref_id")[:12]
+                ],
+                "Not scored yet.",
+                more=list_of(ChannelScore, client=row.tenant.slug),
+            ),
         ]
 
 
@@ -186,3 +197,85 @@ class PublishAttemptAdmin(ManageAdmin):
 
     def title_of(self, row):
         return f"Attempt {row.ref_id}"
+
+
+@admin.register(ChannelScore)
+class ChannelScoreAdmin(ManageAdmin):
+    list_display = (
+        column("period", label="Month"),
+        column("tenant", label="Client"),
+        column("channel"),
+        column("score"),
+        column("scored_on"),
+    )
+    list_select_related = ("tenant", "channel")
+    list_filter = (ClientFilter,)
+    empty = "No channel was scored yet."
+    sections = (
+        ("Score", ("channel", "tenant", "score", "period", "scored_on", "ref_id")),
+        ("How it came about", ("score_breakdown", "scoring_criteria")),
+    )
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("tenant", "channel")
+
+    def title_of(self, row):
+        return f"{row.channel.name}: {row}"
+
+
+@admin.register(Integration)
+class IntegrationAdmin(ManageAdmin):
+    list_display = (
+        "name",
+        column("provider"),
+        column("tenant", label="Client"),
+        column("status"),
+        column("last_verified_at", label="Verified"),
+        column("error_message", label="Error"),
+    )
+    list_select_related = ("tenant",)
+    list_filter = ("provider", "status", ClientFilter)
+    empty = "No integrations yet."
+    sections = (
+        ("Integration", ("name", "provider", "tenant", "status", "error_message", "last_verified_at", "ref_id")),
+        ("Connection", ("auth_type", "secret", "config")),
+        ("Changes", ("created_by", "created_on", "updated_by", "updated_on")),
+    )
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("tenant", "created_by", "updated_by")
+
+
+@admin.register(MediaAsset)
+class MediaAssetAdmin(ManageAdmin):
+    called = "Media"
+    list_display = (
+        column("file_name", label="File"),
+        column("tenant", label="Client"),
+        column("kind"),
+        column("content_type", label="Type"),
+        "size",
+        column("created_on", label="Added"),
+    )
+    list_select_related = ("tenant",)
+    list_filter = ("kind", ClientFilter)
+    empty = "No pictures, videos or documents yet."
+    sections = (
+        ("File", ("file_name", "tenant", "kind", "content_type", "size", "measures", "length", "alt_text", "ref_id")),
+        ("Where it lies", ("s3_key", "s3_version_id", "sha256", "created_by", "created_on")),
+    )
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("tenant", "created_by")
+
+    @admin.display(description="Size")
+    def size(self, row):
+        return filesizeformat(row.bytes)
+
+    @admin.display(description="Width × height")
+    def measures(self, row):
+        return EMPTY if row.width is None or row.height is None else f"{row.width} × {row.height}"
+
+    @admin.display(description="Length")
+    def length(self, row):
+        return EMPTY if row.duration_ms is None else f"{row.duration_ms / 1000:.1f} s"

@@ -1,12 +1,14 @@
-"""Every write of channels and publish attempts."""
+"""Every write of channels, publish attempts and media."""
 
+import unicodedata
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, BinaryIO
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
+from apps import storage
 from apps.shared import journal
 from apps.shared.actors import Actor
 from apps.shared.encryption import Undecryptable
@@ -14,7 +16,7 @@ from apps.shared.errors import InvalidInput, OperationRefused
 from apps.shared.redaction import redact
 from apps.shared.transitions import touched
 
-from .models import Channel, PublishAttempt
+from .models import Channel, MediaAsset, PublishAttempt
 from .platforms.base import Connection, ConnectionCheck
 from .statuses import (
     ATTEMPT_MOVES,
@@ -22,6 +24,7 @@ from .statuses import (
     AttemptStatus,
     ChannelStatus,
     ChannelType,
+    MediaKind,
     Platform,
 )
 
@@ -257,3 +260,44 @@ def mark_failed(
 def prepare_again(attempt: PublishAttempt, *, by: Actor, at: datetime) -> PublishAttempt:
     """The platform says it is not there, after the settle time: the same attempt may be sent once more."""
     return ATTEMPT_MOVES.perform(attempt, "prepare_again", by=by, at=at, settle_until=None)
+
+
+LONGEST_FILE_NAME = 255
+KINDS = {"image": MediaKind.IMAGE, "video": MediaKind.VIDEO}  # by the first half of the content type
+
+
+def add_media(file: BinaryIO, *, file_name: str, alt_text: str = "", by: Actor, at: datetime) -> MediaAsset:
+    """Keep a file of the one client in scope: the body first, the row second. Call it outside a transaction.
+
+    Type, size and digest are taken from the bytes, the key from the row's own ref_id. Raises InvalidInput for a name or
+    text that cannot be kept, and what `storage.media.store` raises.
+    """
+    _refuse_unkeepable(file_name=file_name, alt_text=alt_text)
+    asset = MediaAsset(file_name=file_name, alt_text=alt_text, created_by=by.user, created_on=at)
+    stored = storage.media.store(file, asset_ref=asset.ref_id)
+    asset.kind = KINDS.get(stored.content_type.partition("/")[0], MediaKind.DOCUMENT)
+    asset.content_type, asset.bytes, asset.sha256 = stored.content_type, stored.size, stored.sha256
+    asset.s3_key, asset.s3_version_id = stored.key, stored.version_id
+    with transaction.atomic():
+        asset.save(force_insert=True)
+        journal.record(
+            "media.added",
+            asset,
+            by=by,
+            at=at,
+            after={"file_name": file_name, "content_type": asset.content_type, "sha256": asset.sha256},
+        )
+    return asset
+
+
+def _refuse_unkeepable(*, file_name: str, alt_text: str) -> None:
+    """Before the body is written, so that nothing is left behind for a row that PostgreSQL would not take."""
+    errors = {}
+    if not file_name.strip() or len(file_name) > LONGEST_FILE_NAME:
+        errors["file_name"] = [f"A file name has 1 to {LONGEST_FILE_NAME} characters."]
+    elif any(unicodedata.category(character) in ("Cc", "Cs") for character in file_name):
+        errors["file_name"] = ["Leave out control characters and line breaks."]
+    if any(character == "\0" or unicodedata.category(character) == "Cs" for character in alt_text):
+        errors["alt_text"] = ["Leave out control characters."]
+    if errors:
+        raise InvalidInput(errors)

@@ -1,4 +1,4 @@
-"""Platforms, statuses of channels and of publish attempts, and the moves between them."""
+"""Platforms and services, kinds of media, statuses of channels, attempts and integrations, and the moves between them."""
 
 from django.db.models import TextChoices
 
@@ -54,6 +54,36 @@ class AttemptStatus(TextChoices):
     FAILED = "failed", "Failed"
 
 
+class IntegrationProvider(TextChoices):
+    DATAFORSEO = "dataforseo", "DataForSEO"
+    RAZORPAY = "razorpay", "Razorpay"
+    SENDGRID = "sendgrid", "SendGrid"
+    SLACK = "slack", "Slack"
+    SMTP = "smtp", "SMTP"
+    WHATSAPP = "whatsapp", "WhatsApp"
+    TELEGRAM = "telegram", "Telegram"
+    CUSTOM = "custom", "Custom"
+
+
+class AuthType(TextChoices):
+    NONE = "none", "None"
+    API_KEY = "api_key", "API key"
+    BASIC = "basic", "User and password"
+    OAUTH = "oauth", "OAuth"
+
+
+class IntegrationStatus(TextChoices):
+    ACTIVE = "active", "Active"
+    DISABLED = "disabled", "Disabled"
+    ERROR = "error", "Error"
+
+
+class MediaKind(TextChoices):
+    IMAGE = "image", "Image"
+    VIDEO = "video", "Video"
+    DOCUMENT = "document", "Document"
+
+
 C = ChannelStatus
 ANY = [C.CONNECTED, C.EXPIRED, C.REVOKED, C.ERROR]
 CHANNEL_MOVES = Moves(
@@ -74,4 +104,12 @@ ATTEMPT_MOVES = Moves(
     ("lose", [A.SENT], A.UNKNOWN, "publish.unknown"),
     ("fail", [A.SENT, A.UNKNOWN], A.FAILED, "publish.failed"),
     ("prepare_again", [A.UNKNOWN], A.PREPARED, "publish.prepared_again"),
+)
+
+I = IntegrationStatus  # noqa: E741
+INTEGRATION_MOVES = Moves(
+    I,
+    ("activate", [I.DISABLED, I.ERROR], I.ACTIVE, "integration.activated"),
+    ("disable", [I.ACTIVE, I.ERROR], I.DISABLED, "integration.disabled"),
+    ("report_error", [I.ACTIVE], I.ERROR, "integration.failed"),
 )

@@ -26,6 +26,15 @@ class SearchIntent(TextChoices):
     TRANSACTIONAL = "transactional", "Transactional"
 
 
+class PostType(TextChoices):
+    STANDARD = "standard", "Standard"
+    CAROUSEL = "carousel", "Carousel"
+    REEL = "reel", "Reel"
+    STORY = "story", "Story"
+    ARTICLE = "article", "Article"  # offered for LinkedIn only
+    GBP_UPDATE = "gbp_update", "Business Profile update"
+
+
 class RequestPriority(TextChoices):
     NORMAL = "normal", "Normal"
     HIGH = "high", "High"
@@ -42,6 +51,35 @@ class BlogPostStatus(TextChoices):
     REJECTED = "rejected", "Change asked for"
 
 
+class SocialPostStatus(TextChoices):
+    DRAFT = "draft", "Draft"
+    WRITING = "writing", "Being written"
+    REVIEW = "review", "In review"
+    APPROVED = "approved", "Approved"
+    SCHEDULED = "scheduled", "Scheduled"
+    PUBLISHED = "published", "Published"
+    REJECTED = "rejected", "Change asked for"
+    FAILED = "failed", "Failed"
+
+
+class LinkType(TextChoices):
+    DOFOLLOW = "dofollow", "Followed"
+    NOFOLLOW = "nofollow", "Not followed"
+    UGC = "ugc", "User content"
+    SPONSORED = "sponsored", "Sponsored"
+
+
+class OutreachStatus(TextChoices):
+    PROSPECTING = "prospecting", "Prospect"
+    OUTREACH_SENT = "outreach_sent", "Asked"
+    RESPONDED = "responded", "Answered"
+    AGREED = "agreed", "Agreed"
+    PUBLISHED = "published", "Published"
+    REJECTED = "rejected", "Declined"
+    NO_RESPONSE = "no_response", "No answer"
+
+
+# Of blog requests and of social media requests alike.
 Q = RequestStatus
 REQUEST_MOVES = Moves(
     Q,
@@ -64,4 +102,30 @@ BLOG_POST_MOVES = Moves(
     ("reopen", [B.SCHEDULED, B.APPROVED], B.REVIEW, "blog_post.reopened"),
     ("publish", [B.APPROVED, B.SCHEDULED], B.PUBLISHED, "blog_post.published"),
     ("unpublish", [B.PUBLISHED], B.APPROVED, "blog_post.unpublished"),
+)
+
+S = SocialPostStatus
+SOCIAL_POST_MOVES = Moves(
+    S,
+    ("write", [S.DRAFT, S.REJECTED], S.WRITING, "social_post.writing"),
+    ("submit", [S.WRITING], S.REVIEW, "social_post.submitted"),
+    ("approve", [S.REVIEW], S.APPROVED, "social_post.approved"),
+    ("reject", [S.REVIEW], S.REJECTED, "social_post.rejected"),
+    ("schedule", [S.APPROVED, S.FAILED], S.SCHEDULED, "social_post.scheduled"),
+    ("reopen", [S.SCHEDULED, S.APPROVED], S.REVIEW, "social_post.reopened"),
+    ("publish", [S.APPROVED, S.SCHEDULED, S.FAILED], S.PUBLISHED, "social_post.published"),
+    ("fail", [S.APPROVED, S.SCHEDULED], S.FAILED, "social_post.failed"),
+    ("unpublish", [S.PUBLISHED], S.APPROVED, "social_post.unpublished"),
+)
+
+U = OutreachStatus
+BACKLINK_MOVES = Moves(
+    U,
+    ("ask", [U.PROSPECTING, U.NO_RESPONSE], U.OUTREACH_SENT, "backlink.asked"),
+    ("answer", [U.OUTREACH_SENT, U.NO_RESPONSE], U.RESPONDED, "backlink.answered"),
+    ("agree", [U.RESPONDED], U.AGREED, "backlink.agreed"),
+    ("publish", [U.AGREED], U.PUBLISHED, "backlink.published"),
+    ("reject", [U.PROSPECTING, U.OUTREACH_SENT, U.RESPONDED, U.AGREED], U.REJECTED, "backlink.rejected"),
+    ("give_up", [U.OUTREACH_SENT], U.NO_RESPONSE, "backlink.given_up"),
+    field="outreach_status",
 )

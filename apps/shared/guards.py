@@ -195,7 +195,8 @@ def fill_allowed_moves(cursor: CursorWrapper, *, release: str) -> None:
         rows,
     )
     cursor.execute(
-        "DELETE FROM allowed_moves WHERE release NOT IN (SELECT DISTINCT release FROM allowed_moves ORDER BY release DESC LIMIT 2)"
+        "DELETE FROM allowed_moves WHERE release NOT IN (SELECT release FROM allowed_moves GROUP BY release "
+        "ORDER BY string_to_array(release, '.')::int[] DESC LIMIT 2)"
     )
 
 

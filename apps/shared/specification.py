@@ -65,7 +65,9 @@ def load(path: Path) -> dict[str, Table]:
 
 
 def _column(name: str, said: str) -> Column:
-    match = re.fullmatch(r"(enum (?P<values>.+?)|key (?P<target>\w+)|(?P<kind>\S+))( (?P<rule>null|required))?", said)
+    match = re.fullmatch(
+        r"(enum (?P<values>.+?)|key (?P<target>\w+)|(?P<kind>(?!(key|enum)$)\S+))( (?P<rule>null|required))?", said
+    )
     if match is None:
         raise ValueError(f"{name}: {said}")
     nullable = {"null": True, "required": False}.get(match["rule"])

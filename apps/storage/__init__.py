@@ -6,7 +6,7 @@ returns the ObjectId the row keeps), `read` (batched, always by version, digest 
 the scope, never from an argument.
 """
 
-from . import audit, contracts
+from . import audit, contracts, media
 from .documents import (
     ActivityOutput,
     ActivityStream,
@@ -18,7 +18,7 @@ from .documents import (
 )
 from .errors import BodyMissing, StorageUnavailable, VersionTaken
 from .sweeping import Swept, sweep
-from .verbs import Body, document, find, read, read_one, url, write, write_with_digest
+from .verbs import Body, document, find, read, read_one, search_skills, url, write, write_with_digest
 
 __all__ = [
     "ActivityOutput",
@@ -37,8 +37,10 @@ __all__ = [
     "contracts",
     "document",
     "find",
+    "media",
     "read",
     "read_one",
+    "search_skills",
     "sweep",
     "url",
     "write",

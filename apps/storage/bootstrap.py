@@ -95,8 +95,15 @@ def s3_client():
     )
 
 
+# What a broken upload left, and markers over nothing. No rule may let an object or a version expire: rows name versions.
+LIFECYCLE: list[Any] = [
+    {"ID": "uploads", "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7}},
+    {"ID": "markers", "Expiration": {"ExpiredObjectDeleteMarker": True}},
+]
+
+
 def s3() -> list[str]:
-    """Both buckets, versioning, and Object Lock on the contracts; needs the admin identity."""
+    """Both buckets, versioning, lifecycle, and Object Lock on the contracts; needs the admin identity."""
     client = s3_client()
     made = []
     for bucket, locked in ((settings.S3_BUCKET, False), (settings.S3_CONTRACTS_BUCKET, True)):
@@ -114,4 +121,6 @@ def s3() -> list[str]:
                 if other.response["Error"]["Code"] not in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
                     raise
         client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+        rules = [{**rule, "Status": "Enabled", "Filter": {"Prefix": ""}} for rule in LIFECYCLE]
+        client.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": rules})
     return made

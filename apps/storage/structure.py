@@ -111,7 +111,9 @@ def _s3() -> tuple[list[Finding], list[str]]:
         if client.get_bucket_versioning(Bucket=bucket).get("Status") != "Enabled":
             found.append(Finding(BUCKET, "versioning is off", bucket))
     if not settings.S3_ADMIN_ACCESS_KEY:
-        return found, ["The Object Lock of the contracts bucket needs the admin identity of S3."]
+        return found, ["The Object Lock of the contracts bucket and lifecycle rules need the admin identity of S3."]
+    for bucket in (settings.S3_BUCKET, settings.S3_CONTRACTS_BUCKET):
+        found.extend(Finding(BUCKET, fault, bucket) for fault in _lifecycle(bucket))
     try:
         lock = bootstrap.s3_client().get_object_lock_configuration(Bucket=settings.S3_CONTRACTS_BUCKET)
         is_locked = lock["ObjectLockConfiguration"].get("ObjectLockEnabled") == "Enabled"
@@ -122,3 +124,19 @@ def _s3() -> tuple[list[Finding], list[str]]:
     if not is_locked:
         found.append(Finding(BUCKET, "Object Lock is off", settings.S3_CONTRACTS_BUCKET))
     return found, []
+
+
+def _lifecycle(bucket: str) -> list[str]:
+    """Rules that are not there, and rules that would let what must stay expire."""
+    try:
+        rules = bootstrap.s3_client().get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchLifecycleConfiguration":
+            raise
+        rules = []
+    standing = {rule.get("ID") for rule in rules if rule["Status"] == "Enabled"}
+    faults = [f"lifecycle rule {r['ID']} is missing" for r in bootstrap.LIFECYCLE if r["ID"] not in standing]
+    for rule in rules:
+        if "NoncurrentVersionExpiration" in rule or {"Days", "Date"} & set(rule.get("Expiration", {})):
+            faults.append(f"lifecycle rule {rule.get('ID', '')} lets objects expire")
+    return faults

@@ -102,6 +102,29 @@ def find(
         return [(str(raw["_id"]), _load(model, raw)) for raw in rows]
 
 
+def search_skills(words: str, *, limit: int = 20) -> list[tuple[str, Skill]]:
+    """(pointer, skill) of tenants in scope and of the platform whose text fits the words, best first.
+
+    Each skill once, in its newest version; one that was switched off in it is not found.
+    """
+    scope = {"deletedOn": None, **_scope(Skill)}
+    newest: dict[str, Any] = {"_id": {"tenantId": "$tenantId", "name": "$name"}, "last": {"$max": "$version"}}
+    with translated():
+        skills = _collection(Skill)
+        last = {
+            (row["_id"]["tenantId"], row["_id"]["name"]): row["last"]
+            for row in skills.aggregate([{"$match": scope}, {"$group": newest}])
+        }
+        found = skills.find(
+            {"$text": {"$search": words}, "isActive": True, **scope},
+            {"tenantId": 1, "name": 1, "version": 1, "score": {"$meta": "textScore"}},
+            sort=[("score", {"$meta": "textScore"}), ("_id", 1)],
+        )
+        best = [raw["_id"] for raw in found if last[raw["tenantId"], raw["name"]] == raw["version"]][:limit]
+        loaded = {raw["_id"]: _load(Skill, raw) for raw in skills.find({"_id": {"$in": best}, **scope})}
+    return [(str(pointer), loaded[pointer]) for pointer in best]
+
+
 def url(model: type[D], pointer: str, *, file_name: str, part: str = "") -> str:
     """A pre-signed GET for one version of one key, 900 s, as attachment. Check access before asking for it."""
     stored = document(model, pointer).stored(part)

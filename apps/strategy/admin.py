@@ -1,13 +1,22 @@
-"""Manage: onboarding, strategies and promises. Read only: they move by decisions and by work."""
+"""Manage: onboarding, strategies, goals, promises and campaigns. Read only: they move by decisions and by work."""
 
 from django.contrib import admin
 
 from apps.tenants.doors.admin import ManageAdmin
-from apps.tenants.doors.admin_display import badge, column, link
+from apps.tenants.doors.admin_display import EMPTY, badge, column, link, list_of, moment
 from apps.tenants.doors.admin_lists import ClientFilter
 from apps.tenants.doors.admin_tasks import Panel
 
-from .models import Deliverable, DeliverablePeriod, Goal, OnboardingRun, Strategy
+from .models import (
+    Campaign,
+    CampaignDeliverable,
+    Deliverable,
+    DeliverablePeriod,
+    Goal,
+    GoalReading,
+    OnboardingRun,
+    Strategy,
+)
 
 
 @admin.register(OnboardingRun)
@@ -143,6 +152,40 @@ class GoalAdmin(ManageAdmin):
     def get_queryset(self, request):
         return super().get_queryset(request).select_related("tenant", "strategy")
 
+    def panels(self, request, row):
+        readings = GoalReading.objects.filter(goal=row).order_by("-read_on")[:12]
+        return [
+            Panel(
+                "Readings",
+                ("Read", "Value", "Source"),
+                [(link(r, f"{r.read_on:%-d %b %Y}"), f"{r.value:,}", r.source) for r in readings],
+                "Not measured yet.",
+                more=list_of(GoalReading, client=row.tenant.slug),
+            )
+        ]
+
+
+@admin.register(GoalReading)
+class GoalReadingAdmin(ManageAdmin):
+    called = "Goal readings"
+    list_display = (
+        column("read_on", label="Read"),
+        column("tenant", label="Client"),
+        column("goal"),
+        column("value"),
+        column("source"),
+    )
+    list_select_related = ("tenant", "goal")
+    list_filter = (ClientFilter,)
+    empty = "No goal was measured yet."
+    sections = (("Reading", ("goal", "tenant", "value", "read_on", "source", "evidence", "created_on", "ref_id")),)
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("tenant", "goal")
+
+    def title_of(self, row):
+        return f"{row.goal.name}: {row}"
+
 
 @admin.register(Deliverable)
 class DeliverableAdmin(ManageAdmin):
@@ -241,3 +284,77 @@ class DeliverablePeriodAdmin(ManageAdmin):
     @admin.display(description="Done")
     def done(self, row):
         return f"{row.completed_count} of {row.target_count}"
+
+
+@admin.register(Campaign)
+class CampaignAdmin(ManageAdmin):
+    list_display = (
+        "name",
+        column("tenant", label="Client"),
+        column("type"),
+        column("objective"),
+        column("status"),
+        column("start_date", label="From"),
+        column("end_date", label="To"),
+        "budget",
+    )
+    list_select_related = ("tenant",)
+    list_filter = ("status", "type", ClientFilter)
+    empty = "No campaigns yet."
+    sections = (
+        (
+            "Campaign",
+            (
+                "name",
+                "tenant",
+                "type",
+                "objective",
+                "status",
+                "strategy",
+                "goal",
+                "start_date",
+                "end_date",
+                "budget",
+                "ref_id",
+            ),
+        ),
+        ("Brief", ("brief", "brief_ref", "deliverable_lines")),
+        ("Approval", ("approved_by", "approved_on", "rejection_notes")),
+    )
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("tenant", "strategy", "goal", "approved_by")
+
+    @admin.display(description="Budget")
+    def budget(self, row):
+        return EMPTY if row.budget_amount is None else f"{row.budget_amount:,} {row.budget_currency}"
+
+    def panels(self, request, row):
+        served = CampaignDeliverable.objects.filter(campaign=row).select_related("deliverable").order_by("ref_id")
+        return [
+            Panel(
+                "Deliverables",
+                ("Promise", "Type", "Since"),
+                [(link(s.deliverable), s.deliverable.get_type_display(), moment(s.created_on)) for s in served],
+                "No deliverable belongs to it yet.",
+                more=list_of(CampaignDeliverable, client=row.tenant.slug),
+            )
+        ]
+
+
+@admin.register(CampaignDeliverable)
+class CampaignDeliverableAdmin(ManageAdmin):
+    called = "Campaign deliverables"
+    list_display = (
+        column("campaign"),
+        column("deliverable"),
+        column("tenant", label="Client"),
+        column("created_on", label="Since"),
+    )
+    list_select_related = ("tenant", "campaign", "deliverable")
+    list_filter = (ClientFilter,)
+    empty = "No deliverable belongs to a campaign yet."
+    sections = (("Link", ("campaign", "deliverable", "tenant", "created_by", "created_on", "ref_id")),)
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("tenant", "campaign", "deliverable", "created_by")

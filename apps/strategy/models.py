@@ -1,4 +1,4 @@
-"""What is known of a client, the strategy, and the promises that follow from it."""
+"""What is known of a client, the strategy, the promises that follow from it, and how its goals and campaigns stand."""
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -8,10 +8,14 @@ from apps.shared.constraints import TenantForeignKey, UserKey, between, not_nega
 from apps.shared.models import Mutable, SoftDelete, TenantRecord
 
 from .statuses import (
+    CAMPAIGN_MOVES,
     GOAL_MOVES,
     ONBOARDING_MOVES,
     PERIOD_MOVES,
     STRATEGY_MOVES,
+    CampaignObjective,
+    CampaignStatus,
+    CampaignType,
     DeliverablePeriodLength,
     DeliverableType,
     GoalPeriod,
@@ -126,6 +130,29 @@ class Goal(TenantRecord, Mutable, SoftDelete):
         return max(0, min(100, int((self.current_value - self.baseline_value) / way * 100)))
 
 
+class GoalReading(TenantRecord):
+    """A value of a goal's metric at a moment, and where it was read; the trend behind the goal's current value."""
+
+    append_only = True
+
+    goal = TenantForeignKey(Goal, db_index=False)
+    value = models.DecimalField(max_digits=12, decimal_places=2, help_text="In the unit of the goal's metric.")
+    source = models.CharField(max_length=100, help_text="What it was read from, such as google_search_console.")
+    evidence = models.TextField(blank=True, help_text="What shows it: the query, the report, the figures behind it.")
+    read_on = models.DateTimeField(help_text="The moment the value held, which may be before it was recorded.")
+
+    class Meta(TenantRecord.Meta):
+        db_table = "goal_readings"
+        constraints = [
+            models.UniqueConstraint(fields=["goal", "read_on"], name="uniq_goal_readings_moment"),
+            between("value", -LARGEST, LARGEST, name="goal_readings_value_in_range"),
+        ]
+        indexes = [models.Index(fields=["tenant", "ref_id"], name="idx_goal_readings_ref")]
+
+    def __str__(self):
+        return f"{self.value:,} on {self.read_on:%-d %b %Y}"
+
+
 class Deliverable(TenantRecord, Mutable, SoftDelete):
     """A recurring promise under a goal: so many of this kind per period."""
 
@@ -189,3 +216,71 @@ class DeliverablePeriod(TenantRecord, Mutable):
 
     def __str__(self):
         return f"{self.deliverable_id} from {self.period_start}"
+
+
+class Campaign(TenantRecord, Mutable, SoftDelete):
+    """A brief that bundles deliverables, dates and a budget, and that a person approves before it starts."""
+
+    moves = CAMPAIGN_MOVES
+
+    strategy = TenantForeignKey(Strategy, null=True, blank=True)
+    goal = TenantForeignKey(Goal, null=True, blank=True)
+    name = models.CharField(max_length=255)
+    type = models.CharField(max_length=20, choices=CampaignType)
+    objective = models.CharField(max_length=20, choices=CampaignObjective)
+    brief = models.TextField(blank=True)
+    brief_ref = models.CharField(
+        max_length=24, null=True, blank=True, help_text="ObjectId of the brief's long text among the activity outputs."
+    )
+    status = models.CharField(max_length=20, choices=CampaignStatus, default=CampaignStatus.DRAFT)
+    start_date = models.DateField(null=True, blank=True)
+    end_date = models.DateField(null=True, blank=True)
+    budget_amount = models.DecimalField(max_digits=12, decimal_places=2, null=True, blank=True)
+    budget_currency = models.CharField(max_length=10, blank=True, help_text="ISO 4217, such as INR.")
+    deliverable_lines = models.JSONField(
+        default=list,
+        blank=True,
+        help_text='What is wanted: [{"type": "blog_posts", "quantity": 4, "platforms": […], "template_id": "…"}]',
+    )
+    approved_by = UserKey()
+    approved_on = models.DateTimeField(null=True, blank=True)
+    rejection_notes = models.TextField(blank=True)
+
+    class Meta(TenantRecord.Meta):
+        db_table = "campaigns"
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "name"], condition=LIVE, name="uniq_campaigns_name"),
+            models.CheckConstraint(condition=Q(end_date__gte=F("start_date")), name="campaigns_end_after_start"),
+            between("budget_amount", 0, LARGEST, name="campaigns_budget_in_range"),
+            models.CheckConstraint(
+                condition=Q(budget_amount__isnull=True) | ~Q(budget_currency=""), name="campaigns_budget_has_a_currency"
+            ),
+            models.CheckConstraint(
+                condition=Q(approved_by__isnull=True, approved_on__isnull=True)
+                | Q(approved_by__isnull=False, approved_on__isnull=False),
+                name="campaigns_approval_is_whole",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["tenant", "status"], name="idx_campaigns_tenant_status"),
+            models.Index(fields=["tenant", "ref_id"], condition=LIVE, name="idx_campaigns_ref"),
+        ]
+
+    def __str__(self):
+        return self.name
+
+
+class CampaignDeliverable(TenantRecord):
+    """One deliverable that counts towards a campaign."""
+
+    campaign = TenantForeignKey(Campaign, db_index=False)
+    deliverable = TenantForeignKey(Deliverable)
+
+    class Meta(TenantRecord.Meta):
+        db_table = "campaign_deliverables"
+        constraints = [
+            models.UniqueConstraint(fields=["campaign", "deliverable"], name="uniq_campaign_deliverables_pair")
+        ]
+
+    def __str__(self):
+        return f"{self.deliverable} for {self.campaign}"

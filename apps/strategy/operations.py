@@ -1,20 +1,29 @@
-"""Every write of onboarding runs, strategies, goals, deliverables and periods."""
+"""Every write of onboarding runs, strategies, goals and their readings, deliverables and periods."""
 
 from datetime import date, datetime
+from decimal import Decimal
+from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
 
 from apps.shared import journal
 from apps.shared.actors import Actor
-from apps.shared.errors import OperationRefused
+from apps.shared.errors import InvalidInput, NotFound, OperationRefused
 from apps.shared.ids import new_id
 from apps.shared.scoping import only_tenant
 from apps.shared.transitions import touched
 
 from .bodies import StrategyDraft
-from .models import Deliverable, DeliverablePeriod, Goal, OnboardingRun, Strategy
-from .statuses import ONBOARDING_MOVES, STRATEGY_MOVES, OnboardingStatus, StrategyStatus
+from .models import LARGEST, Deliverable, DeliverablePeriod, Goal, GoalReading, OnboardingRun, Strategy
+from .statuses import (
+    GOAL_MOVES,
+    ONBOARDING_MOVES,
+    STRATEGY_MOVES,
+    GoalStatus,
+    OnboardingStatus,
+    StrategyStatus,
+)
 
 
 class OnboardingUnderWay(OperationRefused):
@@ -149,6 +158,106 @@ def activate_strategy(strategy: Strategy, *, by: Actor, at: datetime, **_) -> No
             start_date=today,
             end_date=months_after(today, strategy.period_months),
         )
+
+
+# What a reading does to a goal: (where it stands, where the value puts it) -> the moves. A goal that was not judged yet
+# has no way to "at risk" but by "on track"; one that is paused or achieved stays.
+JUDGED = {
+    (GoalStatus.ACTIVE, GoalStatus.ON_TRACK): ["mark_on_track"],
+    (GoalStatus.ACTIVE, GoalStatus.AT_RISK): ["mark_on_track", "mark_at_risk"],
+    (GoalStatus.ON_TRACK, GoalStatus.AT_RISK): ["mark_at_risk"],
+    (GoalStatus.AT_RISK, GoalStatus.ON_TRACK): ["mark_on_track"],
+    (GoalStatus.ACTIVE, GoalStatus.ACHIEVED): ["achieve"],
+    (GoalStatus.ON_TRACK, GoalStatus.ACHIEVED): ["achieve"],
+    (GoalStatus.AT_RISK, GoalStatus.ACHIEVED): ["achieve"],
+}
+
+
+def record_reading(
+    goal: Goal, *, value: Decimal, source: str, evidence: str = "", read_on: datetime, by: Actor, at: datetime
+) -> GoalReading:
+    """Keep what a goal's metric was at a moment; the latest reading is the goal's current value and sets its status.
+
+    One reading per goal and moment: the one that exists is returned as it is and nothing changes. A reading from before
+    the latest one is kept and changes neither value nor status. Raises InvalidInput, and NotFound when a newer draft
+    replaced the goal.
+    """
+    _refuse_unreadable(value=value, source=source, read_on=read_on, at=at)
+    with transaction.atomic():
+        locked = Goal.objects.select_for_update(of=("self",)).filter(pk=goal.pk).first()
+        if locked is None:
+            raise NotFound
+        readings = GoalReading.objects.filter(goal=locked)
+        if existing := readings.filter(read_on=read_on).first():
+            return existing
+        is_latest = not readings.filter(read_on__gt=read_on).exists()
+        reading = GoalReading.objects.create(
+            tenant_id=locked.tenant_id,
+            goal=locked,
+            value=value,
+            source=source,
+            evidence=evidence,
+            read_on=read_on,
+            created_by=by.user,
+            created_on=at,
+        )
+        before = locked.current_value
+        if is_latest:
+            locked.current_value, locked.updated_by, locked.updated_on = value, by.user, at
+            locked.save(update_fields=["current_value", "updated_by", "updated_on"])
+        journal.record(
+            "goal.measured",
+            locked,
+            by=by,
+            at=at,
+            before={"current_value": str(before)},
+            after={
+                "current_value": str(locked.current_value),
+                "reading": reading.ref_id,
+                "read_on": read_on.isoformat(),
+            },
+        )
+        if is_latest:
+            verdict = judged(locked, on=_today(read_on))
+            for move in JUDGED.get((GoalStatus(locked.status), verdict), []) if verdict else []:
+                GOAL_MOVES.perform(locked, move, by=by, at=at)
+    return reading
+
+
+def judged(goal: Goal, *, on: date) -> GoalStatus | None:
+    """Where its current value puts a goal on that day; None when that cannot be told.
+
+    Reached is reached, whatever the day. Short of that, the part of the way from baseline to target that is done is
+    held against the part of the time that is gone, counted from the strategy's start (the goal's own first day before
+    that) to the target date; from the target date on, all of it is due. A goal without a target date has no pace, and
+    one whose target is its baseline has no direction.
+    """
+    way = goal.target_value - goal.baseline_value
+    if not way:
+        return None
+    done = Fraction(goal.current_value - goal.baseline_value) / Fraction(way)
+    if done >= 1:
+        return GoalStatus.ACHIEVED
+    if goal.target_date is None:
+        return None
+    if on >= goal.target_date:
+        return GoalStatus.AT_RISK
+    start = goal.strategy.start_date or _today(goal.created_on)
+    gone = (on - start).days
+    due = Fraction(gone, (goal.target_date - start).days) if gone > 0 else 0
+    return GoalStatus.ON_TRACK if done >= due else GoalStatus.AT_RISK
+
+
+def _refuse_unreadable(*, value: Decimal, source: str, read_on: datetime, at: datetime) -> None:
+    errors = {}
+    if not value.is_finite() or abs(value) > LARGEST or value != round(value, 2):
+        errors["value"] = [f"A number between -{LARGEST:,} and {LARGEST:,} with at most two decimals."]
+    if not 1 <= len(source.strip()) <= len(source) <= 100:
+        errors["source"] = ["Name the source in 1 to 100 characters."]
+    if read_on > at:
+        errors["read_on"] = ["A value cannot be read in the future."]
+    if errors:
+        raise InvalidInput(errors)
 
 
 def open_period(deliverable: Deliverable, *, start: date, end: date, by: Actor, at: datetime) -> DeliverablePeriod:

@@ -1,4 +1,4 @@
-"""Statuses of onboarding, strategies, goals and periods, and the moves between them."""
+"""Statuses of onboarding, strategies, goals, periods and campaigns, and the moves between them."""
 
 from django.db.models import TextChoices
 
@@ -74,6 +74,35 @@ class PeriodStatus(TextChoices):
     MISSED = "missed", "Missed"
 
 
+class CampaignType(TextChoices):
+    CONTENT = "content", "Content"
+    PAID_ADS = "paid_ads", "Paid ads"
+    EMAIL = "email", "E-mail"
+    SOCIAL = "social", "Social"
+    SEO_OUTREACH = "seo_outreach", "SEO outreach"
+    REVIEWS = "reviews", "Reviews"
+
+
+class CampaignObjective(TextChoices):
+    AWARENESS = "awareness", "Awareness"
+    TRAFFIC = "traffic", "Traffic"
+    LEADS = "leads", "Leads"
+    SALES = "sales", "Sales"
+    RETENTION = "retention", "Retention"
+    REVIEWS = "reviews", "Reviews"
+
+
+class CampaignStatus(TextChoices):
+    DRAFT = "draft", "Draft"
+    PENDING_APPROVAL = "pending_approval", "Waiting for approval"
+    APPROVED = "approved", "Approved"
+    ACTIVE = "active", "Active"
+    PAUSED = "paused", "Paused"
+    COMPLETED = "completed", "Completed"
+    ARCHIVED = "archived", "Archived"
+    REJECTED = "rejected", "Rejected"
+
+
 O = OnboardingStatus  # noqa: E741
 ONBOARDING_MOVES = Moves(
     O,
@@ -112,4 +141,19 @@ PERIOD_MOVES = Moves(
     ("recover", [P.AT_RISK], P.IN_PROGRESS, "period.recovered"),
     ("rest", [P.AT_RISK], P.NOT_STARTED, "period.rested"),
     ("miss", [P.NOT_STARTED, P.IN_PROGRESS, P.AT_RISK], P.MISSED, "period.missed"),
+)
+
+C = CampaignStatus
+CAMPAIGN_MOVES = Moves(
+    C,
+    ("submit", [C.DRAFT], C.PENDING_APPROVAL, "campaign.submitted"),
+    ("withdraw", [C.PENDING_APPROVAL], C.DRAFT, "campaign.withdrawn"),
+    ("approve", [C.PENDING_APPROVAL], C.APPROVED, "campaign.approved"),
+    ("reject", [C.PENDING_APPROVAL], C.REJECTED, "campaign.rejected"),
+    ("revise", [C.REJECTED], C.DRAFT, "campaign.revised"),
+    ("start", [C.APPROVED], C.ACTIVE, "campaign.started"),
+    ("pause", [C.ACTIVE], C.PAUSED, "campaign.paused"),
+    ("resume", [C.PAUSED], C.ACTIVE, "campaign.resumed"),
+    ("complete", [C.ACTIVE, C.PAUSED], C.COMPLETED, "campaign.completed"),
+    ("archive", [status for status in C if status != C.ARCHIVED], C.ARCHIVED, "campaign.archived"),
 )

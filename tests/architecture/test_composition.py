@@ -114,7 +114,7 @@ def test_every_column_that_points_to_a_document_is_verified():
     assert pointing <= verified
 
 
-POINTER_NAMES = {"output_ref", "content_ref", "context_file_id", "skill_ids"}
+POINTER_NAMES = {"output_ref", "content_ref", "brief_ref", "context_file_id", "skill_ids"}
 
 
 def test_sources_are_where_this_test_looks():

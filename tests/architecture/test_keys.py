@@ -29,6 +29,10 @@ PLAIN = {
     ("activity_templates", "source_template"),
     ("recurring_task_templates", "source_template"),
     ("journal_deliveries", "journal_entry"),
+    ("notifications", "journal_entry"),
+    ("dispatch_logs", "notification"),
+    ("dispatch_logs", "provider"),
+    ("dispatch_logs", "journal_entry"),
 }
 RECORDS = records()
 KEYS = [(m, f) for m in RECORDS for f in m._meta.local_fields if f.is_relation]
@@ -99,6 +103,7 @@ def test_postgresql_refuses_a_row_that_names_another_clients_row(pair, db):
     model, field = pair
     with connection.cursor() as cursor:
         child = f'"{model._meta.db_table}"'
+        need_row(cursor, field.related_model)
         need_row(cursor, model)
         # A parent of another client that no row names yet, so that only the key itself can refuse it.
         cursor.execute(
@@ -112,10 +117,13 @@ def test_postgresql_refuses_a_row_that_names_another_clients_row(pair, db):
             changes["attempt"] = 30_000
         if model._meta.db_table == "deliverable_periods":
             changes["period_start"] = "1999-01-01"
+        if model._meta.db_table == "contract_events":
+            changes["event"] = "viewed"  # which may be there twice
         with pytest.raises(IntegrityError) as refused, transaction.atomic():
             _write(cursor, model, changes)
 
-    assert "same_tenant" in refused.value.__cause__.diag.constraint_name
+    key = f"{model._meta.db_table}_{field.column}_same_tenant"  # a long name keeps its first 54 characters
+    assert refused.value.__cause__.diag.constraint_name[:54] == key[:54]
 
 
 def _write(cursor, model, changes) -> None:

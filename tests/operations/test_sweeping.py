@@ -9,6 +9,8 @@ from django.utils import timezone
 from apps import storage
 from apps.activities import registry, tasks
 from apps.activities.models import Activity, ActivityRun
+from apps.channels.models import Channel
+from apps.content.models import SocialMediaRequest, SocialPost
 from apps.shared import journal
 from apps.shared.actors import Actor
 from apps.shared.ids import new_id, spell
@@ -71,6 +73,15 @@ def _run_of(tenant, status: str) -> str:
     ).ref_id
 
 
+def _social_post(pointer: str) -> None:
+    made = {"created_on": OLD}
+    page = Channel.objects.create(platform="linkedin", channel_type="social", name="Page", **made)
+    asked = SocialMediaRequest.objects.create(topic="Rain", requested_by_type="human", requested_by_id="x", **made)
+    SocialPost.objects.create(
+        social_media_request=asked, channel=page, platform=page.platform, content_ref=pointer, deleted_on=OLD, **made
+    )
+
+
 def _there(model, pointers) -> set[str]:
     found = clients.database()[model.collection].find({"_id": {"$in": [ObjectId(p) for p in pointers]}}, {"_id": 1})
     return {str(raw["_id"]) for raw in found}
@@ -86,6 +97,8 @@ def test_old_outputs_of_runs_that_ended_badly_or_never_were_go_and_all_others_st
     }
     pointed = _output(run_ref=_run_of(tenant, "failed"))
     Activity.objects.filter(assignee_agent_role="onboarding_agent").update(output_ref=pointed)
+    of_a_deleted_post = _output(run_ref=_run_of(tenant, "failed"), kind="social_posts")
+    _social_post(of_a_deleted_post)
     journalled = _output(author="human", kind="blog_post")
     journal.record(
         "blog_post.edited",
@@ -99,6 +112,7 @@ def test_old_outputs_of_runs_that_ended_badly_or_never_were_go_and_all_others_st
         "running": _output(run_ref=_run_of(tenant, "running")),
         "an edit that cannot be judged": _output(author="human", kind="context_file"),
         "pointed to": pointed,
+        "pointed to by a post that could be restored": of_a_deleted_post,
         "told of": journalled,
         "young": _output(made_on=YOUNG, run_ref=spell(new_id())),
     }

@@ -136,7 +136,10 @@ def steps_of(unit: Activity) -> list[Activity]:
 
 
 def advance(unit: Activity, *, by: Actor, at: datetime) -> None:
-    """Make those steps ready whose dependencies are all done; close the unit when every step is. Idempotent."""
+    """Make those steps ready whose dependencies are all done; close the unit when every step is over. Idempotent.
+
+    A unit whose counting step was cancelled is no promise kept: it ends as cancelled.
+    """
     steps = {step.id: step for step in unit.steps.all()}
     needed: dict = {}
     for activity_id, depends_on_id in ActivityDependency.objects.filter(activity_id__in=steps).values_list(
@@ -148,7 +151,12 @@ def advance(unit: Activity, *, by: Actor, at: datetime) -> None:
         if waits and all(steps[other].status == S.COMPLETED for other in needed.get(step.id, ()) if other in steps):
             make_ready(step, by=by, at=at)
     open_steps = unit.steps.exclude(status__in=SKIPPED)
-    if not open_steps.exists() and unit.status == S.IN_PROGRESS:
+    if open_steps.exists() or unit.status != S.IN_PROGRESS:
+        return
+    counted = [step for step in unit.steps.all() if step.step.counts_unit]
+    if counted and all(step.status == S.CANCELLED for step in counted):
+        ACTIVITY_MOVES.perform(unit, "cancel", by=by, at=at)
+    else:
         ACTIVITY_MOVES.perform(unit, "complete", by=by, at=at, completed_on=at)
 
 
@@ -212,12 +220,15 @@ def retry_activity(activity: Activity, *, by: Actor, at: datetime, note: str = "
 
 
 def cancel_activity(activity: Activity, *, by: Actor, at: datetime) -> Activity:
-    """Stop one step; a run that is under way finds out when it tries to finish."""
+    """Stop one step and those that wait for it; a run that is under way finds out when it tries to finish."""
     with transaction.atomic():
         unit, activity = locks.take(activity.parent_activity, activity)
         cancelled = ACTIVITY_MOVES.perform(activity, "cancel", by=by, at=at)
         _ask_nobody([cancelled], by=by, at=at)
         if unit is not None:
+            keys = _after(activity.pipeline_step, {step.pipeline_step: step for step in steps_of(unit)})
+            later = unit.steps.filter(pipeline_step__in=keys, status=S.CREATED)
+            ACTIVITY_MOVES.perform_many(later, "cancel", by=by, at=at)
             advance(unit, by=by, at=at)
         return cancelled
 

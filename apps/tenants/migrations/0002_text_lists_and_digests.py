@@ -5,6 +5,12 @@ import django.contrib.postgres.fields
 from django.db import migrations, models
 
 
+WITHOUT_CHECKS = """
+ALTER TABLE users DROP CONSTRAINT IF EXISTS users_app_access_listed;
+ALTER TABLE invitations DROP CONSTRAINT IF EXISTS invitations_app_access_listed;
+"""
+
+
 class Migration(migrations.Migration):
 
     dependencies = [
@@ -12,6 +18,8 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        # The checks of the lists compare with the type there was; new ones are attached at the end of migrate.
+        migrations.RunSQL(WITHOUT_CHECKS, migrations.RunSQL.noop),
         migrations.AlterField(
             model_name='contract',
             name='pdf_sha256',
@@ -37,4 +45,5 @@ class Migration(migrations.Migration):
             name='app_access',
             field=django.contrib.postgres.fields.ArrayField(base_field=models.TextField(choices=[('dashboard', 'Dashboard'), ('dm-portal', 'DM Portal'), ('manage', 'Manage')]), default=list, size=None),
         ),
+        migrations.RunSQL(migrations.RunSQL.noop, WITHOUT_CHECKS),
     ]

@@ -11,6 +11,7 @@ from apps.activities.models import Activity, ActivityRun, Approval
 from apps.activities.statuses import ACTIVITY_MOVES
 from apps.shared.actors import Actor
 from tests.portals.dm.conftest import standing, system_of
+from tests.world import decide_all
 
 
 def path_of(activity: Activity, action: str = "") -> str:
@@ -173,6 +174,33 @@ def test_cancelling_a_gate_withdraws_what_it_asked(rita, draft):
         ).status_code
         == 409
     )
+
+
+def test_cancelling_a_step_ends_what_waits_for_it_and_with_its_counting_step_the_unit(rita, draft):
+    unit = draft.activity.parent_activity
+
+    rita.post(path_of(draft.activity, "cancel/"))
+
+    assert Activity.objects.get(pk=unit.pk).status == "cancelled"
+    assert set(unit.steps.filter(status="cancelled").values_list("pipeline_step", flat=True)) == {
+        "dm_review", "client_approval", "publish", "check_live",
+    }  # fmt: skip
+
+
+def test_cancelling_what_comes_after_the_counting_step_keeps_the_promise(rita, world):
+    with world.at("client") as tenant:
+        decide_all(tenant, world.alice("client").user)
+        publish = Activity.objects.filter(pipeline_step="publish", status="assigned").order_by("ref_id").first()
+        unit, by = publish.parent_activity, system_of("tests")
+        operations.close_step(
+            ACTIVITY_MOVES.perform(publish, "start", by=by, at=timezone.now()), by=by, at=timezone.now()
+        )
+        (last,) = unit.steps.filter(pipeline_step="check_live", status="assigned")
+
+        rita.post(f"/dm/c/{tenant.slug}/activities/{last.ref_id}/cancel/")
+
+        assert Activity.objects.get(pk=last.pk).status == "cancelled"
+        assert Activity.objects.get(pk=unit.pk).status == "completed"
 
 
 def test_cancelling_a_unit_stops_its_open_steps_and_keeps_the_rest(rita, draft):
