@@ -73,7 +73,11 @@ UNFOLD = {
                     _page("Activities", "task_alt", "activities_activity"),
                     _page("Runs", "play_circle", "activities_activityrun"),
                     _page("Leases", "lock_clock", "activities_activitylease"),
+                    _page("Tool calls", "build", "activities_toolcall"),
+                    _page("Sessions", "forum", "activities_session"),
                     _page("Approvals", "approval", "activities_approval"),
+                    _page("Review links", "link", "activities_reviewlink"),
+                    _page("Review comments", "comment", "activities_reviewcomment"),
                 ],
             },
             {
@@ -103,12 +107,14 @@ UNFOLD = {
                     _page("Recurring tasks", "event_repeat", "activities_recurringtasktemplate"),
                     _page("Agent settings", "smart_toy", "activities_agentconfig"),
                     _page("Model providers", "dns", "activities_llmprovider"),
+                    _page("Model prices", "sell", "activities_modelprice"),
                 ],
             },
             {
                 "title": "Money",
                 "items": [
                     _page("Model calls", "receipt_long", "activities_llmcall"),
+                    _page("Costs by day", "bar_chart", "activities_llmcostdaily"),
                     _page("Spend counters", "speed", "billing_spendcounter"),
                     _page("Reservations", "savings", "billing_spendreservation"),
                 ],

@@ -13,6 +13,9 @@ EXAMPLES: dict[str, dict[str, object]] = {
     "integrations": {"auth_type": "none", "secret": None},
     "media_assets": {"bytes": 1, "s3_key": "01JD0EXAMPLE00000000000000/media/01JD0EXAMPLE00000000000001.png"},
     "notification_preferences": {"is_enabled": True},
+    "review_links": {"expires_on": "2099-01-01T00:00:00Z"},
+    "sessions": {"expires_at": "2099-01-01T00:00:00Z"},
+    "tool_calls": {"status": "success", "error": ""},
     "webhook_endpoints": {
         "url": "https://hooks.example.test/leadmetrics",
         "is_enabled": True,

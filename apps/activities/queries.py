@@ -21,7 +21,7 @@ from apps.shared.schema_rules import months
 from apps.shared.scoping import TenantFacts, every_tenant
 
 from .bodies import PUBLISHER
-from .models import Activity, ActivityRun, Approval, LlmCall
+from .models import Activity, ActivityRun, Approval, LlmCall, LlmProvider
 from .statuses import ActivityStatus, ApprovalStatus, AssigneeType, HumanRole
 
 
@@ -345,6 +345,13 @@ def spend_of_month(tenant: TenantFacts, *, at: datetime) -> Spend:
         cap_usd=cap_of_month(tenant.id),
         calls=LlmCall.objects.filter(tenant_id=tenant.id, created_on__gte=began).count(),
     )
+
+
+def providers_serving(adapter_type: str, model_id: str) -> QuerySet[LlmProvider]:
+    """Enabled providers that list this model; the first is asked."""
+    return LlmProvider.objects.filter(
+        adapter_type=adapter_type, is_enabled=True, models__contains=[{"model_id": model_id}]
+    ).order_by("name")
 
 
 def has_due_work() -> bool:

@@ -245,6 +245,7 @@ def test_rubbish_is_refused_in_bounded_time(draft, monkeypatch, text):
 
 def test_a_model_without_a_price_is_not_asked(draft, sandbox):
     AgentConfig.objects.filter(agent_role="copywriter").update(model_id="claude-of-tomorrow")
+    LlmProvider.objects.update(models=[{"model_id": "claude-of-tomorrow"}])
 
     step = attempt(draft)
 
@@ -286,8 +287,9 @@ def test_a_switch_to_local_models_binds_work_that_is_under_way(draft, plan, sand
     check_sums()
 
 
-def test_an_agent_without_a_provider_is_not_asked(draft, sandbox):
-    LlmProvider.objects.update(is_enabled=False)
+@pytest.mark.parametrize("change", [{"is_enabled": False}, {"models": [{"model_id": "another"}]}])
+def test_an_agent_without_a_provider_is_not_asked(draft, sandbox, change):
+    LlmProvider.objects.update(**change)
 
     assert runs_of(attempt(draft)) == [(1, "failed", "no_provider")]
     assert sandbox.world.entries(target="anthropic") == []

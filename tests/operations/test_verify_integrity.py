@@ -55,6 +55,8 @@ PLANTED = [
     ("DELETE FROM llm_calls WHERE id = (SELECT id FROM llm_calls LIMIT 1)", "spend_drift", "activity_runs"),
     ("UPDATE tenants SET current_month_spend_usd = current_month_spend_usd + 0.0001 WHERE slug = 'acme-live'",
      "spend_drift", "tenants"),
+    ("UPDATE llm_cost_daily SET day = day - 3 WHERE id = (SELECT id FROM llm_cost_daily LIMIT 1)", "spend_drift", "llm_cost_daily"),
+    ("UPDATE llm_calls SET created_on = created_on - interval '3 days'", "spend_drift", "llm_cost_daily"),
     ("DROP INDEX uniq_strategies_active; UPDATE strategies SET status = 'active' WHERE tenant_id = (SELECT id FROM tenants "
      "WHERE slug = 'acme-live'); INSERT INTO strategies (id, tenant_id, created_on, version, status, summary, rationale, "
      "period_months) SELECT ulid_uuid(), tenant_id, created_on, 99, 'active', '', '', 6 FROM strategies WHERE tenant_id = "

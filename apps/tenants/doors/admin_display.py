@@ -50,6 +50,9 @@ WORDS = {
     "timeout_ms": "Time limit (ms)",
     "max_cost_usd_per_activity": "Cap per activity",
     "monthly_cap_usd": "Cap per month",
+    "input_usd_per_million": "Input, per million tokens",
+    "cached_input_usd_per_million": "Input from the cache, per million tokens",
+    "output_usd_per_million": "Output, per million tokens",
     "external_url": "Address",
     "access_token": "Password or token",
     "ip": "From",
@@ -145,7 +148,7 @@ def shown(value: Any, field: models.Field | None = None) -> SafeString | str:
         return pretty(value)
     if isinstance(value, (list, tuple)):
         return ", ".join(str(item) for item in value) or EMPTY
-    if isinstance(field, models.DecimalField) and field.name.endswith("_usd"):
+    if isinstance(field, models.DecimalField) and field.name.endswith(("_usd", "_usd_per_million")):
         return usd(value)
     if isinstance(value, (int, Decimal)):
         return number_format(value, use_l10n=True, force_grouping=True)

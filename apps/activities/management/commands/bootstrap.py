@@ -20,6 +20,7 @@ TICKS = {
     "activities.work": None,
     "activities.sweep": None,
     "activities.plan_periods": HOUR,
+    "activities.roll_up_costs": HOUR,
     "activities.ensure_partitions": DAY,
     "storage.sweep": DAY,
 }
@@ -51,6 +52,9 @@ class Command(BaseCommand):
             },
         )
         self.stdout.write(f"  Model providers: {int(made)} made; keys come from the environment or from Manage.")
+        self.stdout.write(
+            f"  Model prices: {operations.seed_prices(at=at)} set; what is not publicly known is set in Manage."
+        )
 
     def _ticks(self) -> None:
         with transaction.atomic():
