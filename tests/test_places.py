@@ -100,9 +100,7 @@ def test_a_strategy_is_a_row_a_pointer_and_a_file(live):
 def test_a_contract_is_a_record_of_acceptance_and_a_locked_file_and_no_document(live):
     contract = Contract.objects.get()
 
-    pdf = storage.contracts.read(
-        contract.pdf_s3_key, version_id=contract.pdf_version_id, sha256=contract.pdf_sha256
-    )
+    pdf = storage.contracts.read(contract.pdf_s3_key, version_id=contract.pdf_version_id, sha256=contract.pdf_sha256)
     mode, _ = storage.contracts.lock_of(contract.pdf_s3_key, version_id=contract.pdf_version_id)
 
     assert pdf.startswith(b"%PDF") and mode == "COMPLIANCE"
@@ -113,7 +111,9 @@ def test_a_contract_is_a_record_of_acceptance_and_a_locked_file_and_no_document(
 @pytest.mark.acceptance("PLACE-logs")
 @pytest.mark.acceptance("FLOW-audit-log")
 def test_the_journal_is_written_with_the_row_and_copied_to_the_audit_log(live):
-    entries = list(JournalEntry.objects.filter(tenant=live, code="blog_post.published").values_list("ref_id", flat=True))
+    entries = list(
+        JournalEntry.objects.filter(tenant=live, code="blog_post.published").values_list("ref_id", flat=True)
+    )
 
     assert entries
     assert set(storage.audit.copied(entries)) == set(entries)

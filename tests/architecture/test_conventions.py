@@ -64,13 +64,25 @@ def tenant_strategy():
 # What the seeds name by the platform itself.
 NAMED_BY_THEIR_PLATFORM = {"cms_post_id", "platform_post_id", "form_key"}
 # Our own: ids of documents, models, accounts of agents.
-OURS = {"context_file_id", "template_id", "model_id", "requested_by_id", "actor_id", "request_id", "s3_version_id", "pdf_version_id"}
+OURS = {
+    "context_file_id",
+    "template_id",
+    "model_id",
+    "requested_by_id",
+    "actor_id",
+    "request_id",
+    "s3_version_id",
+    "pdf_version_id",
+}
 
 
 @pytest.mark.acceptance("CONV-external")
 def test_ids_of_outside_systems_begin_with_external_or_with_the_platforms_name():
     text_ids = {
-        c.name for t in schema.TABLES.values() for c in t.columns if c.name.endswith("_id") and c.kind.startswith("char")
+        c.name
+        for t in schema.TABLES.values()
+        for c in t.columns
+        if c.name.endswith("_id") and c.kind.startswith("char")
     }
 
     others = {name for name in text_ids if not name.startswith(("external_", "razorpay_"))}
