@@ -1,5 +1,7 @@
 """What a generic row of a table would get wrong: the columns in which a rule of its own holds."""
 
+from apps.shared.ids import new_id, spell
+
 EXAMPLES: dict[str, dict[str, object]] = {
     "api_tokens": {
         "expires_on": "2099-01-01T00:00:00Z",
@@ -11,7 +13,7 @@ EXAMPLES: dict[str, dict[str, object]] = {
     "dispatch_logs": {"channel": "webhook", "attempt": 1, "response_status": 200},
     "idempotency_keys": {"response_status": 200},
     "integrations": {"auth_type": "none", "secret": None},
-    "media_assets": {"bytes": 1, "s3_key": "01JD0EXAMPLE00000000000000/media/01JD0EXAMPLE00000000000001.png"},
+    "media_assets": {"bytes": 1, "s3_key": lambda: f"{spell(new_id())}/media/{spell(new_id())}.png"},
     "notification_preferences": {"is_enabled": True},
     "review_links": {"expires_on": "2099-01-01T00:00:00Z"},
     "sessions": {"expires_at": "2099-01-01T00:00:00Z"},

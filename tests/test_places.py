@@ -71,7 +71,7 @@ def test_an_article_is_a_row_a_document_and_a_file_and_its_text_only_the_file(li
 @pytest.mark.acceptance("XREF-none")
 def test_research_is_split_into_a_row_keys_and_files_and_the_context_file_is_a_skill_too(live):
     run = OnboardingRun.objects.get()
-    ((pointer, research),) = storage.find(storage.OnboardingResearch, {"runId": run.ref_id})
+    pointer, research = storage.find(storage.OnboardingResearch, {"runId": run.ref_id})[-1]
 
     skill = storage.document(storage.Skill, run.context_file_id)
     website = storage.read_one(storage.OnboardingResearch, pointer, part="websiteText").text

@@ -44,6 +44,7 @@ def test_a_record_says_who_changed_it_last_and_nothing_before_its_first_change(w
             strategy=tenant_strategy(),
             name="Be found",
             metric="organic_sessions",
+            period="monthly",
             baseline_value=0,
             current_value=0,
             target_value=10,
@@ -91,7 +92,7 @@ def test_ids_of_outside_systems_begin_with_external_or_with_the_platforms_name()
 
 
 # Unique over deleted rows too: what was handed out, or says why a row exists.
-OVER_ALL_ROWS = {"ref_id", "email", "origin_key", "form_key", "digest", "token_digest"}
+OVER_ALL_ROWS = {"ref_id", "email", "origin_key", "form_key", "digest", "token_digest", "s3_key"}
 
 
 @pytest.mark.acceptance("CONV-unique")

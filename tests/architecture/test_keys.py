@@ -128,8 +128,8 @@ def test_postgresql_refuses_a_row_that_names_another_clients_row(pair, db):
 
 
 def _write(cursor, model, changes) -> None:
-    """By UPDATE where app_user may, which keeps all else as it is; by INSERT into the append-only tables."""
-    if model.append_only:
+    """By UPDATE where app_user may, which keeps all else as it is; else by INSERT."""
+    if model.append_only or set(changes) & {model._meta.get_field(name).column for name in model.write_once}:
         insert_copy(cursor, model, **changes)
         return
     set_to = ", ".join(f'"{column}" = %s' for column in changes)
