@@ -22,6 +22,9 @@ from apps.shared.models import JournalEntry
 from apps.shared.scoping import tenant_scope
 from apps.shared.transitions import MoveRefused
 
+from tests.activities.work import together
+from tests.conftest import World
+
 from . import rows
 from .rows import AT
 
@@ -328,3 +331,22 @@ def test_more_rows_than_one_statement_takes(account):
     again = [replace(one, text=f"{one.text}!", status="paused") for one in reversed(found)]
     assert operations.record_keywords(account, again, by=SYNC, at=LATER) == Recorded(added=0, updated=501)
     assert not AdKeyword.objects.exclude(status="paused", text__endswith="!").exists()
+
+
+def test_syncs_of_one_account_at_once_make_every_row_once(own_database):
+    with World().at("drafts"):
+        channel = rows.ads_account()
+        found = [replace(CAMPAIGN, external_campaign_id=f"c-{n}") for n in range(60)]
+
+        def sync(number: int) -> Recorded:
+            status = ("active", "paused")[number % 2]
+            listed = [replace(one, status=status) for one in found[number * 7 :] + found[: number * 7]]
+            return operations.record_campaigns(channel, listed, by=SYNC, at=AT)
+
+        answers = together(*[lambda number=number: sync(number) for number in range(8)])
+
+        assert all(isinstance(answer, Recorded) for answer in answers), answers
+        assert sum(answer.added for answer in answers) == 60
+        assert sum(answer.updated for answer in answers) == 60 * 7
+        assert AdCampaign.objects.count() == 60
+        assert len(set(AdCampaign.objects.values_list("status", flat=True))) == 1  # those of the sync that came last

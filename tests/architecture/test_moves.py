@@ -14,6 +14,8 @@ from apps.shared.scoping import every_tenant
 from apps.shared.transitions import MoveRefused
 from apps.tenants.models import User
 
+from .rows import need_row
+
 MODELS = [m for m in records() if m.moves is not None]
 AT = timezone.now()
 # What CHECK constraints ask of a row in a certain status, so that it can be put there for the test.
@@ -59,6 +61,7 @@ def row_in(migrator, monkeypatch):
 
     def put(model, status: str) -> uuid.UUID:
         table, field = model._meta.db_table, model.moves.field
+        need_row(migrator, model)
         # A row of its own client where the client has only one, so that no partial unique index is in the way.
         tenant = "id" if table == "tenants" else "tenant_id"
         migrator.execute(
