@@ -21,7 +21,6 @@ from apps.shared.errors import InvalidInput, OperationRefused
 from apps.shared.models import JournalEntry
 from apps.shared.scoping import tenant_scope
 from apps.shared.transitions import MoveRefused
-
 from tests.activities.work import together
 from tests.conftest import World
 
