@@ -101,6 +101,27 @@ UNFOLD = {
                 ],
             },
             {
+                "title": "Ads",
+                "items": [
+                    _page("Ad campaigns", "ads_click", "ads_adcampaign"),
+                    _page("Campaign days", "monitoring", "ads_adcampaignday"),
+                    _page("Keywords", "key_vertical", "ads_adkeyword"),
+                    _page("Search terms", "search", "ads_searchtermreport"),
+                    _page("Verdicts", "rule", "ads_searchtermclassification"),
+                    _page("Recommendations", "tips_and_updates", "ads_adoptimizationrecommendation"),
+                ],
+            },
+            {
+                "title": "Leads",
+                "items": [
+                    _page("Leads", "person_search", "crm_lead"),
+                    _page("Timelines", "timeline", "crm_leadactivity"),
+                    _page("Touches", "touch_app", "crm_leadtouch"),
+                    _page("Forms", "list_alt", "crm_leadform"),
+                    _page("Merges", "merge", "crm_leadmerge"),
+                ],
+            },
+            {
                 "title": "Set-up",
                 "items": [
                     _page("Activity templates", "account_tree", "activities_activitytemplate"),

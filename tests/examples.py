@@ -24,4 +24,5 @@ EXAMPLES: dict[str, dict[str, object]] = {
         "disabled_on": None,
         "disabled_reason": "",
     },
+    "search_term_reports": {"report_date_range": ("2026-02-01", "2026-03-01")},
 }

@@ -51,8 +51,8 @@ def record(
         subject_type=subject._meta.db_table,
         subject_id=subject.pk,
         subject_ref=subject.ref_id,
-        before=redact(before or {}),
-        after=redact(after or {}),
+        before=redact(_impersonal(subject, before or {})),
+        after=redact(_impersonal(subject, after or {})),
     )
     for reaction in reactions.together.get(code, ()):
         reaction(subject, by=by, at=at)
@@ -72,6 +72,12 @@ def record_batch(
         row_count=count,
         rows_sha256=refs_sha256,
     )
+
+
+def _impersonal(subject: models.Model, values: dict[str, Any]) -> dict[str, Any]:
+    """Of columns about a person only whether they are filled: entries and their copies are append-only."""
+    personal = getattr(subject, "personal", ())
+    return {name: ("set" if value else "not set") if name in personal else value for name, value in values.items()}
 
 
 def tenant_of(subject: models.Model):

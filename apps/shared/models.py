@@ -13,6 +13,9 @@ class BaseRecord(models.Model):
     append_only = False
     write_once: tuple[str, ...] = ()  # columns that keep their first value once it is set
     moves = None  # the MOVES table of its status column
+    personal: tuple[
+        str, ...
+    ] = ()  # columns about a person, who may ask for erasure: their values stay out of the journal
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     ref_id = RefIdField()

@@ -46,6 +46,8 @@ INSTALLED_APPS = [
     "apps.channels",
     "apps.activities",
     "apps.content",
+    "apps.ads",
+    "apps.crm",
     "apps.portals",
     "config",
 ]

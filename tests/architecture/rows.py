@@ -60,7 +60,9 @@ def _value(cursor, model, field, tenant):
     if field.null:
         return None
     if field.is_relation:
-        return _parent(cursor, field.related_model, tenant)
+        alike = [f for f in model._meta.local_fields if f.related_model is field.related_model and not f.null]
+        # Two keys to one table name two rows, such as the two leads of a merge.
+        return (_parent if field is alike[0] else make_row)(cursor, field.related_model, tenant)
     if field.has_default():
         return _prepared(field, field.get_default())
     if field.choices:

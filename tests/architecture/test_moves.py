@@ -24,12 +24,28 @@ BESIDES = {
     "decided_on = CASE WHEN {status} IN ('approved', 'rejected') THEN now() END",
     "contracts": "accepted_on = CASE WHEN {status} = 'accepted' THEN now() END, "
     "accepted_by = CASE WHEN {status} = 'accepted' THEN {person} END",
+    "search_term_classifications": "reviewed_by = CASE WHEN {status} <> 'pending_review' THEN {person} END, "
+    "reviewed_on = CASE WHEN {status} <> 'pending_review' THEN now() END, "
+    "pushed_on = CASE WHEN {status} = 'pushed' THEN now() END, push_result = '{{}}'",
+    "ad_optimization_recommendations": "reviewed_by = CASE WHEN {status} NOT IN ('pending_review', 'snoozed') THEN {person} END, "
+    "reviewed_on = CASE WHEN {status} NOT IN ('pending_review', 'snoozed') THEN now() END, "
+    "snooze_until = CASE WHEN {status} = 'snoozed' THEN now() END, "
+    "pushed_on = CASE WHEN {status} = 'pushed' THEN now() END, push_result = '{{}}'",
 }
 # A move into these statuses needs more than the move.
 WITH_IT = {
     ("approvals", "approve"): lambda sam: {"decided_by": sam, "decided_on": AT},
     ("approvals", "reject"): lambda sam: {"decided_by": sam, "decided_on": AT},
     ("contracts", "accept"): lambda sam: {"accepted_on": AT, "accepted_by": sam},
+    ("search_term_classifications", "approve"): lambda sam: {"reviewed_by": sam, "reviewed_on": AT},
+    ("search_term_classifications", "reject"): lambda sam: {"reviewed_by": sam, "reviewed_on": AT},
+    ("search_term_classifications", "reopen"): lambda sam: {"reviewed_by": None, "reviewed_on": None},
+    ("search_term_classifications", "push"): lambda sam: {"pushed_on": AT},
+    ("ad_optimization_recommendations", "approve"): lambda sam: {"reviewed_by": sam, "reviewed_on": AT},
+    ("ad_optimization_recommendations", "reject"): lambda sam: {"reviewed_by": sam, "reviewed_on": AT},
+    ("ad_optimization_recommendations", "snooze"): lambda sam: {"snooze_until": AT},
+    ("ad_optimization_recommendations", "wake"): lambda sam: {"snooze_until": None},
+    ("ad_optimization_recommendations", "push"): lambda sam: {"pushed_on": AT},
 }
 
 

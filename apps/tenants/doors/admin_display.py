@@ -63,9 +63,9 @@ LONGEST_SHOWN = 20_000  # characters of one value on a page
 
 # The same words mean the same everywhere, so one table serves all status columns; what is missing is neutral.
 TONES = {
-    "success": "active accepted connected completed approved published confirmed settled achieved on_track",
-    "info": "assigned in_progress running researching writing sent prepared scheduled open started trialing",
-    "warning": "awaiting_approval pending_acceptance pending review invited at_risk expired paused pending_approval",
+    "success": "active accepted connected completed approved published confirmed settled achieved on_track pushed converted",
+    "info": "assigned in_progress running researching writing sent prepared scheduled open started trialing contacted qualified",
+    "warning": "awaiting_approval pending_acceptance pending review invited at_risk expired paused pending_approval pending_review snoozed",
     "danger": "failed error missed timed_out unknown suspended rejected",
 }
 TONE_OF = {status: tone for tone, statuses in TONES.items() for status in statuses.split()}

@@ -141,6 +141,17 @@ LISTS = [
     "strategy/goal",
     "billing/spendreservation",
     "shared/journalentry",
+    "ads/adcampaign",
+    "ads/adcampaignday",
+    "ads/adkeyword",
+    "ads/searchtermreport",
+    "ads/searchtermclassification",
+    "ads/adoptimizationrecommendation",
+    "crm/lead",
+    "crm/leadactivity",
+    "crm/leadtouch",
+    "crm/leadform",
+    "crm/leadmerge",
 ]
 
 
