@@ -50,7 +50,8 @@ def make_row(cursor, model: type[models.Model], tenant):
 def _value(cursor, model, field, tenant):
     examples = EXAMPLES.get(model._meta.db_table, {})
     if field.column in examples:
-        return _prepared(field, examples[field.column])
+        example = examples[field.column]
+        return _prepared(field, example() if callable(example) else example)
     if field.column == "tenant_id":
         return tenant
     if field.column == "id":
@@ -117,6 +118,9 @@ def insert_copy(cursor, model: type[models.Model], **changes) -> None:
             values.append(changes[field.column])
         elif field.column == "id":
             taken.append(sql.SQL("ulid_uuid()"))
+        elif _is_of_one_row(field):
+            taken.append(sql.SQL("%s::{}").format(sql.SQL(field.db_type(connection))))
+            values.append(_value(cursor, model, field, None))
         else:
             taken.append(sql.Identifier(field.column))
     statement = sql.SQL("INSERT INTO {table} ({columns}) SELECT {taken} FROM {table} ORDER BY id LIMIT 1").format(
@@ -125,3 +129,11 @@ def insert_copy(cursor, model: type[models.Model], **changes) -> None:
         taken=sql.SQL(", ").join(taken),
     )
     cursor.execute(statement.as_string(cursor.connection), values)
+
+
+def _is_of_one_row(field) -> bool:
+    """Whether the text belongs to one row only, so that a copy needs another."""
+    uniques = [c for c in field.model._meta.constraints if isinstance(c, models.UniqueConstraint)]
+    named = {name for constraint in uniques for name in constraint.fields}
+    is_a_name = isinstance(field, models.CharField) and not field.choices
+    return is_a_name and (field.unique or field.name in named)

@@ -14,12 +14,19 @@ from apps.shared.scoping import every_tenant
 from apps.shared.transitions import MoveRefused
 from apps.tenants.models import User
 
+from .rows import need_row
+
 MODELS = [m for m in records() if m.moves is not None]
 AT = timezone.now()
 # What CHECK constraints ask of a row in a certain status, so that it can be put there for the test.
 BESIDES = {
     "approvals": "decided_by = CASE WHEN {status} IN ('approved', 'rejected') THEN {person} END, "
     "decided_on = CASE WHEN {status} IN ('approved', 'rejected') THEN now() END",
+    "credit_topup_orders": "paid_on = CASE WHEN {status} IN ('paid', 'refunded') THEN now() END",
+    "invoices": "number = 'INV-2026-11-0001', issued_on = now(), due_on = now(), "
+    "paid_on = CASE WHEN {status} = 'paid' THEN now() END",
+    "payments": "captured_on = CASE WHEN {status} IN ('captured', 'refunded') THEN now() END, "
+    "failed_on = CASE WHEN {status} = 'failed' THEN now() END",
     "contracts": "accepted_on = CASE WHEN {status} = 'accepted' THEN now() END, "
     "accepted_by = CASE WHEN {status} = 'accepted' THEN {person} END",
 }
@@ -27,6 +34,10 @@ BESIDES = {
 WITH_IT = {
     ("approvals", "approve"): lambda sam: {"decided_by": sam, "decided_on": AT},
     ("approvals", "reject"): lambda sam: {"decided_by": sam, "decided_on": AT},
+    ("credit_topup_orders", "pay"): lambda sam: {"paid_on": AT},
+    ("invoices", "mark_paid"): lambda sam: {"paid_on": AT},
+    ("payments", "capture"): lambda sam: {"captured_on": AT},
+    ("payments", "fail"): lambda sam: {"failed_on": AT},
     ("contracts", "accept"): lambda sam: {"accepted_on": AT, "accepted_by": sam},
 }
 
@@ -43,6 +54,7 @@ def row_in(migrator, monkeypatch):
 
     def put(model, status: str) -> uuid.UUID:
         table, field = model._meta.db_table, model.moves.field
+        need_row(migrator, model)
         # A row of its own client where the client has only one, so that no partial unique index is in the way.
         tenant = "id" if table == "tenants" else "tenant_id"
         migrator.execute(
