@@ -1,7 +1,8 @@
 """Row locks in one fixed order, so that approve, publish and cancel never wait for each other in a circle.
 
-The order, top to bottom: tenant counters and credits, unit, activity, approval, subject, attempt, period, goal. A unit
-and its steps lie in one table; the unit's id is older, and rows of one table are locked by id, so it comes first by itself.
+The order, top to bottom: tenant counters, credits' orders, unit, activity, approval, subject, attempt, period, goal. A
+unit and its steps lie in one table; the unit's id is older, and rows of one table are locked by id, so it comes first by
+itself.
 """
 
 from typing import Any
@@ -12,7 +13,6 @@ ORDER = (
     "tenants",
     "spend_counters",
     "credit_topup_orders",
-    "credit_balances",
     "activities",
     "approvals",
     "onboarding_runs",

@@ -93,7 +93,7 @@ def _generic(field):
         return spell(new_id())
     if field.max_length == 64:
         return sha256(new_id().bytes).hexdigest()
-    return str(new_id())[-field.max_length :]  # the end of an id is different each time
+    return spell(new_id()).lower()[-field.max_length :]  # the end of an id is different each time
 
 
 def _parent(cursor, model, tenant):

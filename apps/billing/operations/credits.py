@@ -17,6 +17,7 @@ from apps.shared.actors import Actor
 from apps.shared.errors import InvalidInput, OperationRefused
 from apps.shared.scoping import every_tenant
 from apps.shared.transitions import touched
+from apps.tenants.models import Tenant
 
 from ..models import CreditBalance, CreditLedgerEntry, CreditTopupOrder
 from ..statuses import EntryType, TopupStatus
@@ -114,20 +115,22 @@ def consume_credits(
 ) -> CreditLedgerEntry:
     """The work is done and took so many of the credits that were set aside; what is left of them is available again."""
     _check_number(credits)
-    wanted = CreditLedgerEntry(
-        entry_type=EntryType.CONSUMED, activity_ref=activity_ref, idempotency_key=idempotency_key
-    )
-    return _close(wanted, credits, by=by, at=at)
+    return _close(EntryType.CONSUMED, credits, activity_ref=activity_ref, idempotency_key=idempotency_key, by=by, at=at)
 
 
 def release_credits(
     *, activity_ref: str, idempotency_key: str, by: Actor, at: datetime, reason: str = ""
 ) -> CreditLedgerEntry:
     """The work failed for good or was called off: all that was set aside for it is available again."""
-    wanted = CreditLedgerEntry(
-        entry_type=EntryType.RELEASED, activity_ref=activity_ref, idempotency_key=idempotency_key, reason=reason
+    return _close(
+        EntryType.RELEASED,
+        0,
+        activity_ref=activity_ref,
+        idempotency_key=idempotency_key,
+        by=by,
+        at=at,
+        reason=reason,
     )
-    return _close(wanted, 0, by=by, at=at)
 
 
 def adjust_credits(amount: int, *, reason: str, idempotency_key: str, by: Actor, at: datetime) -> CreditLedgerEntry:
@@ -141,7 +144,7 @@ def adjust_credits(amount: int, *, reason: str, idempotency_key: str, by: Actor,
         )
         if known := _repeated(wanted):
             return known
-        (balance,) = locks.take(_balance_of_month(at))
+        balance = _balance_of_month(at)
         monthly = max(amount, -balance.credits_monthly)
         return _enter(wanted, balance, by=by, at=at, credits_monthly=monthly, credits_topup=amount - monthly)
 
@@ -152,8 +155,10 @@ def _check_number(credits: int) -> None:
 
 
 def _repeated(wanted: CreditLedgerEntry) -> CreditLedgerEntry | None:
-    """The entry that was made with this key before. From here to the end of the transaction nobody else uses the key."""
-    locks.take_turns(f"credits by {wanted.idempotency_key}")
+    """The entry that was made with this key before. From here to the end of the transaction nobody else changes the
+    client's credits, so what is read stays so. NO KEY: whoever inserts a row that refers to the tenant need not wait."""
+    tenant_id = scoping.only_tenant().id
+    Tenant.objects.select_for_update(of=("self",), no_key=True).get(pk=tenant_id)
     with every_tenant(reason="a key is used once over all clients"):
         known = CreditLedgerEntry.objects.filter(idempotency_key=wanted.idempotency_key).first()
     if known is None:
@@ -161,14 +166,13 @@ def _repeated(wanted: CreditLedgerEntry) -> CreditLedgerEntry | None:
     same = ["entry_type", "activity_ref", "topup_order_id"]
     if wanted.amount is not None:
         same.append("amount")
-    if known.tenant_id != scoping.only_tenant().id or any(getattr(known, f) != getattr(wanted, f) for f in same):
+    if known.tenant_id != tenant_id or any(getattr(known, f) != getattr(wanted, f) for f in same):
         raise KeyTaken
     return known
 
 
 def _reservation_of(activity_ref: str) -> CreditLedgerEntry | None:
-    """What is set aside for this work. From here to the end of the transaction nobody else sets aside or closes for it."""
-    locks.take_turns(f"credits of {activity_ref}")
+    """What is set aside for this work now."""
     entries = CreditLedgerEntry.objects.filter(activity_ref=activity_ref, entry_type__in=OF_WORK)
     reserved = entries.filter(entry_type=EntryType.RESERVED)
     if reserved.count() == entries.exclude(entry_type=EntryType.RESERVED).count():
@@ -176,19 +180,31 @@ def _reservation_of(activity_ref: str) -> CreditLedgerEntry | None:
     return reserved.latest("created_on", "ref_id")
 
 
-def _close(wanted: CreditLedgerEntry, used: int, *, by: Actor, at: datetime) -> CreditLedgerEntry:
+def _close(
+    entry_type: EntryType,
+    used: int,
+    *,
+    activity_ref: str,
+    idempotency_key: str,
+    by: Actor,
+    at: datetime,
+    reason: str = "",
+) -> CreditLedgerEntry:
     """Nothing is set aside for the work any more; what it used is consumed, in the month in which it was begun."""
     with transaction.atomic():
+        wanted = CreditLedgerEntry(
+            entry_type=entry_type, activity_ref=activity_ref, idempotency_key=idempotency_key, reason=reason
+        )
         if known := _repeated(wanted):
             return known
-        reservation = _reservation_of(wanted.activity_ref)
+        reservation = _reservation_of(activity_ref)
         if reservation is None:
             raise NothingReserved
         reserved = -reservation.amount
         if used > reserved:
             raise NotEnoughCredits(f"The work took {used} credits, and {reserved} are set aside for it.")
         wanted.amount = reserved - used
-        wanted.reason = wanted.reason or f"{used} of {reserved} set aside were used"
+        wanted.reason = reason or f"{used} of {reserved} set aside were used"
         balance = _months(reservation.created_on)[0]
         return _enter(wanted, balance, by=by, at=at, credits_reserved=-reserved, credits_consumed=used)
 
@@ -200,15 +216,11 @@ def _months(at: datetime) -> QuerySet[CreditBalance]:
 
 def _balance_of_month(at: datetime) -> CreditBalance:
     """The balance in which a change at this moment counts; made when it is the first of its month."""
-    balance = _months(at).first()
-    if balance is None:
-        facts = scoping.only_tenant()
-        locks.take_turns(f"credit months of {facts.ref_id}")
-        balance = _months(at).first() or _open_month(at, facts)
-    return balance
+    return _months(at).first() or _open_month(at)
 
 
-def _open_month(at: datetime, facts: scoping.TenantFacts) -> CreditBalance:
+def _open_month(at: datetime) -> CreditBalance:
+    facts = scoping.only_tenant()
     start = month_of(at, facts.time_zone)
     former = CreditBalance.objects.order_by("-period_start").first()
     if former and former.period_end >= start:  # the client moved to a time zone further west as its month ended
@@ -227,15 +239,14 @@ def _enter(
     entry: CreditLedgerEntry, balance: CreditBalance, *, by: Actor, at: datetime, **changes: int
 ) -> CreditLedgerEntry:
     """Change the columns of the balance by `changes` and write the entry, or refuse and leave everything as it is."""
-    (balance,) = locks.take(balance)
     enough = CreditBalance.objects.alias(left=AVAILABLE).filter(pk=balance.pk, left__gte=-entry.amount)
     changed = enough.update(
         **{column: F(column) + change for column, change in changes.items()}, **touched(CreditBalance, by=by, at=at)
     )
     if not changed:
         raise NotEnoughCredits
-    entry.tenant_id = balance.tenant_id
-    entry.balance_after = balance.available + entry.amount
+    balance.refresh_from_db()
+    entry.tenant_id, entry.balance_after = balance.tenant_id, balance.available
     entry.created_by, entry.created_on = by.user, at
     entry.save(force_insert=True)
     journal.record(
@@ -243,7 +254,7 @@ def _enter(
         balance,
         by=by,
         at=at,
-        before={"available": balance.available},
-        after={"available": entry.balance_after, "entry": entry.ref_id},
+        before={"available": balance.available - entry.amount},
+        after={"available": balance.available, "entry": entry.ref_id},
     )
     return entry
