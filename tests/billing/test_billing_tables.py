@@ -113,6 +113,38 @@ def event(**changes) -> BillingEvent:
     return BillingEvent.objects.create(**{**row, "created_on": AT, **changes})
 
 
+# Statuses: what may become what. That PostgreSQL allows these pairs and no other is shown for all tables alike.
+
+INVOICES = "draft>pending draft>cancelled pending>paid pending>overdue pending>cancelled overdue>paid overdue>cancelled"
+TOPUP_ORDERS = "created>paid created>failed created>expired failed>paid expired>paid paid>refunded"
+SUBSCRIPTIONS = """
+    created>authenticated created>active created>expired created>cancelled
+    authenticated>active authenticated>expired authenticated>cancelled
+    active>pending active>paused active>completed active>cancelled
+    pending>active pending>halted pending>cancelled
+    halted>active halted>cancelled
+    paused>active paused>cancelled
+"""
+PAYMENTS = """
+    created>authorized created>captured created>failed authorized>captured authorized>failed failed>captured
+    captured>refunded
+"""
+
+
+@pytest.mark.parametrize(
+    ("model", "pairs"),
+    [
+        pytest.param(CreditTopupOrder, TOPUP_ORDERS, marks=pytest.mark.acceptance("SM-credit_topup_orders")),
+        pytest.param(Invoice, INVOICES, marks=pytest.mark.acceptance("SM-invoices")),
+        pytest.param(Payment, PAYMENTS, marks=pytest.mark.acceptance("SM-payments")),
+        pytest.param(Subscription, SUBSCRIPTIONS, marks=pytest.mark.acceptance("SM-subscriptions")),
+    ],
+    ids=lambda value: value.__name__ if isinstance(value, type) else "",
+)
+def test_statuses_become_what_they_may_and_nothing_else(model, pairs):
+    assert {f"{old}>{new}" for old, new in model.moves.allowed_pairs()} == set(pairs.split())
+
+
 # Plans
 
 
