@@ -2,6 +2,7 @@
 
 from apps.activities.models import Activity, ActivityRun, AgentConfig, Approval, ReviewComment
 from apps.activities.statuses import RunStatus
+from apps.billing import integrity as billing
 from apps.content.models import BlogPost, SocialPost
 from apps.shared.models import JournalEntry
 from apps.storage.documents import ActivityOutput, OnboardingResearch, Skill, StrategyContent
@@ -100,4 +101,8 @@ SELECT 'blog_posts', p.ref_id, 'an attempt is confirmed, and the post is ' || p.
    AND EXISTS (SELECT FROM publish_attempts a WHERE a.tenant_id = p.tenant_id AND a.subject_ref = p.ref_id
                                                 AND a.status = 'confirmed')
 """
-RULES = [("illegal_state", PUBLISHED_UNCONFIRMED), ("illegal_state", CONFIRMED_UNPUBLISHED)]
+RULES = [
+    ("illegal_state", PUBLISHED_UNCONFIRMED),
+    ("illegal_state", CONFIRMED_UNPUBLISHED),
+    *billing.RULES,
+]

@@ -132,6 +132,26 @@ UNFOLD = {
                 ],
             },
             {
+                "title": "Billing",
+                "items": [
+                    _page("Plans", "sell", "billing_plan"),
+                    _page("Subscriptions", "autorenew", "billing_subscription"),
+                    _page("Invoices", "request_quote", "billing_invoice"),
+                    _page("Payments", "payments", "billing_payment"),
+                    _page("Credit notes", "undo", "billing_creditnote"),
+                    _page("Billing events", "webhook", "billing_billingevent"),
+                    _page("Billing effects", "bolt", "billing_billingeffect"),
+                ],
+            },
+            {
+                "title": "Credits",
+                "items": [
+                    _page("Credits", "toll", "billing_creditbalance"),
+                    _page("Credit ledger", "list_alt", "billing_creditledgerentry"),
+                    _page("Top-ups", "add_card", "billing_credittopuporder"),
+                ],
+            },
+            {
                 "title": "Money",
                 "items": [
                     _page("Model calls", "receipt_long", "activities_llmcall"),

@@ -1,7 +1,11 @@
-"""What a generic row of a table would get wrong: the columns in which a rule of its own holds."""
+"""What a generic row of a table would get wrong: the columns in which a rule of its own holds. A function is called anew
+for each row."""
+
+from itertools import count
 
 from apps.shared.ids import new_id, spell
 
+numbers = count(1)
 EXAMPLES: dict[str, dict[str, object]] = {
     "api_tokens": {
         "expires_on": "2099-01-01T00:00:00Z",
@@ -10,6 +14,9 @@ EXAMPLES: dict[str, dict[str, object]] = {
     },
     "campaigns": {"brief_ref": None, "approved_by": None, "approved_on": None},
     "channel_scores": {"period": "2026-04"},
+    "credit_ledger": {"amount": 10, "balance_after": 10},
+    "credit_notes": {"number": lambda: f"CN-2026-11-{next(numbers):04}"},
+    "credit_topup_orders": {"credits": 50},
     "dispatch_logs": {"channel": "webhook", "attempt": 1, "response_status": 200},
     "idempotency_keys": {"response_status": 200},
     "integrations": {"auth_type": "none", "secret": None},

@@ -98,7 +98,7 @@ def _generic(field):
         return spell(new_id())
     if field.max_length == 64:
         return sha256(new_id().bytes).hexdigest()
-    return str(new_id())[-field.max_length :]  # the end of an id is different each time
+    return spell(new_id()).lower()[-field.max_length :]  # the end of an id is different each time
 
 
 def _parent(cursor, model, tenant):
@@ -123,6 +123,9 @@ def insert_copy(cursor, model: type[models.Model], **changes) -> None:
             values.append(changes[field.column])
         elif field.column == "id":
             taken.append(sql.SQL("ulid_uuid()"))
+        elif _is_of_one_row(field):
+            taken.append(sql.SQL("%s::{}").format(sql.SQL(field.db_type(connection))))
+            values.append(_value(cursor, model, field, None))
         else:
             taken.append(sql.Identifier(field.column))
     statement = sql.SQL("INSERT INTO {table} ({columns}) SELECT {taken} FROM {table} ORDER BY id LIMIT 1").format(
@@ -131,3 +134,11 @@ def insert_copy(cursor, model: type[models.Model], **changes) -> None:
         taken=sql.SQL(", ").join(taken),
     )
     cursor.execute(statement.as_string(cursor.connection), values)
+
+
+def _is_of_one_row(field) -> bool:
+    """Whether the text belongs to one row only, so that a copy needs another."""
+    uniques = [c for c in field.model._meta.constraints if isinstance(c, models.UniqueConstraint)]
+    named = {name for constraint in uniques for name in constraint.fields}
+    is_a_name = isinstance(field, models.CharField) and not field.choices
+    return is_a_name and (field.unique or field.name in named)

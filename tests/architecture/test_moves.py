@@ -22,6 +22,11 @@ AT = timezone.now()
 BESIDES = {
     "approvals": "decided_by = CASE WHEN {status} IN ('approved', 'rejected') THEN {person} END, "
     "decided_on = CASE WHEN {status} IN ('approved', 'rejected') THEN now() END",
+    "credit_topup_orders": "paid_on = CASE WHEN {status} IN ('paid', 'refunded') THEN now() END",
+    "invoices": "number = 'INV-2026-11-0001', issued_on = now(), due_on = now(), "
+    "paid_on = CASE WHEN {status} = 'paid' THEN now() END",
+    "payments": "captured_on = CASE WHEN {status} IN ('captured', 'refunded') THEN now() END, "
+    "failed_on = CASE WHEN {status} = 'failed' THEN now() END",
     "contracts": "accepted_on = CASE WHEN {status} = 'accepted' THEN now() END, "
     "accepted_by = CASE WHEN {status} = 'accepted' THEN {person} END",
     "search_term_classifications": "reviewed_by = CASE WHEN {status} <> 'pending_review' THEN {person} END, "
@@ -36,6 +41,10 @@ BESIDES = {
 WITH_IT = {
     ("approvals", "approve"): lambda sam: {"decided_by": sam, "decided_on": AT},
     ("approvals", "reject"): lambda sam: {"decided_by": sam, "decided_on": AT},
+    ("credit_topup_orders", "pay"): lambda sam: {"paid_on": AT},
+    ("invoices", "mark_paid"): lambda sam: {"paid_on": AT},
+    ("payments", "capture"): lambda sam: {"captured_on": AT},
+    ("payments", "fail"): lambda sam: {"failed_on": AT},
     ("contracts", "accept"): lambda sam: {"accepted_on": AT, "accepted_by": sam},
     ("search_term_classifications", "approve"): lambda sam: {"reviewed_by": sam, "reviewed_on": AT},
     ("search_term_classifications", "reject"): lambda sam: {"reviewed_by": sam, "reviewed_on": AT},

@@ -1,4 +1,4 @@
-"""Everything the product needs before it can serve: stores, partitions, global templates, a provider, the schedules."""
+"""Everything the product needs before it can serve: stores, partitions, templates, plans, a provider, schedules."""
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
@@ -9,6 +9,7 @@ from django_celery_beat.models import IntervalSchedule, PeriodicTask
 from apps.activities import operations, queries
 from apps.activities.models import LlmProvider
 from apps.activities.seeds import DEFAULT_MODEL
+from apps.billing.operations import seed_plans
 from apps.shared import locks
 from apps.storage import bootstrap
 
@@ -39,6 +40,7 @@ class Command(BaseCommand):
             self.stdout.write(f"  S3: {len(made)} buckets made, versioning and Object Lock in place.")
         self.stdout.write(f"  Partitions: {queries.ensure_partitions(at)} made.")
         self.stdout.write(f"  Templates: {operations.seed_global_templates(at=at)} made.")
+        self.stdout.write(f"  Plans: {seed_plans(at=at)} made.")
         self._provider(at)
         self._ticks()
 

@@ -15,8 +15,8 @@ from apps.shared.errors import OperationRefused
 from apps.shared.ids import new_id
 from apps.tenants.models import Tenant
 
-from .models import SpendCounter, SpendReservation
-from .statuses import RESERVATION_MOVES, CounterScope, ReservationStatus
+from ..models import SpendCounter, SpendReservation
+from ..statuses import RESERVATION_MOVES, CounterScope, ReservationStatus
 
 RESERVATION_LIVES = timedelta(minutes=30)  # longer than any call; an older open one belongs to a dead worker
 
