@@ -99,6 +99,8 @@ if env("DATABASE_MIGRATOR_URL", default=""):  # only where migrations run
 DATABASE_ROUTERS = ["config.routers.NoPermissionTables"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"  # tables of packages; the product's own have ULIDs
 
+STATEMENT_TIMINGS = env.bool("STATEMENT_TIMINGS", True)
+
 MONGO_URL = env("MONGO_URL")
 MONGO_AUDIT_URL = env("MONGO_AUDIT_URL")
 MONGO_AUDIT_READ_URL = env("MONGO_AUDIT_READ_URL")
