@@ -10,6 +10,7 @@ import os
 import re
 import threading
 import time
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -137,7 +138,7 @@ def install() -> None:
 
 
 def _measure(sender, connection, **_) -> None:
-    if timings.observe not in connection.execute_wrappers:
+    if connection.alias == "default" and timings.observe not in connection.execute_wrappers:  # not the owner's DDL
         connection.execute_wrappers.append(timings.observe)
 
 
@@ -199,18 +200,18 @@ def _counted_by_postgresql(limit: int) -> list[SlowQuery] | None:
 
 
 def _measured(limit: int, at: datetime) -> list[SlowQuery]:
-    calls: dict[str, int] = {}
-    times: dict[str, float] = {}
+    calls: Counter[str] = Counter()
+    times: dict[str, float] = defaultdict(float)
     try:
         for week in (at, at - timedelta(days=7)):
             calls_key, times_key = _keys(week)
             for text, number in _valkey().hgetall(calls_key).items():
-                calls[text] = calls.get(text, 0) + int(number)
+                calls[str(text)] += int(number)
             for text, milliseconds in _valkey().hgetall(times_key).items():
-                times[text] = times.get(text, 0.0) + float(milliseconds)
+                times[str(text)] += float(milliseconds)
     except redis.RedisError as error:
         raise TimingsUnavailable(f"Valkey: {type(error).__name__}") from error
-    found = [SlowQuery(text, n, times.get(text, 0.0) / n, times.get(text, 0.0)) for text, n in calls.items() if n]
+    found = [SlowQuery(text, n, times[text] / n, times[text]) for text, n in calls.items()]
     return sorted(found, key=lambda query: (-query.mean_exec_time, query.query))[:limit]
 
 

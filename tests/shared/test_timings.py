@@ -126,12 +126,12 @@ def test_every_statement_of_a_connection_is_measured_and_no_parameter_is_kept(mi
 
 
 def test_a_connection_is_measured_once_however_often_it_is_opened(mine):
-    opened = SimpleNamespace(execute_wrappers=[])
+    ours, owners = (SimpleNamespace(alias=alias, execute_wrappers=[]) for alias in ("default", "migrator"))
 
-    timings._measure(None, opened)
-    timings._measure(None, opened)
+    for opened in (ours, ours, owners):
+        timings._measure(None, opened)
 
-    assert len(opened.execute_wrappers) == 1
+    assert (len(ours.execute_wrappers), len(owners.execute_wrappers)) == (1, 0)
 
 
 @pytest.mark.acceptance("PERF-slow-100ms")
