@@ -44,6 +44,14 @@ FILL = [
       FROM deliverables d JOIN tenants t ON t.id = d.tenant_id AND t.slug LIKE 'other-%',
            generate_series(date_trunc('month', now()) - interval '23 months', now(), '1 month') AS month
     """,
+    # The asking client has a past: only the month tells which of its periods are meant.
+    """
+    INSERT INTO deliverable_periods (id, tenant_id, created_on, deliverable_id, period_start, period_end, target_count,
+           completed_count, status)
+    SELECT ulid_uuid(), d.tenant_id, now(), d.id, month, month + interval '1 month' - interval '1 day', 4, 4, 'completed'
+      FROM deliverables d JOIN tenants t ON t.id = d.tenant_id AND t.slug = 'acme-live',
+           generate_series(date_trunc('month', now()) - interval '400 months', now() - interval '2 months', '1 month') AS month
+    """,
     """
     INSERT INTO activities (id, tenant_id, created_on, pipeline_step, title, type, assignee_type, assignee_agent_role,
            assignee_user_id, status, priority, is_approval_gate, input_data, output_summary, output_ref, rejection_note,
