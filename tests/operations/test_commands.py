@@ -36,6 +36,7 @@ COMMANDS = (
     "queue_state",
     "rotate_encryption_key",
     "create_staff",
+    "slow_queries",
 )
 AT = timezone.now()
 PLACES = ("due", "claimed", "expired_leases", "scheduled", "blocked", "human")

@@ -1,5 +1,7 @@
 """Everything the product needs before it can serve: stores, partitions, templates, plans, a provider, schedules."""
 
+from datetime import UTC, datetime
+
 from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import transaction
@@ -15,6 +17,9 @@ from apps.storage import bootstrap
 
 HOUR = 3_600
 DAY = 24 * HOUR
+WEEK = 7 * DAY
+# A tick that has not run yet counts from its last change, and each release changes it: with a past start, it runs at once.
+BEGAN = datetime(2026, 1, 5, tzinfo=UTC)
 # The product's fixed ticks; each is harmless twice, so any number of beats may run. `None` means SWEEP_SECONDS.
 TICKS = {
     "doors.deliver": None,
@@ -24,6 +29,7 @@ TICKS = {
     "activities.roll_up_costs": HOUR,
     "activities.ensure_partitions": DAY,
     "storage.sweep": DAY,
+    "shared.slow_queries": WEEK,
 }
 
 
@@ -64,7 +70,8 @@ class Command(BaseCommand):
             for name, seconds in TICKS.items():
                 every = seconds if seconds is not None else max(1, round(settings.SWEEP_SECONDS))
                 schedule, _ = IntervalSchedule.objects.get_or_create(every=every, period=IntervalSchedule.SECONDS)
-                PeriodicTask.objects.update_or_create(
-                    name=name, defaults={"task": name, "interval": schedule, "expire_seconds": max(every, 30)}
-                )
+                wanted = {"task": name, "interval": schedule, "expire_seconds": max(every, 30)}
+                if every == WEEK:
+                    wanted["start_time"] = BEGAN
+                PeriodicTask.objects.update_or_create(name=name, defaults=wanted)
         self.stdout.write(f"  Schedules: {len(TICKS)} in place.")
