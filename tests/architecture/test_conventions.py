@@ -66,6 +66,7 @@ def tenant_strategy():
 NAMED_BY_THEIR_PLATFORM = {"cms_post_id", "platform_post_id", "form_key"}
 # Our own: ids of documents, models, accounts of agents.
 OURS = {
+    "ref_id",
     "context_file_id",
     "template_id",
     "model_id",
