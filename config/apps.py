@@ -34,6 +34,7 @@ class ConfigConfig(AppConfig):
         schema_rules.demands.third_party = schema.THIRD_PARTY
         schema_rules.demands.indexes.extend(schema.INDEXES)
         schema_rules.demands.functions.update(schema.FUNCTIONS)
+        schema_rules.demands.withheld.update(schema.WITHHELD)
         journal_reactions.together.update(reactions.TOGETHER)
         journal_reactions.after.update(reactions.AFTER)
         journal_reactions.always.extend(reactions.ALWAYS)

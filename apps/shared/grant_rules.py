@@ -143,6 +143,8 @@ def _functions(cursor: CursorWrapper) -> Iterator[Finding]:
         yield Finding(DRIFT, f"{APP_USER} may not call {name}, or it does not exist")
     for name in sorted(executable - demands.functions):
         yield Finding(DRIFT, f"{APP_USER} may call {name}")
+    for name in sorted(demands.withheld - {name for name, _, is_definer, _ in standing if is_definer}):
+        yield Finding(DRIFT, f"{name} does not exist, or does not run as its owner")
     for name, _, is_definer, pins_path in standing:
         if is_definer and not pins_path:
             yield Finding(DRIFT, f"{name} runs as its owner and does not fix its search_path")

@@ -80,6 +80,22 @@ def _impersonal(subject: models.Model, values: dict[str, Any]) -> dict[str, Any]
     return {name: ("set" if value else "not set") if name in personal else value for name, value in values.items()}
 
 
+def record_of_platform(
+    code: str, subject: models.Model, *, by: Actor, at: datetime, after: dict[str, Any]
+) -> JournalEntry:
+    """An entry of the platform itself about a client's row, which stays when all that is the client's goes."""
+    return _insert(
+        code,
+        by=by,
+        at=at,
+        tenant_id=None,
+        subject_type=subject._meta.db_table,
+        subject_id=subject.pk,
+        subject_ref=subject.ref_id,
+        after=redact(after),
+    )
+
+
 def tenant_of(subject: models.Model):
     """The tenant an entry about this row belongs to: a tenant's own row is its own."""
     if subject._meta.label == "tenants.Tenant":

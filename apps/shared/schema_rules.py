@@ -47,6 +47,7 @@ class Demands:
     third_party: tuple[str, ...] = ()
     indexes: list[MandatoryIndex] = field(default_factory=list)
     functions: set[str] = field(default_factory=set)  # what app_user may execute
+    withheld: set[str] = field(default_factory=set)  # what runs as the owner, and nobody but the owner may execute
 
     def tenant_of(self, table: str) -> str:
         """required, nullable or none; a table nobody specified needs its tenant."""

@@ -113,6 +113,19 @@ PLANTED = [
     ("ALTER DEFAULT PRIVILEGES REVOKE INSERT ON TABLES FROM app_user", "grant_drift", None, "does not get INSERT"),
     ("ALTER DEFAULT PRIVILEGES GRANT EXECUTE ON FUNCTIONS TO PUBLIC", "grant_drift", None, "PUBLIC"),
     ("GRANT EXECUTE ON FUNCTION guard_moves() TO app_user", "grant_drift", None, "may call guard_moves"),
+    (
+        "GRANT EXECUTE ON FUNCTION erase_rows(text, uuid, integer) TO app_user",
+        "grant_drift",
+        None,
+        "may call erase_rows",
+    ),
+    ("DROP FUNCTION erase_rows(text, uuid, integer)", "grant_drift", None, "erase_rows does not exist"),
+    (
+        "ALTER FUNCTION erase_rows(text, uuid, integer) SECURITY INVOKER",
+        "grant_drift",
+        None,
+        "erase_rows does not exist, or does not run as its owner",
+    ),
     ("REVOKE EXECUTE ON FUNCTION ulid_uuid() FROM app_user", "grant_drift", None, "may not call ulid_uuid"),
     (
         "ALTER FUNCTION ensure_llm_calls_partition(date) RESET search_path",
