@@ -1,7 +1,7 @@
 """Every write of channels, publish attempts and media."""
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, BinaryIO
 
@@ -54,7 +54,7 @@ class WordPressSite:
     name: str
     site_url: str
     username: str
-    application_password: str
+    application_password: str = field(repr=False)
     publish_as: str = "publish"
 
 
@@ -109,9 +109,9 @@ def edit_wordpress(channel: Channel, site: WordPressSite, *, by: Actor, at: date
         if site.application_password:
             channel.access_token = site.application_password
             changed.append("access_token")
-        for field, value in touched(Channel, by=by, at=at).items():
-            setattr(channel, field, value)
-            changed.append(field)
+        for column, value in touched(Channel, by=by, at=at).items():
+            setattr(channel, column, value)
+            changed.append(column)
         try:
             with transaction.atomic():
                 channel.save(update_fields=changed)

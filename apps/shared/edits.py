@@ -7,7 +7,7 @@ from django.db import models, transaction
 
 from . import journal
 from .actors import Actor
-from .encryption import SealedTextField
+from .encryption import SealedFieldMixin
 from .errors import OperationRefused
 from .transitions import touched
 
@@ -52,7 +52,7 @@ def edit(
 
 
 def _kept(model: type[models.Model], name: str, value: Any) -> Any:
-    """As the journal's JSON takes it; of a secret only whether there is one."""
-    if isinstance(model._meta.get_field(name), SealedTextField):
-        return "set" if value else "not set"
+    """As the journal's JSON takes it; of a secret only whether there is one (a word there would be redacted)."""
+    if isinstance(model._meta.get_field(name), SealedFieldMixin):
+        return bool(value)
     return value if value is None or isinstance(value, (bool, int, str, list, dict)) else str(value)

@@ -33,21 +33,29 @@ NONCE_BYTES = 12  # NIST SP 800-38D: 96 bits, fresh for every encryption
 
 
 class Undecryptable(Exception):
-    """The stored value does not open: its key is gone, it was altered, or it lies in another place than it was made for."""
+    """The stored value does not open: its key is gone, it was altered, or it lies in another place than it was made for.
+
+    `why` is a sentence's end for operators; it holds neither the value nor an id.
+    """
+
+    def __init__(self, why: str, column: str = ""):
+        super().__init__(f"{column}: {why}" if column else why)
+        self.why = why
 
 
 @lru_cache(maxsize=1)
 def _keys() -> dict[str, bytes]:
     """The keys of ENCRYPTION_KEYS by id, newest first. Raises ImproperlyConfigured for a bad one."""
     ring: dict[str, bytes] = {}
-    for item in settings.ENCRYPTION_KEYS:
+    for number, item in enumerate(settings.ENCRYPTION_KEYS, 1):
         key_id, _, encoded = item.partition(":")
         try:
             key = base64.b64decode(encoded, validate=True)
         except ValueError:
             key = b""
         if len(key) != 32 or not key_id or "." in key_id or key_id in ring:
-            raise ImproperlyConfigured(f"ENCRYPTION_KEYS: {key_id!r} needs a unique id and 32 bytes in base64.")
+            # By number: of an entry without an id, what stands before the colon is the key itself.
+            raise ImproperlyConfigured(f"ENCRYPTION_KEYS: entry {number} needs a unique id and 32 bytes in base64.")
         ring[key_id] = key
     if not ring:
         raise ImproperlyConfigured("ENCRYPTION_KEYS is empty.")
@@ -78,15 +86,20 @@ def seal(plain: str, place: str) -> str:
 
 def unseal(token: str, place: str) -> str:
     """Raises Undecryptable; never returns anything but what was sealed for this very place."""
+    column = ".".join(place.split("|")[1:3])
     try:
         version, key_id, encoded = token.split(".")
         if version != FORMAT:
-            raise ValueError(version)
+            raise ValueError("not a sealed value")
         body = base64.urlsafe_b64decode(encoded)
+        if base64.urlsafe_b64encode(body).decode() != encoded:  # the decoder skips what is no base64
+            raise ValueError("not the spelling it was stored in")
+        if key_id not in key_ring():
+            raise Undecryptable(f"it was sealed with key {key_id[:40]!r}, which ENCRYPTION_KEYS does not hold", column)
         associated = f"{FORMAT}|{key_id}|{place}".encode()
         return key_ring()[key_id].decrypt(body[:NONCE_BYTES], body[NONCE_BYTES:], associated).decode()
-    except (ValueError, KeyError, AttributeError, InvalidTag) as error:  # AttributeError: not even a text
-        raise Undecryptable(place) from error
+    except (ValueError, AttributeError, InvalidTag) as error:  # AttributeError: not even a text
+        raise Undecryptable("it was altered, or lies in another place than it was sealed for", column) from error
 
 
 def sign(text: str, *, purpose: str) -> tuple[str, str]:
@@ -98,7 +111,7 @@ def sign(text: str, *, purpose: str) -> tuple[str, str]:
 def is_signature(signature: str, text: str, *, key_id: str, purpose: str) -> bool:
     """Whether `sign` made it for this text. Raises Undecryptable when its key is gone."""
     if key_id not in _keys():
-        raise Undecryptable(purpose)
+        raise Undecryptable("the key that signed it is not in ENCRYPTION_KEYS")
     return hmac.compare_digest(signature, _signature(text, key_id, purpose))
 
 
@@ -139,6 +152,9 @@ class Fresh:
 
     def open(self) -> str:
         return self._plain
+
+    def __reduce__(self):
+        raise TypeError("A secret that is not sealed yet is not pickled.")
 
     def __repr__(self):
         return "<sealed>"

@@ -54,9 +54,9 @@ def unreadable(tenant_refs: dict) -> Iterator[Finding]:
             for row, field in ((row, field) for row in batch for field in fields):
                 try:
                     field.each(getattr(row, field.attname), lambda secret, _: secret.open())
-                except Undecryptable:
+                except Undecryptable as error:
                     tenant = tenant_refs.get(getattr(row, "tenant_id", None))
-                    detail = f"{field.column} does not open with any key of this installation"
+                    detail = f"{field.column} does not open: {error.why}"
                     yield Finding("decrypt_failed", detail, model._meta.db_table, tenant, spell(row.pk))
 
 

@@ -57,7 +57,7 @@ class AlreadyJoined(OperationRefused):
 
 
 class InvitationClosed(OperationRefused):
-    """This invitation was used or withdrawn already."""
+    """This invitation was used, was withdrawn, or is older than it may be."""
 
     code = "invitation_closed"
 
@@ -226,7 +226,11 @@ def invitation_token(invitation: Invitation) -> str:
 
 
 def accept_invitation(invitation: Invitation, *, password: str, at: datetime) -> User:
-    """Set the password and open the account. Raises InvalidInput for a weak password; a second use finds no invitation."""
+    """Set the password and open the account. Raises InvalidInput for a weak password.
+
+    Raises InvitationClosed when the link was used, withdrawn or became too old while its page was open, and MoveRefused
+    when the person was deactivated meanwhile.
+    """
     user = invitation.user
     assert user is not None  # every invitation is made together with its user
     try:
@@ -236,6 +240,9 @@ def accept_invitation(invitation: Invitation, *, password: str, at: datetime) ->
     hashed = make_password(password)
     by = Actor.human(user)
     with transaction.atomic():
+        locked = Invitation.objects.select_for_update(of=("self",)).get(pk=invitation.pk)
+        if locked.accepted_on or locked.revoked_on or locked.expires_on <= at:
+            raise InvitationClosed
         user = USER_MOVES.perform(user, "join", by=by, at=at, password=hashed)
         Invitation.objects.filter(pk=invitation.pk).update(accepted_on=at, **touched(Invitation, by=by, at=at))
         _address_is_proven(user)  # the link came by mail

@@ -1,6 +1,6 @@
 """Mails to people. Plain text first, no remote pictures, links from PUBLIC_BASE_URL only."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
@@ -14,7 +14,7 @@ class InvitationMail:
     to: str
     name: str
     organisation: str
-    link: str
+    link: str = field(repr=False)  # lets somebody in
     inviter: str
 
 

@@ -15,6 +15,7 @@ from apps.shared.scoping import every_tenant, tenant_scope
 from apps.shared.transitions import MoveRefused
 
 from ..models import Invitation
+from ..operations import InvitationClosed
 from ..statuses import UserStatus
 from .portal import repeated, zone_of
 
@@ -73,7 +74,7 @@ def invited(view: Callable[[HttpRequest, Invitation], HttpResponse]):
                 timezone.override(zone_of(invitation.user, [invitation.tenant] if invitation.tenant else [])),
             ):
                 response = repeated(lambda: view(request, invitation))
-        except (LinkSpent, MoveRefused):
+        except (LinkSpent, InvitationClosed, MoveRefused):
             response = render(request, "public/link_spent.html", status=LinkSpent.http_status)
         response["Referrer-Policy"] = "no-referrer"
         response["Cache-Control"] = "no-store"

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from apps.shared.errors import OperationRefused
 from apps.shared.models import JournalDelivery, JournalEntry
+from apps.shared.redaction import redact
 from apps.shared.scoping import TenantFacts, every_tenant, tenant_scope
 
 from ..models import Tenant
@@ -107,7 +108,7 @@ def _put_back(delivery: JournalDelivery, error: Exception) -> None:
     later = now + timedelta(seconds=wait)
     with every_tenant(reason="the delivery is put back"), transaction.atomic():
         JournalDelivery.objects.filter(pk=delivery.pk).update(
-            next_on=later, last_error=f"{type(error).__name__}: {error}"[:1000].replace("\x00", "")
+            next_on=later, last_error=redact(f"{type(error).__name__}: {error}")[:1000].replace("\x00", "")
         )
         if is_outage:
             others = JournalDelivery.objects.filter(consumer=delivery.consumer, next_on__lte=now)
