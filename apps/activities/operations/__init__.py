@@ -19,6 +19,7 @@ from .configuration import (
 )
 from .context_files import edit_context_file
 from .costs import catch_up_costs, roll_up_costs
+from .counting import recount
 from .edits import NotEditable, replace_output
 from .gates import digest_of, open_gate, refresh_gate, shown_at
 from .pipelines import (
@@ -91,6 +92,7 @@ __all__ = [
     "plan_tenant",
     "raise_task",
     "record_call",
+    "recount",
     "refresh_gate",
     "refuse_approval",
     "retry_activity",
