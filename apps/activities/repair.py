@@ -13,9 +13,10 @@ from django.db.models import Max, Min
 
 from apps import storage
 from apps.billing import operations as billing
+from apps.shared import journal
 from apps.shared.actors import Actor
 from apps.shared.findings import Finding
-from apps.shared.models import JournalDelivery, JournalEntry
+from apps.shared.models import JournalEntry
 from apps.shared.scoping import every_tenant, only_tenant
 from apps.strategy.models import DeliverablePeriod
 from apps.strategy.statuses import PeriodStatus
@@ -79,10 +80,7 @@ def _sweep(finding: Finding, by: Actor, at: datetime) -> None:
 
 
 def _relay_again(finding: Finding, by: Actor, at: datetime) -> None:
-    entry = JournalEntry.objects.get(ref_id=finding.ref_id)
-    JournalDelivery.objects.get_or_create(
-        journal_entry=entry, consumer=RELAY, defaults={"tenant_id": entry.tenant_id, "created_on": at, "next_on": at}
-    )
+    journal.deliver_again(JournalEntry.objects.get(ref_id=finding.ref_id), RELAY, at=at)
 
 
 def _partitions(finding: Finding, by: Actor, at: datetime) -> None:

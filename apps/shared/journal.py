@@ -103,6 +103,14 @@ def tenant_of(subject: models.Model):
     return getattr(subject, "tenant_id", None)
 
 
+def deliver_again(entry: JournalEntry, consumer: str, *, at: datetime) -> None:
+    """Have a consumer hear once more of an entry whose effect was lost; consumers take a repetition for what it is."""
+    JournalDelivery.objects.get_or_create(
+        journal_entry=entry, consumer=consumer, defaults={"tenant_id": entry.tenant_id, "created_on": at, "next_on": at}
+    )
+    ring_on_commit(DELIVERIES)
+
+
 def ring_on_commit(name: str) -> None:
     """Ring this bell once when the transaction commits, however often it was asked for."""
     connection = transaction.get_connection()

@@ -100,6 +100,22 @@ def test_a_habit_that_is_banned_is_nowhere(pattern, besides):
     assert places(pattern, besides=besides) == []
 
 
+# They build walls, views and repairs of tables from the models; names are quoted, and no request reaches them.
+SQL_FROM_THE_MODELS = ("apps/shared/", "apps/activities/queries.py", "apps/activities/migrations/")
+
+
+@pytest.mark.acceptance("PERF-no-raw-sql")
+def test_sql_is_a_constant_with_parameters():
+    built = []
+    for file, call in calls({"execute", "executemany", "raw", "mogrify"}):
+        statement = call.args[0] if call.args else None
+        is_constant = isinstance(statement, (ast.Constant, ast.Name, ast.Attribute))
+        if statement is not None and not is_constant and not file.startswith(SQL_FROM_THE_MODELS):
+            built.append(f"{file}:{call.lineno}")
+
+    assert built == []
+
+
 @pytest.mark.acceptance("PERF-no-offset")
 def test_no_list_is_cut_by_an_offset():
     offsets = []
