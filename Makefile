@@ -40,7 +40,7 @@ down: $(BASE) ## stop what `make up` started (COMPOSE=1: the containers too)
 test: $(BASE) $(SERVERS) $(TEST) ## run the suite against the real servers (ARGS="tests/channels -x")
 	@$(DOCKER) exec $(UNDER) --sandbox -- pytest --ds=config.settings.test -n 2 -q $(ARGS)
 
-check: $(BASE) $(SERVERS) $(LINT) ## lint, types, imports, templates, migrations, schema, OpenAPI, production settings
+check: $(BASE) $(SERVERS) $(TEST) $(LINT) ## lint, types, imports, templates, migrations, schema, documents, acceptance, OpenAPI, production settings
 	@code=0; sh devstack/check.sh lint || code=1; \
 	{ $(DOCKER) $(UNDER) -- sh devstack/check.sh schema; } || code=1; exit $$code
 

@@ -1,6 +1,7 @@
 """At start-up the tables of this package are handed to the apps that work with them."""
 
 from django.apps import AppConfig
+from django.conf import settings
 
 
 class ConfigConfig(AppConfig):
@@ -10,10 +11,14 @@ class ConfigConfig(AppConfig):
     def ready(self):
         # Imported here because models must be loaded first.
         import apps.activities.tasks
+        import apps.shared.tasks
         import apps.tenants.tasks  # noqa: F401  (consumers register themselves)
         from apps.activities import registry
-        from apps.shared import schema_rules
+        from apps.shared import schema_rules, timings
         from apps.shared.journal import reactions as journal_reactions
+
+        if settings.STATEMENT_TIMINGS:
+            timings.install()
 
         from . import agents, celery, gates, integrity, reactions, schema
 
@@ -29,6 +34,7 @@ class ConfigConfig(AppConfig):
         schema_rules.demands.third_party = schema.THIRD_PARTY
         schema_rules.demands.indexes.extend(schema.INDEXES)
         schema_rules.demands.functions.update(schema.FUNCTIONS)
+        schema_rules.demands.withheld.update(schema.WITHHELD)
         journal_reactions.together.update(reactions.TOGETHER)
         journal_reactions.after.update(reactions.AFTER)
         journal_reactions.always.extend(reactions.ALWAYS)

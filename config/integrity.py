@@ -1,7 +1,8 @@
 """What points at what over all apps: for `verify_integrity`, and for the sweep that removes what nothing points at."""
 
-from apps.activities.models import Activity, ActivityRun, AgentConfig, Approval
+from apps.activities.models import Activity, ActivityRun, AgentConfig, Approval, ReviewComment
 from apps.activities.statuses import RunStatus
+from apps.billing import integrity as billing
 from apps.content.models import BlogPost, SocialPost
 from apps.shared.models import JournalEntry
 from apps.storage.documents import ActivityOutput, OnboardingResearch, Skill, StrategyContent
@@ -18,6 +19,7 @@ POINTERS = [
     PointerColumn(BlogPost, ActivityOutput, lambda post: [(post.content_ref, None)]),
     PointerColumn(Campaign, ActivityOutput, lambda campaign: [(campaign.brief_ref, None)]),
     PointerColumn(SocialPost, ActivityOutput, lambda post: [(post.content_ref, None)]),
+    PointerColumn(ReviewComment, ActivityOutput, lambda comment: [(comment.content_ref, None)]),
     PointerColumn(OnboardingRun, Skill, lambda run: [(run.context_file_id, None)]),
     PointerColumn(AgentConfig, Skill, lambda config: [(pointer, None) for pointer in config.skill_ids]),
 ]
@@ -39,8 +41,8 @@ def live_outputs(candidates: list[tuple[str, ActivityOutput]]) -> set[str]:
     live = set(Activity.with_deleted.filter(output_ref__in=pointers).values_list("output_ref", flat=True))
     live |= set(Approval.objects.filter(content_ref__in=pointers).values_list("content_ref", flat=True))
     live |= set(Campaign.with_deleted.filter(brief_ref__in=pointers).values_list("brief_ref", flat=True))
-    for posts in (BlogPost, SocialPost):
-        live |= set(posts.with_deleted.filter(content_ref__in=pointers).values_list("content_ref", flat=True))
+    for rows in (BlogPost, SocialPost, ReviewComment):
+        live |= set(rows.with_deleted.filter(content_ref__in=pointers).values_list("content_ref", flat=True))
     runs = ActivityRun.objects.filter(ref_id__in={d.activityRunId for _, d in candidates if d.activityRunId})
     alive = set(runs.exclude(status__in=[RunStatus.FAILED, RunStatus.TIMED_OUT]).values_list("ref_id", flat=True))
     named = set(
@@ -99,4 +101,8 @@ SELECT 'blog_posts', p.ref_id, 'an attempt is confirmed, and the post is ' || p.
    AND EXISTS (SELECT FROM publish_attempts a WHERE a.tenant_id = p.tenant_id AND a.subject_ref = p.ref_id
                                                 AND a.status = 'confirmed')
 """
-RULES = [("illegal_state", PUBLISHED_UNCONFIRMED), ("illegal_state", CONFIRMED_UNPUBLISHED)]
+RULES = [
+    ("illegal_state", PUBLISHED_UNCONFIRMED),
+    ("illegal_state", CONFIRMED_UNPUBLISHED),
+    *billing.RULES,
+]

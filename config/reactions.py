@@ -57,6 +57,7 @@ TOGETHER = {
 
 AFTER = {
     "tenant.created": ["tenants.make_contract"],
+    "tenant.edited": ["activities.count_days_again"],
     "user.invited": ["tenants.send_invitation"],
     "strategy.activated": ["activities.plan_tenant"],
 }

@@ -31,6 +31,9 @@ schema)
     step "migrate" python manage.py migrate
     step "bootstrap" python manage.py bootstrap
     step "check_schema" python manage.py check_schema
+    step "write_docs --check" python manage.py write_docs --check
+    step "acceptance" python -m tests.acceptance --check
+    case "$failed" in *acceptance*) ;; *) printf '%s\n' "$output" ;; esac  # how much is shown so far
     step "spectacular" python manage.py spectacular --validate --fail-on-warn --file /dev/null
     step "check --deploy" env DJANGO_SETTINGS_MODULE=config.settings.production PUBLIC_BASE_URL=https://leadmetrics.example \
         python manage.py check --deploy --fail-level WARNING

@@ -18,7 +18,10 @@ ALTER ROLE readonly_user PASSWORD :'readonly_password';
 ALTER ROLE app_user SET statement_timeout = '30s';
 ALTER ROLE app_user SET lock_timeout = '5s';
 ALTER ROLE app_user SET idle_in_transaction_session_timeout = '60s';
+ALTER ROLE readonly_user SET statement_timeout = '30s';
 ALTER ROLE migrator_user SET lock_timeout = '3s';
+-- The function behind reporting.slow_queries runs as migrator_user and tells readonly_user what app_user's statements took.
+GRANT pg_read_all_stats TO migrator_user;
 
 -- What template1 grants, every database made later inherits, the suite's among them. A new table starts append-only:
 -- UPDATE and DELETE are given table by table at the end of every migrate. readonly_user gets nothing here.

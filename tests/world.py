@@ -129,3 +129,4 @@ def populate(sandbox_url: str) -> None:
     for stage in STAGES:
         make_client(f"acme-{stage}", stage, sandbox_url=sandbox_url, sam=sam, rita=rita)
     make_client("rival", "drafts", sandbox_url=sandbox_url, sam=sam, rita=rita)
+    tasks.roll_up_costs()

@@ -84,6 +84,27 @@ SELECT 'tenants', t.ref_id, format('current_month_spend_usd is %%s, %%s was sett
    AND (EXISTS (SELECT FROM spend_reservations r WHERE r.tenant_id = t.id AND r.month = %(month)s AND r.status <> 'open')
         OR NOT EXISTS (SELECT FROM spend_counters o WHERE o.tenant_id = t.id))
 """
+# A day counts once it is over for two hours: the hourly round has been by then, and calls that were under way have ended.
+COST_DRIFT = """
+WITH clock AS (
+  SELECT timezone AS zone, ((statement_timestamp() - interval '2 hours') AT TIME ZONE timezone)::date AS today
+    FROM tenants WHERE id = %(tenant)s),
+counted AS (
+  SELECT (created_on AT TIME ZONE zone)::date AS day, agent_role, adapter_type, model_id, count(*) AS calls,
+         sum(input_tokens) AS input, sum(cached_input_tokens) AS cached, sum(output_tokens) AS output, sum(cost_usd) AS cost
+    FROM llm_calls CROSS JOIN clock WHERE tenant_id = %(tenant)s GROUP BY 1, 2, 3, 4),
+held AS (SELECT * FROM llm_cost_daily WHERE tenant_id = %(tenant)s)
+SELECT 'llm_cost_daily', held.ref_id,
+       format('%%s of %%s: %%s calls for %%s, there were %%s for %%s', agent_role, day, coalesce(held.calls, 0),
+              coalesce(held.cost_usd, 0), coalesce(counted.calls, 0), coalesce(counted.cost, 0))
+  FROM held FULL JOIN counted USING (day, agent_role, adapter_type, model_id)
+ WHERE day < (SELECT today FROM clock)
+   AND (coalesce(held.calls, 0), coalesce(held.input_tokens, 0), coalesce(held.cached_input_tokens, 0),
+        coalesce(held.output_tokens, 0), coalesce(held.cost_usd, 0))
+       IS DISTINCT FROM
+       (coalesce(counted.calls, 0), coalesce(counted.input, 0), coalesce(counted.cached, 0), coalesce(counted.output, 0),
+        coalesce(counted.cost, 0))
+"""
 STRATEGY_NOT_SINGLE = """
 SELECT 'strategies', min(ref_id), format('%%s strategies are active', count(*)) FROM strategies
  WHERE tenant_id = %(tenant)s AND status = 'active' HAVING count(*) > 1
@@ -148,6 +169,7 @@ RULES = [
     ("spend_drift", COUNTER_DRIFT),
     ("spend_drift", CALL_DRIFT),
     ("spend_drift", MONTH_DRIFT),
+    ("spend_drift", COST_DRIFT),
     ("strategy_not_single", STRATEGY_NOT_SINGLE),
     ("stranded_activity", STRANDED),
     ("illegal_state", ASKED_IN_VAIN),
@@ -202,6 +224,10 @@ def _untold(model: type[models.Model], tenant_refs: dict) -> Iterator[Finding]:
     about = JournalEntry.objects.filter(subject_ref=OuterRef("ref_id"))
     told = about.annotate(became=KeyTextTransform(field, "after")).filter(became=OuterRef(field))
     made_so = about.filter(created_on=OuterRef("created_on"))
+    # An erased client keeps a few rows and no entry of its own.
+    client = "pk" if model._meta.db_table == "tenants" else "tenant_id"
+    erased = JournalEntry.objects.filter(code="tenant.erased", subject_id=OuterRef(client))
+    rows = rows.exclude(Exists(erased))
     in_a_batch = JournalEntry.objects.filter(subject_type=model._meta.db_table, row_count__isnull=False)
     if model._meta.db_table not in ("tenants", "users"):
         in_a_batch = in_a_batch.filter(tenant_id=OuterRef("tenant_id"))

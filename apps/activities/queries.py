@@ -7,7 +7,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
-from django.db.models import Case, Count, IntegerField, Q, QuerySet, TextField, Value, When
+from django.db.models import Case, Count, F, IntegerField, Q, QuerySet, TextField, Value, When
 from django.db.models.fields.json import KeyTextTransform, KeyTransform
 from django.db.models.functions import Coalesce, Now
 from pydantic import BaseModel
@@ -21,7 +21,7 @@ from apps.shared.schema_rules import months
 from apps.shared.scoping import TenantFacts, every_tenant
 
 from .bodies import PUBLISHER
-from .models import Activity, ActivityRun, Approval, LlmCall
+from .models import Activity, ActivityRun, Approval, LlmCall, LlmProvider
 from .statuses import ActivityStatus, ApprovalStatus, AssigneeType, HumanRole
 
 
@@ -86,6 +86,12 @@ def output_of(unit: Activity, step_key: str) -> str:
 PRIORITY_RANK = Case(
     *(When(priority=priority, then=Value(rank)) for rank, priority in enumerate(("urgent", "high", "normal", "low"))),
     output_field=IntegerField(),
+)
+WAITS_FOR_A_PERSON = (
+    ActivityStatus.CREATED,
+    ActivityStatus.ASSIGNED,
+    ActivityStatus.IN_PROGRESS,
+    ActivityStatus.AWAITING_APPROVAL,
 )
 
 
@@ -225,31 +231,23 @@ def runs_of_unit(unit: Activity) -> list[ActivityRun]:
     )
 
 
-def tasks_of(user) -> QuerySet[Activity]:
-    """Work of a person that is not a gate (QRY-human-queue), most urgent first."""
-    return (
-        Activity.objects.filter(
-            assignee_type=AssigneeType.HUMAN,
-            assignee_user=user,
-            is_approval_gate=False,
-            status__in=[ActivityStatus.ASSIGNED, ActivityStatus.IN_PROGRESS],
-        )
-        .select_related("tenant", "deliverable", "goal")
-        .order_by(PRIORITY_RANK, "due_date", "ref_id")
-    )
+def human_queue(user) -> QuerySet[Activity]:
+    """All open work of a person at the clients in scope, with `deliverable_name` and `goal_name` (None where it serves
+    neither): gates first, then the most urgent, then what is due first."""
+    return _in_turn(Q(assignee_user=user))
 
 
 def reviewers_tasks(user) -> QuerySet[Activity]:
-    """The tasks of a reviewer, and those that reached nobody because the client had no reviewer yet."""
+    """The ready tasks of a reviewer, and those that reached nobody because the client had no reviewer yet."""
+    rows = _in_turn(Q(assignee_user=user) | Q(assignee_user__isnull=True))
+    return rows.filter(is_approval_gate=False, status=ActivityStatus.ASSIGNED).select_related("tenant")
+
+
+def _in_turn(whose: Q) -> QuerySet[Activity]:
     return (
-        Activity.objects.filter(
-            Q(assignee_user=user) | Q(assignee_user__isnull=True),
-            assignee_type=AssigneeType.HUMAN,
-            is_approval_gate=False,
-            status=ActivityStatus.ASSIGNED,
-        )
-        .select_related("tenant")
-        .order_by(PRIORITY_RANK, "due_date", "ref_id")
+        Activity.objects.filter(whose, assignee_type=AssigneeType.HUMAN, status__in=WAITS_FOR_A_PERSON)
+        .annotate(deliverable_name=F("deliverable__name"), goal_name=F("goal__name"))
+        .order_by("-is_approval_gate", PRIORITY_RANK, F("due_date").asc(nulls_last=True), "ref_id")
     )
 
 
@@ -345,6 +343,13 @@ def spend_of_month(tenant: TenantFacts, *, at: datetime) -> Spend:
         cap_usd=cap_of_month(tenant.id),
         calls=LlmCall.objects.filter(tenant_id=tenant.id, created_on__gte=began).count(),
     )
+
+
+def providers_serving(adapter_type: str, model_id: str) -> QuerySet[LlmProvider]:
+    """Enabled providers that list this model; the first is asked."""
+    return LlmProvider.objects.filter(
+        adapter_type=adapter_type, is_enabled=True, models__contains=[{"model_id": model_id}]
+    ).order_by("name")
 
 
 def has_due_work() -> bool:

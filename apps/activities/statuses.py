@@ -53,6 +53,11 @@ class RunStatus(TextChoices):
     TIMED_OUT = "timed_out", "Timed out"
 
 
+class ToolCallStatus(TextChoices):
+    SUCCESS = "success", "Success"
+    ERROR = "error", "Error"
+
+
 class AdapterType(TextChoices):
     CLAUDE = "claude", "Claude"
     OPENAI = "openai", "OpenAI"

@@ -59,6 +59,16 @@ def ensure_partitions(**_) -> int:
     return queries.ensure_partitions(timezone.now())
 
 
+@shared_task(name="activities.roll_up_costs")
+def roll_up_costs(**_) -> int:
+    """What models cost every client by day, up to now; how many rows were written."""
+    written = 0
+    for tenant in tenant_queries.facts_of_all(only_open=False):  # a call may end after its client was suspended
+        with inside(tenant.id) as facts:
+            written += operations.catch_up_costs(facts, at=timezone.now())
+    return written
+
+
 @shared_task(name="storage.sweep")
 def sweep_content(**_) -> int:
     """Remove documents and objects that no row refers to, of every client, once they are a day old; how many went."""
@@ -76,3 +86,10 @@ def sweep_content(**_) -> int:
 def plan_after_activation(entry: JournalEntry, *, at) -> None:
     """A strategy became active: its first month begins at once."""
     operations.plan_tenant(only_tenant(), by=Actor.system("activities.plan_tenant"), at=at)
+
+
+@consumer("activities.count_days_again")
+def count_days_again(entry: JournalEntry, *, at) -> None:
+    """A client's time zone was changed: its days begin at other moments, the past ones too."""
+    if "timezone" in entry.after:
+        operations.catch_up_costs(only_tenant(), at=at, from_the_start=True)

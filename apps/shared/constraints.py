@@ -67,7 +67,7 @@ def between(field: str, low, high, *, name: str) -> models.CheckConstraint:
 
 
 def not_negative(*fields: str, name: str) -> models.CheckConstraint:
-    """Every named integer field is at least 0 (NULL passes)."""
+    """Every named field is at least 0 (NULL passes). That a decimal is a number at all is a wall of its own."""
     condition = models.Q()
     for field in fields:
         condition &= models.Q(**{f"{field}__gte": 0})

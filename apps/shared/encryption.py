@@ -11,13 +11,16 @@ print, log or compare; it opens on purpose, for the one call that needs it.
 """
 
 import base64
+import hmac
 import os
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
@@ -41,9 +44,9 @@ class Undecryptable(Exception):
 
 
 @lru_cache(maxsize=1)
-def key_ring() -> dict[str, AESGCM]:
-    """Ciphers by key id, newest first: the first encrypts, all decrypt. Raises ImproperlyConfigured for a bad key."""
-    ring: dict[str, AESGCM] = {}
+def _keys() -> dict[str, bytes]:
+    """The keys of ENCRYPTION_KEYS by id, newest first. Raises ImproperlyConfigured for a bad one."""
+    ring: dict[str, bytes] = {}
     for number, item in enumerate(settings.ENCRYPTION_KEYS, 1):
         key_id, _, encoded = item.partition(":")
         try:
@@ -53,14 +56,21 @@ def key_ring() -> dict[str, AESGCM]:
         if len(key) != 32 or not key_id or "." in key_id or key_id in ring:
             # By number: of an entry without an id, what stands before the colon is the key itself.
             raise ImproperlyConfigured(f"ENCRYPTION_KEYS: entry {number} needs a unique id and 32 bytes in base64.")
-        ring[key_id] = AESGCM(key)
+        ring[key_id] = key
     if not ring:
         raise ImproperlyConfigured("ENCRYPTION_KEYS is empty.")
     return ring
 
 
+@lru_cache(maxsize=1)
+def key_ring() -> dict[str, AESGCM]:
+    """Ciphers by key id, newest first: the first encrypts, all decrypt. Raises ImproperlyConfigured for a bad key."""
+    return {key_id: AESGCM(key) for key_id, key in _keys().items()}
+
+
 def _forget_keys(*, setting, **_):
     if setting == "ENCRYPTION_KEYS":
+        _keys.cache_clear()
         key_ring.cache_clear()
 
 
@@ -90,6 +100,24 @@ def unseal(token: str, place: str) -> str:
         return key_ring()[key_id].decrypt(body[:NONCE_BYTES], body[NONCE_BYTES:], associated).decode()
     except (ValueError, AttributeError, InvalidTag) as error:  # AttributeError: not even a text
         raise Undecryptable("it was altered, or lies in another place than it was sealed for", column) from error
+
+
+def sign(text: str, *, purpose: str) -> tuple[str, str]:
+    """(key id, HMAC-SHA256 in hexadecimal) with a key derived from the newest for this purpose alone."""
+    key_id = next(iter(_keys()))
+    return key_id, _signature(text, key_id, purpose)
+
+
+def is_signature(signature: str, text: str, *, key_id: str, purpose: str) -> bool:
+    """Whether `sign` made it for this text. Raises Undecryptable when its key is gone."""
+    if key_id not in _keys():
+        raise Undecryptable("the key that signed it is not in ENCRYPTION_KEYS")
+    return hmac.compare_digest(signature, _signature(text, key_id, purpose))
+
+
+def _signature(text: str, key_id: str, purpose: str) -> str:
+    derived = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=purpose.encode()).derive(_keys()[key_id])
+    return hmac.new(derived, text.encode(), "sha256").hexdigest()
 
 
 class Sealed:

@@ -1,13 +1,14 @@
-"""Whether app_user may do exactly what `guards.grants` says, and nothing else in this database."""
+"""Whether app_user may do exactly what `guards.grants` says, readonly_user read the views, and nobody anything else."""
 
 from collections import defaultdict
 from collections.abc import Iterator
 
 from django.db.backends.utils import CursorWrapper
 
-from . import guards
+from . import guards, reporting
 from .findings import Finding
 from .guards import APP_USER
+from .reporting import READER, SCHEMA
 from .schema_rules import demands, stored
 
 DRIFT = "grant_drift"
@@ -67,24 +68,48 @@ SELECT defaclobjtype::text FROM pg_default_acl
  WHERE defaclnamespace = 0 AND defaclrole = (SELECT relowner FROM pg_class WHERE oid = 'public.tenants'::regclass)
 """
 
+REPORTING = """
+SELECT NULL, coalesce(r.rolname, 'PUBLIC'), p.privilege_type, p.is_grantable
+  FROM pg_namespace n CROSS JOIN LATERAL aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) p
+  LEFT JOIN pg_roles r ON r.oid = p.grantee
+ WHERE n.oid = to_regnamespace('reporting') AND p.grantee <> n.nspowner
+ UNION ALL
+SELECT c.relname, coalesce(r.rolname, 'PUBLIC'), p.privilege_type, p.is_grantable
+  FROM pg_class c CROSS JOIN LATERAL aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) p
+  LEFT JOIN pg_roles r ON r.oid = p.grantee
+ WHERE c.relnamespace = to_regnamespace('reporting') AND p.grantee <> c.relowner
+ UNION ALL
+SELECT c.relname, coalesce(r.rolname, 'PUBLIC'), p.privilege_type || ' (' || a.attname || ')', p.is_grantable
+  FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid CROSS JOIN LATERAL aclexplode(a.attacl) p
+  LEFT JOIN pg_roles r ON r.oid = p.grantee
+ WHERE c.relnamespace = to_regnamespace('reporting') AND p.grantee <> c.relowner
+ UNION ALL
+SELECT f.proname, coalesce(r.rolname, 'PUBLIC'), p.privilege_type, p.is_grantable
+  FROM pg_proc f CROSS JOIN LATERAL aclexplode(coalesce(f.proacl, acldefault('f', f.proowner))) p
+  LEFT JOIN pg_roles r ON r.oid = p.grantee
+ WHERE f.pronamespace = to_regnamespace('reporting') AND p.grantee <> f.proowner
+"""
+
 
 def look(cursor: CursorWrapper) -> list[Finding]:
-    cursor.execute(ROLE, [APP_USER])
-    role = cursor.fetchone()
-    if role is None:
-        return [Finding(DRIFT, f"the role {APP_USER} does not exist")]
-    return [*_role(role), *_relations(cursor), *_functions(cursor), *_defaults(cursor)]
+    found = [*_role(cursor, APP_USER), *_role(cursor, READER)]
+    return [*found, *_relations(cursor), *_functions(cursor), *_defaults(cursor), *_reader(cursor)]
 
 
-def _role(row: tuple) -> Iterator[Finding]:
+def _role(cursor: CursorWrapper, role: str) -> Iterator[Finding]:
+    cursor.execute(ROLE, [role])
+    row = cursor.fetchone()
+    if row is None:
+        yield Finding(DRIFT, f"the role {role} does not exist")
+        return
     *powers, member_of, owned = row
     for name, held in zip(POWERS, powers, strict=True):
         if held:
-            yield Finding(DRIFT, f"{APP_USER} {name}")
+            yield Finding(DRIFT, f"{role} {name}")
     for group in member_of:
-        yield Finding(DRIFT, f"{APP_USER} is a member of {group}")
+        yield Finding(DRIFT, f"{role} is a member of {group}")
     if owned:
-        yield Finding(DRIFT, f"{APP_USER} owns {owned} object(s) of the database")
+        yield Finding(DRIFT, f"{role} owns {owned} object(s) of the database")
 
 
 def _relations(cursor: CursorWrapper) -> Iterator[Finding]:
@@ -118,9 +143,31 @@ def _functions(cursor: CursorWrapper) -> Iterator[Finding]:
         yield Finding(DRIFT, f"{APP_USER} may not call {name}, or it does not exist")
     for name in sorted(executable - demands.functions):
         yield Finding(DRIFT, f"{APP_USER} may call {name}")
+    for name in sorted(demands.withheld - {name for name, _, is_definer, _ in standing if is_definer}):
+        yield Finding(DRIFT, f"{name} does not exist, or does not run as its owner")
     for name, _, is_definer, pins_path in standing:
         if is_definer and not pins_path:
             yield Finding(DRIFT, f"{name} runs as its owner and does not fix its search_path")
+
+
+def _reader(cursor: CursorWrapper) -> Iterator[Finding]:
+    """readonly_user uses the schema, selects from its views, calls the one function behind them, and nobody else may."""
+    asked = {(None, READER, "USAGE"), (reporting.FUNCTION, READER, "EXECUTE")}
+    asked |= {(view.name, READER, "SELECT") for view in reporting.views()}
+    cursor.execute(REPORTING)
+    rows = cursor.fetchall()
+    for name, grantee, privilege, is_grantable in sorted(rows, key=str):
+        place = f"{SCHEMA}.{name}" if name else SCHEMA
+        if (name, grantee, privilege) not in asked:
+            yield Finding(DRIFT, f"{grantee} may {privilege}", place)
+        elif is_grantable:
+            yield Finding(DRIFT, f"{grantee} may pass on {privilege}", place)
+    for name, grantee, privilege in sorted(asked - {row[:3] for row in rows}, key=str):
+        yield Finding(DRIFT, f"{grantee} may not {privilege}", f"{SCHEMA}.{name}" if name else SCHEMA)
+    cursor.execute(FUNCTIONS, [READER])
+    for name, may_execute, _, _ in cursor.fetchall():
+        if may_execute:
+            yield Finding(DRIFT, f"{READER} may call {name}")
 
 
 def _defaults(cursor: CursorWrapper) -> Iterator[Finding]:

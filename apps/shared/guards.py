@@ -131,6 +131,11 @@ def _triggers(model) -> Iterator[Wall]:
     yield _trigger(
         table, "guard_immutable", "UPDATE", "guard_immutable", [*fixed, *(f"once:{c}" for c in model.write_once)]
     )
+    if model.fixed:
+        condition = f"WHEN ({model.fixed_when})" if model.fixed_when else ""
+        yield _trigger(table, "guard_fixed", "UPDATE", "guard_immutable", model.fixed, condition)
+    for name, when, function in model.guarded_by:
+        yield _trigger(table, name, when, function)
     if model.moves is not None:
         field = model.moves.field
         changed = f"WHEN (OLD.{field} IS DISTINCT FROM NEW.{field})"

@@ -51,8 +51,8 @@ def record(
         subject_type=subject._meta.db_table,
         subject_id=subject.pk,
         subject_ref=subject.ref_id,
-        before=redact(before or {}),
-        after=redact(after or {}),
+        before=redact(_impersonal(subject, before or {})),
+        after=redact(_impersonal(subject, after or {})),
     )
     for reaction in reactions.together.get(code, ()):
         reaction(subject, by=by, at=at)
@@ -71,6 +71,28 @@ def record_batch(
         subject_type=model._meta.db_table,
         row_count=count,
         rows_sha256=refs_sha256,
+    )
+
+
+def _impersonal(subject: models.Model, values: dict[str, Any]) -> dict[str, Any]:
+    """Of columns about a person only whether they are filled: entries and their copies are append-only."""
+    personal = getattr(subject, "personal", ())
+    return {name: ("set" if value else "not set") if name in personal else value for name, value in values.items()}
+
+
+def record_of_platform(
+    code: str, subject: models.Model, *, by: Actor, at: datetime, after: dict[str, Any]
+) -> JournalEntry:
+    """An entry of the platform itself about a client's row, which stays when all that is the client's goes."""
+    return _insert(
+        code,
+        by=by,
+        at=at,
+        tenant_id=None,
+        subject_type=subject._meta.db_table,
+        subject_id=subject.pk,
+        subject_ref=subject.ref_id,
+        after=redact(after),
     )
 
 

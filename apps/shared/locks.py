@@ -1,7 +1,8 @@
 """Row locks in one fixed order, so that approve, publish and cancel never wait for each other in a circle.
 
-The order, top to bottom: tenant counters, unit, activity, approval, subject, attempt, period, goal. A unit and its
-steps lie in one table; the unit's id is older, and rows of one table are locked by id, so it comes first by itself.
+The order, top to bottom: tenant counters, credits' orders, unit, activity, approval, subject, attempt, period, goal. A
+unit and its steps lie in one table; the unit's id is older, and rows of one table are locked by id, so it comes first by
+itself.
 """
 
 from typing import Any
@@ -11,6 +12,7 @@ from django.db import models, transaction
 ORDER = (
     "tenants",
     "spend_counters",
+    "credit_topup_orders",
     "activities",
     "approvals",
     "onboarding_runs",

@@ -12,7 +12,13 @@ class BaseRecord(models.Model):
 
     append_only = False
     write_once: tuple[str, ...] = ()  # columns that keep their first value once it is set
+    fixed: tuple[str, ...] = ()  # columns that never change, or not in rows of which `fixed_when` is true
+    fixed_when = ""  # a condition on OLD, in SQL
+    guarded_by: tuple[tuple[str, str, str], ...] = ()  # (trigger, events, function): a rule no constraint can hold
     moves = None  # the MOVES table of its status column
+    personal: tuple[
+        str, ...
+    ] = ()  # columns about a person, who may ask for erasure: their values stay out of the journal
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     ref_id = RefIdField()

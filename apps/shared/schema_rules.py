@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import connections, models, router
 from django.db.backends.utils import CursorWrapper
 
-from . import guards, specification
+from . import guards, reporting, specification
 from .constraints import TenantForeignKey
 from .findings import Finding
 from .ids import RefIdField
@@ -47,6 +47,7 @@ class Demands:
     third_party: tuple[str, ...] = ()
     indexes: list[MandatoryIndex] = field(default_factory=list)
     functions: set[str] = field(default_factory=set)  # what app_user may execute
+    withheld: set[str] = field(default_factory=set)  # what runs as the owner, and nobody but the owner may execute
 
     def tenant_of(self, table: str) -> str:
         """required, nullable or none; a table nobody specified needs its tenant."""
@@ -126,6 +127,17 @@ SELECT i.inhrelid::regclass::text, t.tgname
  WHERE NOT t.tgisinternal AND NOT EXISTS (SELECT FROM pg_trigger c WHERE c.tgrelid = i.inhrelid AND c.tgparentid = t.oid)
 """
 
+# Which columns a view reads, under whatever name it shows them.
+SHOWN = """
+SELECT DISTINCT v.relname, t.relname, a.attname
+  FROM pg_class v
+  JOIN pg_rewrite r ON r.ev_class = v.oid
+  JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_class'::regclass
+  JOIN pg_class t ON t.oid = d.refobjid AND t.oid <> v.oid
+  JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = d.refobjsubid
+ WHERE v.relnamespace = to_regnamespace('reporting') AND d.refobjsubid > 0
+"""
+
 
 def look(cursor: CursorWrapper, *, at: datetime) -> list[Finding]:
     """Everything that is not as it should be."""
@@ -143,6 +155,7 @@ def look(cursor: CursorWrapper, *, at: datetime) -> list[Finding]:
         *walls(cursor),
         *moves(cursor, catalog),
         *partitions(cursor, catalog, at=at),
+        *views(cursor),
     ]
 
 
@@ -368,6 +381,24 @@ def partitions(cursor: CursorWrapper, catalog: Catalog, *, at: datetime) -> Iter
         cursor.execute(f'SELECT EXISTS (SELECT FROM "{caught}")')
         if cursor.fetchone()[0]:
             yield Finding("default_partition_used", "rows lie in DEFAULT: run ensure_partitions", table)
+
+
+def views(cursor: CursorWrapper) -> Iterator[Finding]:
+    """The views of Grafana are those of the models, and none shows what must not be seen."""
+    other, unlisted = reporting.changed(cursor)
+    for view in other:
+        yield Finding(
+            "view_drift", "the view is missing, or is not the one that migrate makes", f"{reporting.SCHEMA}.{view.name}"
+        )
+    for name in unlisted:
+        yield Finding("view_drift", "no model has this view", f"{reporting.SCHEMA}.{name}")
+    if not reporting.has_function(cursor):
+        yield Finding("view_drift", f"{reporting.FUNCTION} is missing, or is not the one that migrate makes")
+    kinds = {(m._meta.db_table, f.column): f for m in stored() for f in m._meta.local_concrete_fields}
+    cursor.execute(SHOWN)
+    for view, table, column in sorted(cursor.fetchall()):
+        if reporting.is_withheld(column, kinds.get((table, column))):
+            yield Finding("secret_shown", f"the view shows {table}.{column}", f"{reporting.SCHEMA}.{view}")
 
 
 def months(at: datetime) -> list[date]:

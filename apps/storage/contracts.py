@@ -11,13 +11,16 @@ from . import clients, verbs
 from .documents import StoredPart
 from .errors import translated
 
+KEY = "{tenantId}/contracts/{contractRefId}/{templateVersion}.pdf"
+
 
 def store(pdf: bytes, *, contract_ref: str, template_version: str, at: datetime) -> StoredPart:
     """Store the PDF of the one tenant in scope, locked for CONTRACT_RETENTION_DAYS from `at`.
 
     The key follows from the contract's ref_id: trying again makes a new version, not a new object.
     """
-    key = f"{scoping.only_tenant().ref_id}/contracts/{contract_ref}/{template_version}.pdf"
+    tenant = scoping.only_tenant().ref_id
+    key = KEY.format(tenantId=tenant, contractRefId=contract_ref, templateVersion=template_version)
     with translated():
         return verbs._put(
             "contracts",

@@ -1,16 +1,23 @@
 """Answers about strategies and promises."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
-from django.db.models import Count
+from django.db.models import Count, DecimalField, F, Q, QuerySet, Value
+from django.db.models.functions import Cast, NullIf, Round
 
 from apps import storage
 from apps.shared.errors import NotFound
+from apps.shared.scoping import only_tenant
 
 from .models import Deliverable, DeliverablePeriod, Goal, OnboardingRun, Strategy
-from .statuses import COUNTED, DeliverableType, PeriodStatus, StrategyStatus
+from .statuses import COUNTED, DeliverablePeriodLength, DeliverableType, PeriodStatus, StrategyStatus
+
+A_QUARTER = timedelta(days=92)  # at most; no period that contains a day began earlier, which narrows the index
+NUMERIC = DecimalField(max_digits=24, decimal_places=12)
 
 
 def strategy_of(ref_id: str, *, lock: bool = False) -> Strategy:
@@ -59,7 +66,7 @@ def context_file_of(run: OnboardingRun) -> str | None:
 
 
 def goals_of(strategy: Strategy) -> list[Goal]:
-    return list(Goal.objects.filter(strategy=strategy).order_by("priority", "ref_id"))
+    return list(goal_progress(strategy))
 
 
 def deliverables_of(strategy: Strategy) -> list[Deliverable]:
@@ -128,15 +135,17 @@ class Progress:
 
     name: str
     type: str
-    period: str
-    period_start: date
-    period_end: date
     target_count: int
     completed_count: int
     status: str
-    status_label: str
-    pct_complete: float | None
+    pct_complete: Decimal | None  # with one decimal; None where nothing was promised
+    period: str
+    period_end: date
     goal_name: str
+
+    @property
+    def status_label(self) -> str:
+        return PeriodStatus(self.status).label
 
     @property
     def words(self) -> str:
@@ -145,26 +154,41 @@ class Progress:
         return f"{self.completed_count} of {self.target_count} {one if self.target_count == 1 else many} {done}"
 
 
-def progress(*, month_start: date, today: date) -> list[Progress]:
-    """The month's promises with how much is done; a quarter that contains today is listed too."""
-    periods = (
-        DeliverablePeriod.objects.filter(period_start__lte=today, period_end__gte=month_start)
-        .select_related("deliverable", "deliverable__goal")
-        .order_by("status", "deliverable__name")
+def deliverable_progress(*, at: datetime) -> list[Progress]:
+    """The promises of the month that `at` falls in where the one tenant in scope is, by status and name; a quarter that
+    contains that day is listed too."""
+    today = at.astimezone(ZoneInfo(only_tenant().time_zone)).date()
+    month = Q(period_start=today.replace(day=1))
+    quarter = Q(deliverable__period=DeliverablePeriodLength.QUARTERLY, period_end__gte=today)
+    rows = (
+        DeliverablePeriod.objects.filter(
+            month | quarter, period_start__lte=today
+        )  # which narrows the index to the past
+        .annotate(pct_complete=_percent(F("completed_count"), F("target_count")))
+        .order_by("status", "deliverable__name", "ref_id")
     )
-    return [
-        Progress(
-            name=p.deliverable.name,
-            type=p.deliverable.type,
-            period=p.deliverable.period,
-            period_start=p.period_start,
-            period_end=p.period_end,
-            target_count=p.target_count,
-            completed_count=p.completed_count,
-            status=p.status,
-            status_label=p.get_status_display(),
-            pct_complete=round(p.completed_count / p.target_count * 100, 1) if p.target_count else None,
-            goal_name=p.deliverable.goal.name,
-        )
-        for p in periods
-    ]
+    columns = ("target_count", "completed_count", "status", "pct_complete", "period_end")
+    of_deliverable = {
+        "name": F("deliverable__name"),
+        "type": F("deliverable__type"),
+        "period": F("deliverable__period"),
+    }
+    return [Progress(**row) for row in rows.values(*columns, **of_deliverable, goal_name=F("deliverable__goal__name"))]
+
+
+def goal_progress(strategy: Strategy) -> QuerySet[Goal]:
+    """The goals of a strategy by priority, each with `progress_pct`: how far from baseline to target, with one decimal.
+
+    Below 0 when things got worse, over 100 when the target was passed, None when baseline and target are equal.
+    """
+    way, gone = F("target_value") - F("baseline_value"), F("current_value") - F("baseline_value")
+    return (
+        Goal.objects.filter(strategy=strategy).annotate(progress_pct=_percent(gone, way)).order_by("priority", "ref_id")
+    )
+
+
+def _percent(part, whole) -> Round:
+    """part / whole * 100, with one decimal, rounded half away from zero; NULL where the whole is 0."""
+    whole = NullIf(Cast(whole, NUMERIC), Value(0, NUMERIC))
+    number = DecimalField(max_digits=24, decimal_places=1)
+    return Round(Cast(part, NUMERIC) / whole * Value(100, NUMERIC), precision=1, output_field=number)

@@ -22,7 +22,7 @@ from apps.shared.edits import edit
 from apps.shared.errors import InvalidInput, NotAllowed, OperationRefused
 from apps.shared.transitions import touched
 
-from .models import Contract, Invitation, Tenant, TenantAssignment, User
+from .models import Contract, ContractEvent, Invitation, Tenant, TenantAssignment, User
 from .statuses import (
     CONTRACT_MOVES,
     STAFF_ROLES,
@@ -30,6 +30,7 @@ from .statuses import (
     USER_MOVES,
     AppAccess,
     AssignmentRole,
+    ContractEventType,
     ContractStatus,
     Plan,
     Role,
@@ -372,7 +373,24 @@ def record_contract(
         journal.record(
             "contract.generated", contract, by=by, at=at, after={"version": template_version, "sha256": sha256}
         )
+        note_contract_event(contract, ContractEventType.GENERATED, by=by, at=at)
     return contract
+
+
+def note_contract_event(contract: Contract, event: str, *, by: Actor, at: datetime) -> ContractEvent:
+    """Add to the contract's trail what happened to which PDF, by whom and from where; the trail only grows."""
+    return ContractEvent.objects.create(
+        tenant_id=contract.tenant_id,
+        contract=contract,
+        event=event,
+        user=by.user,
+        pdf_sha256=contract.pdf_sha256,
+        ip=by.ip or "",
+        user_agent=by.user_agent,
+        occurred_on=at,
+        created_by=by.user,
+        created_on=at,
+    )
 
 
 def accept_contract(contract: Contract, *, by: Actor, at: datetime, shown_sha256: str) -> Contract:
@@ -397,6 +415,7 @@ def accept_contract(contract: Contract, *, by: Actor, at: datetime, shown_sha256
             accepted_ip=by.ip or "",
             accepted_user_agent=by.user_agent,
         )
+        note_contract_event(contract, ContractEventType.ACCEPTED, by=by, at=at)
         tenant.contract_accepted_on = at
         for field, value in touched(Tenant, by=by, at=at).items():
             setattr(tenant, field, value)

@@ -40,6 +40,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         "template.edit": (SUPER,),
         "agent_config.edit": (SUPER,),
         "provider.edit": (SUPER,),
+        "price.set": (SUPER,),
         "journal.read": (SUPER,),
     }.items()
 }

@@ -1,4 +1,4 @@
-"""Statuses of tenants, people and contracts, and the moves between them."""
+"""Statuses of tenants, people and contracts with the moves between them, and the value lists of the other tables."""
 
 from django.db.models import TextChoices
 
@@ -60,6 +60,71 @@ class ContractStatus(TextChoices):
     PENDING_ACCEPTANCE = "pending_acceptance", "Waiting for acceptance"
     ACCEPTED = "accepted", "Accepted"
     SUPERSEDED = "superseded", "Superseded"
+
+
+class ContractEventType(TextChoices):
+    GENERATED = "generated", "Generated"
+    VIEWED = "viewed", "Viewed"
+    DOWNLOADED = "downloaded", "Downloaded"
+    ACCEPTED = "accepted", "Accepted"
+    SUPERSEDED = "superseded", "Superseded"
+    REACCEPTANCE_FORCED = "reacceptance_forced", "Acceptance asked for again"
+
+
+class ProviderKind(TextChoices):
+    EMAIL = "email", "E-mail"
+    SMS = "sms", "SMS"
+    WHATSAPP = "whatsapp", "WhatsApp"
+    TELEGRAM = "telegram", "Telegram"
+    PUSH = "push", "Push"
+    WEBHOOK = "webhook", "Webhook"
+
+
+class NoticeChannel(TextChoices):
+    """The ways a person can choose from."""
+
+    WEB = "web", "Bell"
+    EMAIL = "email", "E-mail"
+    SMS = "sms", "SMS"
+    WHATSAPP = "whatsapp", "WhatsApp"
+    TELEGRAM = "telegram", "Telegram"
+    PUSH = "push", "Push"
+
+
+class DispatchChannel(TextChoices):
+    WEB = "web", "Bell"
+    EMAIL = "email", "E-mail"
+    SMS = "sms", "SMS"
+    WHATSAPP = "whatsapp", "WhatsApp"
+    TELEGRAM = "telegram", "Telegram"
+    PUSH = "push", "Push"
+    WEBHOOK = "webhook", "Webhook"
+
+
+class DispatchStatus(TextChoices):
+    """Written once, with the row: there are no moves."""
+
+    SENT = "sent", "Sent"
+    FAILED = "failed", "Failed"
+    SKIPPED = "skipped", "Skipped"
+
+
+class Severity(TextChoices):
+    INFO = "info", "Info"
+    WARNING = "warning", "Warning"
+    URGENT = "urgent", "Urgent"
+
+
+class InboundSource(TextChoices):
+    RAZORPAY = "razorpay", "Razorpay"
+    LEAD_FORM = "lead_form", "Lead form"
+    META_LEADGEN = "meta_leadgen", "Meta lead ads"
+    GOOGLE_LEAD_FORM = "google_lead_form", "Google lead form"
+    AGENT_CALLBACK = "agent_callback", "Agent callback"
+
+
+# Journal codes that begin like this are about money or security: nobody can switch these notices off.
+ALWAYS_TOLD = r"^(credit|invoice|payment|spend|subscription|topup|tenant[.]suspended|api_token|impersonation|mfa|password|sign_in)"
 
 
 T = TenantStatus

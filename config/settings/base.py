@@ -46,6 +46,8 @@ INSTALLED_APPS = [
     "apps.channels",
     "apps.activities",
     "apps.content",
+    "apps.ads",
+    "apps.crm",
     "apps.portals",
     "config",
 ]
@@ -91,13 +93,27 @@ DATABASES = {
         **env.db_url("DATABASE_URL"),
         "CONN_MAX_AGE": None,
         "CONN_HEALTH_CHECKS": True,  # a restarted PostgreSQL costs no request
-        "OPTIONS": {"connect_timeout": 5, "sslmode": "require" if env.bool("DATABASE_SSL", False) else "prefer"},
+        # PgBouncer hands a connection on after each transaction: nothing may stay on it, here and in development alike.
+        "DISABLE_SERVER_SIDE_CURSORS": True,
+        "OPTIONS": {
+            "connect_timeout": 5,
+            "prepare_threshold": None,
+            "sslmode": "require" if env.bool("DATABASE_SSL", False) else "prefer",
+        },
     }
+}
+# The pool of one process, used in production; development connects directly and keeps one connection per thread.
+DATABASE_POOL = {
+    "min_size": env.int("DATABASE_POOL_MIN", 2),
+    "max_size": env.int("DATABASE_POOL_MAX", 20),
+    "timeout": 5,  # seconds a thread waits for a connection; then the request fails as without PostgreSQL
 }
 if env("DATABASE_MIGRATOR_URL", default=""):  # only where migrations run
     DATABASES["migrator"] = {**env.db_url("DATABASE_MIGRATOR_URL"), "TEST": {"MIRROR": "default"}}
 DATABASE_ROUTERS = ["config.routers.NoPermissionTables"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"  # tables of packages; the product's own have ULIDs
+
+STATEMENT_TIMINGS = env.bool("STATEMENT_TIMINGS", True)
 
 MONGO_URL = env("MONGO_URL")
 MONGO_AUDIT_URL = env("MONGO_AUDIT_URL")

@@ -5,6 +5,8 @@ from django.core.exceptions import ImproperlyConfigured
 from .base import *  # noqa: F403
 from .base import (
     ALLOWED_HOSTS,
+    DATABASE_POOL,
+    DATABASES,
     ENCRYPTION_KEYS,
     HEARTBEAT_SECONDS,
     LEASE_SECONDS,
@@ -37,5 +39,13 @@ SESSION_COOKIE_SECURE = True
 SESSION_COOKIE_NAME = "__Host-session"
 CSRF_COOKIE_SECURE = True
 CSRF_COOKIE_NAME = "__Host-csrf"
-DATABASES["default"]["OPTIONS"]["sslmode"] = env("DATABASE_SSLMODE", default="verify-full")  # noqa: F405
+
+if not 1 <= DATABASE_POOL["min_size"] <= DATABASE_POOL["max_size"]:
+    raise ImproperlyConfigured("DATABASE_POOL_MIN must be at least 1 and at most DATABASE_POOL_MAX.")
+DATABASES["default"]["CONN_MAX_AGE"] = 0  # the pool keeps connections, not the thread
+DATABASES["default"]["OPTIONS"]["pool"] = DATABASE_POOL
+_sslmode = env("DATABASE_SSLMODE", default="verify-full") if env.bool("DATABASE_SSL", default=True) else "prefer"
+for _database in DATABASES.values():
+    _database["OPTIONS"] = {**_database.get("OPTIONS", {}), "sslmode": _sslmode}
+
 STYLEGUIDE = False

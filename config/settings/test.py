@@ -15,3 +15,4 @@ STORAGES |= {  # noqa: F405
 }
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 LOGGING["root"]["level"] = "ERROR"  # noqa: F405
+STATEMENT_TIMINGS = False

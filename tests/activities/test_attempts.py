@@ -73,6 +73,7 @@ def test_whoever_lost_the_lease_changes_nothing(draft, name, lost_to):
     assert not work.holds_lease(late)
 
 
+@pytest.mark.acceptance("FLOW-approval-gate")
 def test_a_finished_draft_is_stored_counted_and_handed_on(draft):
     step = attempt(draft)
 
@@ -194,6 +195,7 @@ def test_a_defect_of_ours_fails_the_attempt_and_the_worker_goes_on(drafts, monke
         assert ActivityRun.objects.get(activity=each).error == "crashed: ZeroDivisionError"
 
 
+@pytest.mark.acceptance("FLOW-reject-rerun")
 def test_a_sent_back_draft_is_written_again_with_the_note_and_what_follows_waits(draft, sandbox, rita):
     step = attempt(draft)
     unit = step.parent_activity

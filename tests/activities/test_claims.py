@@ -37,7 +37,7 @@ def nothing_due(own_database):
         yield World()
 
 
-@pytest.mark.acceptance("FLOW-claim")
+@pytest.mark.acceptance("activity_leases")
 def test_32_claimers_share_200_activities_and_none_gets_one_twice(nothing_due):
     tenant = nothing_due.tenant("live")
     AgentConfig.objects.filter(tenant=tenant).update(max_concurrent=MANY)

@@ -161,7 +161,7 @@ def one_of(answers: list) -> tuple[list, list]:
     return did, refused
 
 
-@pytest.mark.acceptance("DEC-once")
+@pytest.mark.acceptance("SM-approvals")
 def test_of_32_approvals_at_once_one_counts(race):
     for approval in pending():
         did, refused = one_of(together(*[lambda: approve(approval, race)] * 32))  # noqa: B023
@@ -235,7 +235,7 @@ def test_two_edits_at_once_lose_nothing(race):
     assert codes_about(approval) == ["blog_post.edited", "approval.redigested"]
 
 
-@pytest.mark.acceptance("DEC-topic-once")
+@pytest.mark.acceptance("FLOW-blog-request")
 def test_of_32_who_approve_a_topic_at_once_one_makes_its_post(own_database, running_sandbox):
     with World().at("topics"):
         rita = Person(User.objects.get(email="rita@leadmetrics.test"))

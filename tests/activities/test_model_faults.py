@@ -58,7 +58,7 @@ def nothing_kept(step: Activity) -> None:
         ("429", ("failed", "rate_limited"), [("settled", False)]),
     ],
 )
-@pytest.mark.acceptance("FLOW-model-faults")
+@pytest.mark.acceptance("FLOW-retry")
 def test_a_passing_fault_costs_an_attempt_and_the_next_one_succeeds(draft, plan, fault, run, paid):
     plan("anthropic", fault, times=len(paid))
 
@@ -245,6 +245,7 @@ def test_rubbish_is_refused_in_bounded_time(draft, monkeypatch, text):
 
 def test_a_model_without_a_price_is_not_asked(draft, sandbox):
     AgentConfig.objects.filter(agent_role="copywriter").update(model_id="claude-of-tomorrow")
+    LlmProvider.objects.update(models=[{"model_id": "claude-of-tomorrow"}])
 
     step = attempt(draft)
 
@@ -253,6 +254,7 @@ def test_a_model_without_a_price_is_not_asked(draft, sandbox):
     assert money() == []
 
 
+@pytest.mark.acceptance("FLOW-privacy")
 def test_a_client_of_local_models_never_reaches_a_cloud_model(draft, sandbox):
     Tenant.objects.filter(pk=draft.tenant_id).update(data_privacy_level="local_only")
 
@@ -285,13 +287,15 @@ def test_a_switch_to_local_models_binds_work_that_is_under_way(draft, plan, sand
     check_sums()
 
 
-def test_an_agent_without_a_provider_is_not_asked(draft, sandbox):
-    LlmProvider.objects.update(is_enabled=False)
+@pytest.mark.parametrize("change", [{"is_enabled": False}, {"models": [{"model_id": "another"}]}])
+def test_an_agent_without_a_provider_is_not_asked(draft, sandbox, change):
+    LlmProvider.objects.update(**change)
 
     assert runs_of(attempt(draft)) == [(1, "failed", "no_provider")]
     assert sandbox.world.entries(target="anthropic") == []
 
 
+@pytest.mark.acceptance("FLOW-spend-cap")
 @pytest.mark.parametrize("cap", ["tenant", "role", "activity"])
 def test_a_reached_cap_makes_work_wait_for_money_without_failing(draft, sandbox, cap):
     none = Decimal("0.0001")

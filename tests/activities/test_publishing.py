@@ -65,7 +65,7 @@ def is_live_once(step: Activity, sandbox) -> None:
     assert fresh(step.deliverable_period).completed_count == 1
 
 
-@pytest.mark.acceptance("FLOW-publish")
+@pytest.mark.acceptance("FLOW-blog-publish")
 def test_an_approved_post_is_published_once_and_counted(publish, sandbox):
     attempt(publish)
 

@@ -332,7 +332,7 @@ def test_ten_rows_cost_as_many_queries_as_one(route, alice, acme, at_drafts):
     assert not [query["sql"] for query in for_ten if "OFFSET" in query["sql"]]
 
 
-@pytest.mark.acceptance("TEST-soft-delete")
+@pytest.mark.acceptance("TEST-soft-delete", "CONV-deleted")
 def test_what_was_deleted_is_not_listed(alice, acme, at_drafts):
     post = BlogPost.objects.get(ref_id=at_drafts.blog_post)
     BlogPost.objects.filter(pk=post.pk).update(deleted_on=post.created_on)

@@ -92,6 +92,7 @@ def test_cancelling_a_unit_stops_its_open_steps_and_keeps_what_was_done(rita, ac
     assert Approval.objects.get(ref_id=at_drafts.approval).status == "withdrawn"
 
 
+@pytest.mark.acceptance("PLACE-output", "PLACE-presign", "S3-presign")
 def test_an_output_is_fetched_from_its_own_address(alice, acme, at_drafts):
     told = alice.get(f"/api/v1/activities/{at_drafts.activity}/output-url/").json()["data"]
 
@@ -117,6 +118,7 @@ def test_the_contract_is_fetched_from_its_own_address(alice, acme, at_drafts):
     assert (told["sha256"], told["status"]) == (at_drafts.contract_sha256, "accepted")
 
 
+@pytest.mark.acceptance("PLACE-strategy")
 def test_a_strategy_comes_with_its_goals_its_promises_and_its_narrative(alice, acme, at_drafts):
     strategy = Strategy.objects.get()
 

@@ -9,7 +9,9 @@ import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command, get_commands
 
-from apps.tenants.management.commands.write_docs import machines
+from apps.shared.guards import records
+from apps.storage.documents import COLLECTIONS
+from config.management.commands.write_docs import machines
 
 ROOT = settings.BASE_DIR
 DOCUMENTS = [
@@ -93,6 +95,13 @@ def test_every_status_has_a_page_with_its_machine():
     assert pages == set(machines())
     for table in pages:
         assert f"<!-- generated: moves {table} -->" in (ROOT / f"docs/rules/{table}.md").read_text()
+
+
+def test_every_table_and_collection_has_its_place():
+    said = {page: (ROOT / f"docs/database/{page}.md").read_text() for page in ("postgresql", "mongodb")}
+
+    assert [m._meta.db_table for m in records() if f"### `{m._meta.db_table}`\n" not in said["postgresql"]] == []
+    assert [d.collection for d in COLLECTIONS if f"## `{d.collection}`\n" not in said["mongodb"]] == []
 
 
 def test_every_make_command_that_is_named_exists():

@@ -80,6 +80,7 @@ def admitted(answers: list) -> int:
     return len(made)
 
 
+@pytest.mark.acceptance("spend_counters")
 @pytest.mark.parametrize("scope", ["tenant", "role", "activity"])
 def test_a_cap_for_ten_calls_admits_exactly_ten_of_32_at_once(committed_client, scope):
     caps = {"role_cap": CALL * 10} if scope == "role" else {"activity_cap": CALL * 10} if scope == "activity" else {}
@@ -157,6 +158,7 @@ def test_a_bill_that_comes_after_all_takes_the_place_of_the_estimate(client):
     assert spent_this_month() == Decimal("0.03")
 
 
+@pytest.mark.acceptance("SM-spend_reservations")
 @pytest.mark.parametrize("how", ["settle", "release", "keep_at_estimate"])
 def test_a_reservation_is_closed_once(client, how):
     reservation = close(reserve(), "settle")

@@ -18,6 +18,7 @@ from apps.content.models import (
 )
 from apps.content.statuses import BACKLINK_MOVES, REQUEST_MOVES, SOCIAL_POST_MOVES
 from apps.shared.actors import Actor
+from apps.shared.ids import new_id, spell
 from apps.strategy.models import Deliverable, DeliverablePeriod
 
 AT = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
@@ -47,7 +48,7 @@ def an_asset(name: str) -> MediaAsset:
         file_name=name,
         content_type="image/png",
         bytes=10,
-        s3_key=f"media/{name}",
+        s3_key=f"{spell(new_id())}/media/{spell(new_id())}.png",
         s3_version_id="1",
         sha256="0" * 64,
     )

@@ -36,6 +36,8 @@ COMMANDS = (
     "queue_state",
     "rotate_encryption_key",
     "create_staff",
+    "slow_queries",
+    "erase_tenant",
 )
 AT = timezone.now()
 PLACES = ("due", "claimed", "expired_leases", "scheduled", "blocked", "human")

@@ -124,6 +124,7 @@ def test_old_outputs_of_runs_that_ended_badly_or_never_were_go_and_all_others_st
     assert _there(storage.ActivityOutput, kept.values()) == set(kept.values())
 
 
+@pytest.mark.acceptance("S3-permanent")
 def test_nothing_the_client_has_is_swept_however_old_it_is(onboarded):
     everything = {
         model: {str(raw["_id"]) for raw in clients.database()[model.collection].find({"tenantId": onboarded.ref_id})}
@@ -182,6 +183,7 @@ def test_a_second_version_of_a_fixed_key_is_no_orphan(onboarded):
     assert len(next(s for s in sweeping.stored_keys("content", key)).versions) == 2
 
 
+@pytest.mark.acceptance("CONV-global")
 def test_global_skills_and_other_clients_are_out_of_reach(own_client, world):
     with world.at("live"):
         other = _output(made_on=NOW, run_ref=spell(new_id()))

@@ -28,7 +28,7 @@ CODES = set(
 )
 
 
-@pytest.mark.acceptance("XREF-app")
+@pytest.mark.acceptance("XREF-app", "REL-02", "CONV-pointers")
 def test_the_world_is_clean_and_was_looked_at(run, db):
     ran = run("verify_integrity", "--json")
 
@@ -53,8 +53,13 @@ PLANTED = [
     ("DELETE FROM spend_counters WHERE id = (SELECT id FROM spend_counters WHERE scope = 'tenant' LIMIT 1)",
      "spend_drift", "spend_counters"),
     ("DELETE FROM llm_calls WHERE id = (SELECT id FROM llm_calls LIMIT 1)", "spend_drift", "activity_runs"),
+    ("INSERT INTO credit_balances (id, tenant_id, created_on, period_start, period_end, credits_monthly, credits_topup, "
+     "credits_reserved, credits_consumed, next_reset_on) SELECT ulid_uuid(), id, now(), '2026-11-01', '2026-11-30', 50, 0, 0, 0, "
+     "'2026-12-01' FROM tenants WHERE slug = 'acme-live'", "credit_drift", "credit_balances"),
     ("UPDATE tenants SET current_month_spend_usd = current_month_spend_usd + 0.0001 WHERE slug = 'acme-live'",
      "spend_drift", "tenants"),
+    ("UPDATE llm_cost_daily SET day = day - 3 WHERE id = (SELECT id FROM llm_cost_daily LIMIT 1)", "spend_drift", "llm_cost_daily"),
+    ("UPDATE llm_calls SET created_on = created_on - interval '3 days'", "spend_drift", "llm_cost_daily"),
     ("DROP INDEX uniq_strategies_active; UPDATE strategies SET status = 'active' WHERE tenant_id = (SELECT id FROM tenants "
      "WHERE slug = 'acme-live'); INSERT INTO strategies (id, tenant_id, created_on, version, status, summary, rationale, "
      "period_months) SELECT ulid_uuid(), tenant_id, created_on, 99, 'active', '', '', 6 FROM strategies WHERE tenant_id = "
@@ -160,6 +165,7 @@ def test_an_object_that_is_gone_or_altered_is_named(model, own_client):
     assert [(f.code, f.detail) for f in grown] == [("digest_mismatch", "S3 has 17 bytes, 8 were written")]
 
 
+@pytest.mark.acceptance("S3-prefix")
 def test_a_document_that_names_another_clients_key_is_named(own_client, world):
     foreign = f"{world.tenant('drafts').ref_id}/activity-outputs/x/y.md"
     pointer = storage.write(_document(storage.ActivityOutput), {"": "mine"})

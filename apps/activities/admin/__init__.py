@@ -1,3 +1,3 @@
-"""Manage: work and its decisions, and what agents and templates are set to."""
+"""Manage: work and its decisions, what agents and templates are set to, and what models cost."""
 
-from . import setup, work  # noqa: F401  (they register themselves)
+from . import costs, reviews, sessions, setup, work  # noqa: F401  (they register themselves)

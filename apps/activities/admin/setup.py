@@ -4,7 +4,7 @@ from django import forms
 from django.contrib import admin, messages
 
 from apps.tenants.doors.admin import ManageAdmin
-from apps.tenants.doors.admin_display import EMPTY, column, link
+from apps.tenants.doors.admin_display import EMPTY, column, link, usd
 from apps.tenants.doors.admin_forms import (
     Choice,
     Json,
@@ -22,7 +22,7 @@ from apps.tenants.doors.admin_lists import ClientFilter, text_filter
 from apps.tenants.doors.admin_tasks import Panel, Task
 
 from .. import operations
-from ..models import ActivityTemplate, AgentConfig, LlmProvider, RecurringTaskTemplate
+from ..models import ActivityTemplate, AgentConfig, LlmProvider, ModelPrice, RecurringTaskTemplate
 from ..statuses import AdapterType
 
 
@@ -379,12 +379,24 @@ class LlmProviderAdmin(ManageAdmin):
         return "Set" if row.api_key else "Not set"
 
     def panels(self, request, row):
+        prices = {p.model_id: p for p in ModelPrice.objects.filter(llm_provider=row, valid_to_on__isnull=True)}
+
+        def charged(model_id: str):
+            if model_id not in prices:
+                return "No price: it may not be used"
+            price = prices[model_id]
+            return link(price, f"{usd(price.input_usd_per_million)} in, {usd(price.output_usd_per_million)} out")
+
         return [
             Panel(
                 "Models",
-                ("Model", "Context"),
+                ("Model", "Context", "Per million tokens"),
                 [
-                    (m.get("model_id", EMPTY), f"{m['context_tokens']:,} tokens" if m.get("context_tokens") else EMPTY)
+                    (
+                        m["model_id"],
+                        f"{m['context_tokens']:,} tokens" if m.get("context_tokens") else EMPTY,
+                        charged(m["model_id"]),
+                    )
                     for m in row.models
                 ],
                 "No models: agents cannot be set to one of this provider.",

@@ -8,7 +8,7 @@ from apps.tenants.doors.admin_lists import ClientFilter, text_filter
 from apps.tenants.doors.admin_tasks import Panel, moves
 
 from .. import operations
-from ..models import Activity, ActivityLease, ActivityRun, Approval, LlmCall
+from ..models import Activity, ActivityLease, ActivityRun, Approval, LlmCall, ToolCall
 from ..statuses import ACTIVITY_MOVES
 
 
@@ -153,6 +153,7 @@ class ActivityRunAdmin(ManageAdmin):
             (
                 "adapter_type",
                 "model_id",
+                "session",
                 "input_tokens",
                 "output_tokens",
                 "cost_usd",
@@ -164,7 +165,7 @@ class ActivityRunAdmin(ManageAdmin):
     )
 
     def get_queryset(self, request):
-        return super().get_queryset(request).select_related("tenant", "activity")
+        return super().get_queryset(request).select_related("tenant", "activity", "session")
 
     def title_of(self, row):
         return f"Attempt {row.attempt}: {row.activity.title}"
@@ -195,7 +196,21 @@ class ActivityRunAdmin(ManageAdmin):
                     for c in calls
                 ],
                 "No model was called.",
-            )
+            ),
+            Panel(
+                "Tool calls",
+                ("Call", "Status", "Took", "Error"),
+                [
+                    (
+                        link(c),
+                        badge(c.status, c.get_status_display()),
+                        f"{c.duration_ms / 1000:.1f} s",
+                        c.error[:200] or EMPTY,
+                    )
+                    for c in ToolCall.objects.filter(activity_run=row).order_by("ref_id")[:50]
+                ],
+                "No tool was used.",
+            ),
         ]
 
 

@@ -211,9 +211,9 @@ def _ask(
     if not operations.holds_lease(claim):
         raise LeaseLost
     provider = _provider(claim)
-    price = pricing.price_of(claim.adapter_type, claim.model_id)
-    characters = len(system) + sum(len(message.content) for message in messages)
     started_on = timezone.now()
+    price = pricing.price_of(provider, claim.model_id, at=started_on)
+    characters = len(system) + sum(len(message.content) for message in messages)
     reservation = billing.reserve(
         amount_usd=price.most(prompt_characters=characters, max_tokens=MAX_OUTPUT_TOKENS),
         activity_ref=activity.ref_id,
@@ -283,10 +283,10 @@ def _record(
 
 
 def _provider(claim: Claim) -> LlmProvider:
-    """The enabled provider of this adapter, allowed for this client as it is at this moment."""
+    """The enabled provider of this model, allowed for this client as it is at this moment."""
     if not AgentConfig.objects.filter(agent_role=claim.role, is_enabled=True).exists():
         raise AgentOff
-    providers = LlmProvider.objects.filter(adapter_type=claim.adapter_type, is_enabled=True).order_by("name")
+    providers = queries.providers_serving(claim.adapter_type, claim.model_id)
     privacy = Tenant.objects.values_list("data_privacy_level", flat=True).get(pk=only_tenant().id)
     if privacy == "local_only":
         providers = providers.filter(is_local=True)

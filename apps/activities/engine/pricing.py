@@ -1,13 +1,16 @@
-"""What a model call costs, from an offline price table. A model without a price is refused, not free."""
+"""What a model call costs, from the prices in force. A model without a price is refused, not free."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import ROUND_UP, Decimal
 
+from django.db.models import Q
 from genai_prices import Usage, calc_price
 
 from apps.shared.errors import OperationRefused
 
 from ..adapters.base import ModelUsage
+from ..models import LlmProvider, ModelPrice
 
 MILLION = Decimal(1_000_000)
 MICRO_USD = Decimal("0.000001")  # what the columns keep; rounded up, so that the ledger never says less than the bill
@@ -45,13 +48,27 @@ class Price:
         return self.cost(ModelUsage(input_tokens=tokens, cached_input_tokens=0, output_tokens=max_tokens))
 
 
-def price_of(adapter_type: str, model_id: str) -> Price:
-    """Raises ModelUnpriced for a model the table does not know."""
-    if adapter_type not in PROVIDERS:
+def price_of(provider: LlmProvider, model_id: str, *, at: datetime) -> Price:
+    """What the provider charges for the model at this moment. Raises ModelUnpriced."""
+    row = ModelPrice.objects.filter(
+        Q(valid_to_on__isnull=True) | Q(valid_to_on__gt=at),
+        llm_provider=provider,
+        model_id=model_id,
+        valid_from_on__lte=at,
+    ).first()
+    if row is None:
         raise ModelUnpriced
+    return Price(row.input_usd_per_million, row.cached_input_usd_per_million, row.output_usd_per_million)
 
-    def per_million(**tokens: int) -> Decimal:
-        return calc_price(Usage(**tokens), model_ref=model_id, provider_id=PROVIDERS[adapter_type]).total_price
+
+def listed_price(adapter_type: str, model_id: str) -> Price | None:
+    """What an offline table of public prices says, to begin with; None for a model it does not know."""
+    if adapter_type not in PROVIDERS:
+        return None
+
+    def per_million(**tokens: int) -> Decimal:  # a million at once: of prices by length of the prompt, the dearest
+        price = calc_price(Usage(**tokens), model_ref=model_id, provider_id=PROVIDERS[adapter_type]).total_price
+        return price.quantize(MICRO_USD, rounding=ROUND_UP)
 
     try:
         return Price(
@@ -59,8 +76,8 @@ def price_of(adapter_type: str, model_id: str) -> Price:
             cached_input_usd=per_million(input_tokens=1_000_000, cache_read_tokens=1_000_000),
             output_usd=per_million(output_tokens=1_000_000),
         )
-    except LookupError as error:
-        raise ModelUnpriced from error
+    except LookupError:
+        return None
 
 
 def counted(prompt_characters: int, answer_characters: int) -> ModelUsage:

@@ -1,7 +1,10 @@
 """Work, the agents that do it, the people who decide on it, and what it cost."""
 
-from .agents import AgentConfig, LlmCall, LlmProvider
+from .agents import AgentConfig, LlmCall, LlmProvider, ToolCall
 from .approvals import Approval
+from .costs import LlmCostDaily, ModelPrice
+from .reviews import ReviewComment, ReviewLink, ReviewLinkApproval
+from .sessions import Session
 from .templates import ActivityTemplate, RecurringTaskTemplate
 from .work import Activity, ActivityDependency, ActivityLease, ActivityRun
 
@@ -14,6 +17,13 @@ __all__ = [
     "AgentConfig",
     "Approval",
     "LlmCall",
+    "LlmCostDaily",
     "LlmProvider",
+    "ModelPrice",
     "RecurringTaskTemplate",
+    "ReviewComment",
+    "ReviewLink",
+    "ReviewLinkApproval",
+    "Session",
+    "ToolCall",
 ]

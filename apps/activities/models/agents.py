@@ -1,4 +1,4 @@
-"""Which model works for whom, and what every call to one cost."""
+"""Which model works for whom, and what every call to a model or a tool came to."""
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -8,7 +8,7 @@ from apps.shared.constraints import Index, TenantForeignKey, between, not_negati
 from apps.shared.encryption import EnvSecretsField, SealedTextField
 from apps.shared.models import BaseRecord, Mutable, TenantRecord
 
-from ..statuses import AdapterType
+from ..statuses import AdapterType, ToolCallStatus
 from .work import ActivityRun
 
 
@@ -115,3 +115,32 @@ class LlmCall(TenantRecord):
 
     def __str__(self):
         return f"{self.model_id} {self.cost_usd}"
+
+
+class ToolCall(TenantRecord):
+    """One use of a tool during a run, in summary; the whole exchange is in `tool_call_logs`."""
+
+    append_only = True
+
+    activity_run = TenantForeignKey(ActivityRun)
+    tool_name = models.CharField(max_length=100)
+    method = models.CharField(max_length=100)
+    input = models.JSONField(default=dict, help_text="Without secrets.")
+    output = models.JSONField(default=dict, help_text="A summary.")
+    status = models.CharField(max_length=20, choices=ToolCallStatus)
+    error = models.TextField(blank=True)
+    duration_ms = models.IntegerField()
+
+    class Meta(TenantRecord.Meta):
+        db_table = "tool_calls"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(status="success", error="") | (Q(status="error") & ~Q(error="")),
+                name="tool_calls_error_says_what",
+            ),
+            not_negative("duration_ms", name="tool_calls_duration_not_negative"),
+        ]
+        indexes = [Index(fields=["tenant", "ref_id"], name="idx_tool_calls_ref")]
+
+    def __str__(self):
+        return f"{self.tool_name}.{self.method}"

@@ -19,6 +19,7 @@ from ..statuses import (
     Priority,
     RunStatus,
 )
+from .sessions import Session
 
 LIVE = Q(deleted_on__isnull=True)
 
@@ -194,6 +195,9 @@ class ActivityRun(TenantRecord):
     activity = TenantForeignKey(Activity, db_index=False)
     adapter_type = models.CharField(max_length=50, choices=AdapterType)
     model_id = models.CharField(max_length=100)
+    session = TenantForeignKey(
+        Session, null=True, blank=True, db_index=False, help_text="NULL where the adapter keeps no session."
+    )
     status = models.CharField(max_length=20, choices=RunStatus, default=RunStatus.RUNNING)
     error = models.TextField(blank=True)
     input_tokens = models.IntegerField(default=0)
@@ -214,6 +218,7 @@ class ActivityRun(TenantRecord):
         indexes = [
             models.Index(fields=["tenant", "ref_id"], name="idx_activity_runs_ref"),
             models.Index(fields=["started_on"], condition=Q(status="running"), name="idx_activity_runs_running"),
+            models.Index(fields=["session"], condition=Q(session__isnull=False), name="idx_activity_runs_session"),
         ]
 
     def __str__(self):

@@ -18,6 +18,8 @@ from .configuration import (
     models_offered,
 )
 from .context_files import edit_context_file
+from .costs import catch_up_costs, roll_up_costs
+from .counting import recount
 from .edits import NotEditable, replace_output
 from .gates import digest_of, open_gate, refresh_gate, shown_at
 from .pipelines import (
@@ -33,6 +35,7 @@ from .pipelines import (
     spawn_unit,
 )
 from .planning import plan_tenant
+from .prices import seed_prices, set_price
 from .runs import (
     Claim,
     LeaseLost,
@@ -73,6 +76,7 @@ __all__ = [
     "cancel_unit",
     "close_run",
     "close_step",
+    "catch_up_costs",
     "copy_global_templates",
     "digest_of",
     "fail_attempt",
@@ -88,10 +92,14 @@ __all__ = [
     "plan_tenant",
     "raise_task",
     "record_call",
+    "recount",
     "refresh_gate",
     "refuse_approval",
     "retry_activity",
+    "roll_up_costs",
     "seed_global_templates",
+    "seed_prices",
+    "set_price",
     "set_subject",
     "settle_failure",
     "shown_at",

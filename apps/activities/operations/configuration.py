@@ -13,9 +13,11 @@ from apps.shared.actors import Actor
 from apps.shared.edits import edit
 from apps.shared.errors import InvalidInput, NotAllowed
 
+from .. import queries
 from ..bodies import TemplateStep, validate_steps
 from ..engine.pricing import ModelUnpriced, price_of
 from ..models import ActivityTemplate, AgentConfig, LlmProvider
+from .prices import price_listed_models
 
 STEPS = TypeAdapter(list[TemplateStep])
 PROBLEMS_SHOWN = 10
@@ -68,10 +70,12 @@ def edit_agent_config(
 ) -> AgentConfig:
     """Runs that begin after this obey it. Raises InvalidInput for a model no provider offers or no price is known of."""
     if wanted.model_id != config.model_id:
-        if wanted.model_id not in models_offered(config.adapter_type):
+        serving = queries.providers_serving(config.adapter_type, wanted.model_id)
+        if not serving:
             raise InvalidInput({"model_id": ["No enabled provider offers this model."]})
         try:
-            price_of(config.adapter_type, wanted.model_id)
+            for provider in serving:  # which of them is asked depends on the client
+                price_of(provider, wanted.model_id, at=at)
         except ModelUnpriced as error:
             raise InvalidInput({"model_id": [error.detail]}) from error
     return edit(config, "agent_config.edited", asdict(wanted), by=by, at=at, seen_on=seen_on)
@@ -95,7 +99,7 @@ class ProviderFacts:
 
 
 def add_provider(wanted: ProviderFacts, *, adapter_type: str, api_key: str, by: Actor, at: datetime) -> LlmProvider:
-    """Keep a model service; the key is sealed. Raises InvalidInput when the name is taken."""
+    """Keep a model service; the key is sealed, and known models get their price. Raises InvalidInput when the name is taken."""
     provider = LlmProvider(
         **asdict(wanted), adapter_type=adapter_type, api_key=api_key or None, created_by=by.user, created_on=at
     )
@@ -105,6 +109,7 @@ def add_provider(wanted: ProviderFacts, *, adapter_type: str, api_key: str, by: 
             journal.record(
                 "provider.added", provider, by=by, at=at, after={**asdict(wanted), "adapter_type": adapter_type}
             )
+            price_listed_models(provider, by=by, at=at)
     except IntegrityError as error:
         raise InvalidInput({"name": ["Another provider has this name."]}) from error
     return provider
@@ -126,6 +131,8 @@ def edit_provider(
         changes["api_key"] = api_key or None
     try:
         with transaction.atomic():
-            return edit(provider, "provider.edited", changes, by=by, at=at, seen_on=seen_on)
+            edited = edit(provider, "provider.edited", changes, by=by, at=at, seen_on=seen_on)
+            price_listed_models(edited, by=by, at=at)
+            return edited
     except IntegrityError as error:
         raise InvalidInput({"name": ["Another provider has this name."]}) from error

@@ -1,7 +1,7 @@
 """What the home page of the dashboard says, composed of other apps' answers."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import datetime
 
 from apps.activities import queries as work
 from apps.activities.models import Activity
@@ -102,9 +102,9 @@ class Promise:
     goals: list
 
 
-def promise(*, today: date) -> Promise:
+def promise(*, at: datetime) -> Promise:
     active = strategy.active_strategy()
     return Promise(
-        lines=strategy.progress(month_start=today.replace(day=1), today=today),
+        lines=strategy.deliverable_progress(at=at),
         goals=strategy.goals_of(active) if active else [],
     )

@@ -37,7 +37,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "may_decide": may(request.actor, "approval.decide_as_admin"),
         "happening": happening,
         "published": content.published_posts(limit=SHOWN),
-        "promise": queries.promise(today=today),
+        "promise": queries.promise(at=request.at),
         "today": today,
     }
     return portal.respond(request, "app/home.html#live", context)

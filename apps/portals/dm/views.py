@@ -83,7 +83,7 @@ def client(request: HttpRequest) -> HttpResponse:
     today = request.at.astimezone(ZoneInfo(tenant.timezone)).date()
     month = today.replace(day=1)
     channels = list(Channel.objects.order_by("name"))
-    progress = strategies.progress(month_start=month, today=today)
+    progress = strategies.deliverable_progress(at=request.at)
     waiting = list(work.titled(work.waiting_approvals(required_role="reviewer"))[:5])
     units = work.units_between(month, today, limit=UNITS_SHOWN)
     steps = standing.setup_steps(tenant, channels, units, has_plan=bool(progress))

@@ -44,7 +44,7 @@ def progress(request: HttpRequest) -> HttpResponse:
     require(request.actor, "strategy.read")
     today = request.at.astimezone(ZoneInfo(request.tenant.timezone)).date()
     rows = []
-    for line in queries.progress(month_start=today.replace(day=1), today=today):
+    for line in queries.deliverable_progress(at=request.at):
         label, tone = PERIOD_WORDS[PeriodStatus(line.status)]
         rows.append({"line": line, "label": label, "tone": tone})
     return portal.respond(request, "app/strategy/progress.html", {"rows": rows, "today": today})

@@ -1,3 +1,3 @@
-"""Manage: clients, people, assignments, invitations and contracts."""
+"""Manage: clients, contracts, people, assignments, invitations, notices, tokens and what other systems send."""
 
-from . import clients, people  # noqa: F401  (they register themselves)
+from . import clients, contracts, doors, notices, people  # noqa: F401  (they register themselves)

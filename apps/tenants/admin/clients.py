@@ -1,23 +1,21 @@
-"""Clients and their contracts. The client's page is put together, and registered, in `portals`."""
+"""Clients. The client's page is put together, and registered, in `portals`."""
 
 import re
 from zoneinfo import available_timezones
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.utils.html import format_html
 from django.utils.text import slugify
 
-from apps import storage
 from apps.shared.errors import InvalidInput
 
 from .. import operations
 from ..doors.admin import ManageAdmin
 from ..doors.admin_display import address_of, badge, column, form_to_add, link, list_of, moment
 from ..doors.admin_forms import Choice, Line, MailAddress, ManageForm, Seen, Slug, Usd, WebAddress
-from ..doors.admin_lists import ClientFilter
 from ..doors.admin_tasks import Panel, Task, moves
-from ..models import Contract, Tenant, TenantAssignment, User
+from ..models import Tenant, TenantAssignment, User
 from ..statuses import STAFF_ROLES, TENANT_MOVES, AssignmentRole, Plan, PrivacyLevel, UserStatus
 
 TIME_ZONES = [(name, name.replace("_", " ")) for name in sorted(available_timezones()) if "/" in name or name == "UTC"]
@@ -208,40 +206,3 @@ class TenantAdmin(ManageAdmin):
                 more=list_of(User, client=row.slug),
             ),
         ]
-
-
-@admin.register(Contract)
-class ContractAdmin(ManageAdmin):
-    list_display = (
-        column("ref_id", label="Contract"),
-        column("tenant", label="Client"),
-        column("template_version"),
-        column("status"),
-        column("generated_on"),
-        column("accepted_on"),
-        column("accepted_by"),
-    )
-    list_select_related = ("tenant", "accepted_by")
-    list_filter = ("status", ClientFilter)
-    empty = "No contracts yet. One is made for each new client."
-    sections = (
-        ("Contract", ("tenant", "status", "template_version", "generated_on", "pdf", "ref_id")),
-        ("Acceptance", ("accepted_on", "accepted_by", "accepted_ip", "accepted_user_agent")),
-        ("Evidence", ("pdf_sha256", "pdf_s3_key", "pdf_version_id")),
-    )
-
-    def get_queryset(self, request):
-        return super().get_queryset(request).select_related("tenant", "accepted_by")
-
-    def title_of(self, row):
-        return f"Contract {row.template_version} of {row.tenant.name}"
-
-    @admin.display(description="PDF")
-    def pdf(self, row):
-        """Exactly the stored version; the link works for a quarter of an hour."""
-        url = storage.contracts.url(
-            row.pdf_s3_key,
-            version_id=row.pdf_version_id,
-            file_name=f"contract-{row.tenant.slug}-{row.template_version}.pdf",
-        )
-        return format_html('<a class="link" href="{}" rel="noreferrer">Download</a>', url)

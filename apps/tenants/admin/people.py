@@ -9,7 +9,7 @@ from ..doors.admin_display import badge, column, link, moment
 from ..doors.admin_forms import Choice, Client, Line, MailAddress, ManageForm
 from ..doors.admin_lists import ClientFilter
 from ..doors.admin_tasks import Panel, Task, moves, scope_of
-from ..models import Invitation, Tenant, TenantAssignment, User
+from ..models import ApiToken, Invitation, SavedView, Tenant, TenantAssignment, User
 from ..statuses import STAFF_ROLES, USER_MOVES, Role
 
 
@@ -203,3 +203,69 @@ class InvitationAdmin(ManageAdmin):
     @admin.display(description="State")
     def state(self, row):
         return state_of(row, timezone.now())
+
+
+def state_of_token(token: ApiToken, at):
+    if token.revoked_on:
+        return badge("cancelled", "Withdrawn")
+    if token.expires_on <= at:
+        return badge("expired", "Expired")
+    return badge("active", "Valid")
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(ManageAdmin):
+    called = "API tokens"
+    list_display = (
+        "name",
+        column("token_prefix", label="Begins with"),
+        "owner",
+        column("tenant", label="Client"),
+        "state",
+        column("expires_on"),
+        column("last_used_on"),
+    )
+    list_select_related = ("tenant", "user")
+    list_filter = (ClientFilter,)
+    empty = "Nobody has made an API token yet."
+    sections = (
+        ("Token", ("name", "token_prefix", "owner", "tenant", "scopes", "state", "created_on", "ref_id")),
+        ("Use", ("expires_on", "last_used_on", "last_used_ip", "revoked_by", "revoked_on")),
+    )
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("tenant", "user", "revoked_by")
+
+    @admin.display(description="Whose")
+    def owner(self, row):
+        return link(row.user)
+
+    @admin.display(description="State")
+    def state(self, row):
+        return state_of_token(row, timezone.now())
+
+
+@admin.register(SavedView)
+class SavedViewAdmin(ManageAdmin):
+    called = "Saved views"
+    list_display = (
+        "name",
+        column("page"),
+        "owner",
+        column("tenant", label="Client"),
+        column("is_shared", label="Shared"),
+        column("created_on", label="Made"),
+    )
+    list_select_related = ("tenant", "user")
+    list_filter = ("is_shared", ClientFilter)
+    empty = "Nobody has saved a view yet."
+    sections = (
+        ("View", ("name", "page", "owner", "tenant", "query", "is_shared", "position", "created_on", "ref_id")),
+    )
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("tenant", "user")
+
+    @admin.display(description="Whose")
+    def owner(self, row):
+        return link(row.user)

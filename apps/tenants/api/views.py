@@ -9,6 +9,7 @@ from .. import access, operations
 from ..doors.viewsets import TenantViewSet
 from ..models import Contract
 from ..permissions import require
+from ..statuses import ContractEventType
 from .serializers import Acceptance, ContractSerializer, MeSerializer
 
 
@@ -40,7 +41,9 @@ class ContractViewSet(TenantViewSet):
 
     def retrieve(self, request):
         """The current contract. Staff name the client with X-Tenant."""
-        return self.answer(self._current(to="read"))
+        contract = self._current(to="read")
+        operations.note_contract_event(contract, ContractEventType.VIEWED, by=request.actor, at=request.at)
+        return self.answer(contract)
 
     @extend_schema(request=Acceptance, responses=ContractSerializer)
     def accept(self, request):

@@ -50,6 +50,9 @@ WORDS = {
     "timeout_ms": "Time limit (ms)",
     "max_cost_usd_per_activity": "Cap per activity",
     "monthly_cap_usd": "Cap per month",
+    "input_usd_per_million": "Input, per million tokens",
+    "cached_input_usd_per_million": "Input from the cache, per million tokens",
+    "output_usd_per_million": "Output, per million tokens",
     "external_url": "Address",
     "access_token": "Password or token",
     "ip": "From",
@@ -60,10 +63,13 @@ LONGEST_SHOWN = 20_000  # characters of one value on a page
 
 # The same words mean the same everywhere, so one table serves all status columns; what is missing is neutral.
 TONES = {
-    "success": "active accepted connected completed approved published confirmed settled achieved on_track",
-    "info": "assigned in_progress running researching writing sent prepared scheduled open started trialing",
-    "warning": "awaiting_approval pending_acceptance pending review invited at_risk expired paused pending_approval",
-    "danger": "failed error missed timed_out unknown suspended rejected",
+    "success": "active accepted connected completed approved published confirmed settled achieved on_track pushed converted paid "
+    "captured agreed",
+    "info": "assigned in_progress running researching writing sent prepared scheduled open started trialing contacted qualified "
+    "authenticated authorized outreach_sent responded",
+    "warning": "awaiting_approval pending_acceptance pending review invited at_risk expired paused pending_approval pending_review "
+    "snoozed no_response",
+    "danger": "failed error missed timed_out unknown suspended rejected overdue halted",
 }
 TONE_OF = {status: tone for tone, statuses in TONES.items() for status in statuses.split()}
 
@@ -112,6 +118,11 @@ def usd(value: Decimal | None) -> str:
     return f"${whole}.{rest:0<2}"
 
 
+def inr(paise: int) -> str:
+    """An amount in paise as rupees."""
+    return f"₹{Decimal(paise) / 100:,.2f}"
+
+
 def pretty(value: Any) -> SafeString | str:
     """JSON as a person reads it; ids are spelled as the references they are."""
     if value in (None, {}, []):
@@ -145,8 +156,10 @@ def shown(value: Any, field: models.Field | None = None) -> SafeString | str:
         return pretty(value)
     if isinstance(value, (list, tuple)):
         return ", ".join(str(item) for item in value) or EMPTY
-    if isinstance(field, models.DecimalField) and field.name.endswith("_usd"):
+    if isinstance(field, models.DecimalField) and field.name.endswith(("_usd", "_usd_per_million")):
         return usd(value)
+    if field is not None and field.name.endswith("_inr"):
+        return inr(value)
     if isinstance(value, (int, Decimal)):
         return number_format(value, use_l10n=True, force_grouping=True)
     return str(value)[:LONGEST_SHOWN]
@@ -172,7 +185,7 @@ def label_of(name: str | Callable, model_admin) -> str:
 def worded(name: str) -> str:
     if name in WORDS:
         return WORDS[name]
-    for ending in ("_on", "_at", "_usd"):
+    for ending in ("_on", "_at", "_usd", "_inr"):
         name = name.removesuffix(ending)
     return name.replace("_", " ").capitalize()
 

@@ -127,12 +127,12 @@ class Whole(forms.IntegerField):
 
 
 class Usd(forms.DecimalField):
-    """An amount in US dollars with at most four decimals, in plain digits."""
+    """An amount in US dollars with at most so many decimals, in plain digits."""
 
     widget = widgets.UnfoldAdminDecimalFieldWidget
 
-    def __init__(self, *, most: int, **kwargs):
-        super().__init__(min_value=Decimal(0), max_value=most, decimal_places=4, **kwargs)
+    def __init__(self, *, most: int, places: int = 4, **kwargs):
+        super().__init__(min_value=Decimal(0), max_value=most, decimal_places=places, **kwargs)
 
     def to_python(self, value):
         if value not in self.empty_values and not re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,12})?", str(value).strip()):

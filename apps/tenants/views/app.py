@@ -12,6 +12,7 @@ from ..doors import portal
 from ..forms import AcceptanceForm
 from ..models import Contract
 from ..permissions import may
+from ..statuses import ContractEventType
 
 PAGE = "app/tenants/contract.html#contract"
 
@@ -28,6 +29,7 @@ def contract_pdf(request: HttpRequest) -> HttpResponse:
     current = access.current_contract_for(request.actor, to="read")
     if current is None:
         raise NotFound
+    _note(request, current, ContractEventType.DOWNLOADED)
     name = f"{request.tenant.slug}-contract-{current.template_version}.pdf"
     return HttpResponseRedirect(
         storage.contracts.url(current.pdf_s3_key, version_id=current.pdf_version_id, file_name=name)
@@ -66,4 +68,11 @@ def _page(
         "is_accepted": request.tenant.contract_accepted_on is not None,
         "agency": "Leadmetrics",
     }
+    if current is not None:
+        _note(request, current, ContractEventType.VIEWED)
     return portal.respond(request, PAGE, context, status=status)
+
+
+def _note(request: HttpRequest, current: Contract, event: str) -> None:
+    if request.method != "HEAD":  # nothing is shown
+        operations.note_contract_event(current, event, by=request.actor, at=request.at)

@@ -69,6 +69,7 @@ def something_above(gate):
     client.delete_object(Bucket=bucket, Key=key, VersionId=version)
 
 
+@pytest.mark.acceptance("S3-fixed-keys")
 def test_the_pdf_is_exactly_the_version_on_record(gate, something_above):
     response = gate.mark.get("/app/contract/pdf/")
     with urlopen(response["Location"]) as download:

@@ -82,6 +82,7 @@ def test_tasks_stand_below_the_queue_and_are_done_from_their_page(rita, acme):
     assert path not in rita.get("/dm/inbox/").text
 
 
+@pytest.mark.acceptance("PERF-no-n1", "TEST-n1")
 @pytest.mark.parametrize(
     ("few", "many"),
     [("/dm/inbox/?client=acme-context", "/dm/inbox/"), ("/dm/c/acme-created/work/", "/dm/c/acme-live/work/")],

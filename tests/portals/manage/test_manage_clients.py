@@ -363,7 +363,7 @@ def test_nobody_but_staff_is_assigned(sam, alice, world, journal):
     assert journal() == []
 
 
-@pytest.mark.acceptance("FLOW-presign")
+@pytest.mark.acceptance("FLOW-presign", "S3-presign")
 def test_a_contract_links_to_the_very_version_that_was_stored(sam, world, everything):
     contract = Contract.objects.get(tenant=world.tenant("live"))
 

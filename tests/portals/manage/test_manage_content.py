@@ -11,6 +11,7 @@ from apps.content.models import (
     SocialPost,
     SocialPostMedia,
 )
+from apps.shared.ids import new_id, spell
 
 NOW = timezone.now()
 
@@ -33,7 +34,7 @@ def post(acme):
         file_name="roof.png",
         content_type="image/png",
         bytes=10,
-        s3_key="media/roof.png",
+        s3_key=f"{spell(new_id())}/media/{spell(new_id())}.png",
         s3_version_id="1",
         sha256="0" * 64,
         created_on=NOW,

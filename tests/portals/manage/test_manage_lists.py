@@ -71,6 +71,7 @@ def test_pages_keep_the_filter(sam, everything, short_pages):
     assert {row.tenant.slug for row in response.context["cl"].result_list} == {"acme-live"}
 
 
+@pytest.mark.acceptance("PERF-no-offset")
 def test_a_list_never_asks_for_an_offset_or_for_all_rows(sam, short_pages):
     with CaptureQueriesContext(
         connection,
@@ -124,6 +125,7 @@ LISTS = [
     "tenants/user",
     "tenants/invitation",
     "tenants/tenantassignment",
+    "tenants/contractevent",
     "activities/activity",
     "activities/activityrun",
     "activities/approval",
@@ -139,9 +141,21 @@ LISTS = [
     "strategy/goal",
     "billing/spendreservation",
     "shared/journalentry",
+    "ads/adcampaign",
+    "ads/adcampaignday",
+    "ads/adkeyword",
+    "ads/searchtermreport",
+    "ads/searchtermclassification",
+    "ads/adoptimizationrecommendation",
+    "crm/lead",
+    "crm/leadactivity",
+    "crm/leadtouch",
+    "crm/leadform",
+    "crm/leadmerge",
 ]
 
 
+@pytest.mark.acceptance("PERF-no-n1", "TEST-n1")
 @pytest.mark.parametrize("name", LISTS)
 def test_a_list_asks_the_database_as_often_for_one_row_as_for_thirty(sam, monkeypatch, name):
     counts = []

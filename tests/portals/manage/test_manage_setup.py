@@ -224,7 +224,7 @@ def test_a_provider_is_added_with_its_key_sealed_and_shown_nowhere(sam, everythi
     assert provider.models == [{"model_id": "gpt-4o", "context_tokens": 128_000}, {"model_id": "gpt-4o-mini"}]
     assert (provider.api_key.open(), provider.is_local) == (KEY, False)
     assert [KEY in sam.get(page).text for page in pages] == [False] * 4
-    assert journal() == ["provider.added"]
+    assert journal() == ["provider.added", "price.set", "price.set"]  # both are publicly known
     assert KEY not in str(JournalEntry.objects.get(code="provider.added").after)
 
 

@@ -1,4 +1,6 @@
-"""Everything the product needs before it can serve: stores, partitions, global templates, a provider, the schedules."""
+"""Everything the product needs before it can serve: stores, partitions, templates, plans, a provider, schedules."""
+
+from datetime import UTC, datetime
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
@@ -9,19 +11,25 @@ from django_celery_beat.models import IntervalSchedule, PeriodicTask
 from apps.activities import operations, queries
 from apps.activities.models import LlmProvider
 from apps.activities.seeds import DEFAULT_MODEL
+from apps.billing.operations import seed_plans
 from apps.shared import locks
 from apps.storage import bootstrap
 
 HOUR = 3_600
 DAY = 24 * HOUR
+WEEK = 7 * DAY
+# A tick that has not run yet counts from its last change, and each release changes it: with a past start, it runs at once.
+BEGAN = datetime(2026, 1, 5, tzinfo=UTC)
 # The product's fixed ticks; each is harmless twice, so any number of beats may run. `None` means SWEEP_SECONDS.
 TICKS = {
     "doors.deliver": None,
     "activities.work": None,
     "activities.sweep": None,
     "activities.plan_periods": HOUR,
+    "activities.roll_up_costs": HOUR,
     "activities.ensure_partitions": DAY,
     "storage.sweep": DAY,
+    "shared.slow_queries": WEEK,
 }
 
 
@@ -38,6 +46,7 @@ class Command(BaseCommand):
             self.stdout.write(f"  S3: {len(made)} buckets made, versioning and Object Lock in place.")
         self.stdout.write(f"  Partitions: {queries.ensure_partitions(at)} made.")
         self.stdout.write(f"  Templates: {operations.seed_global_templates(at=at)} made.")
+        self.stdout.write(f"  Plans: {seed_plans(at=at)} made.")
         self._provider(at)
         self._ticks()
 
@@ -51,6 +60,9 @@ class Command(BaseCommand):
             },
         )
         self.stdout.write(f"  Model providers: {int(made)} made; keys come from the environment or from Manage.")
+        self.stdout.write(
+            f"  Model prices: {operations.seed_prices(at=at)} set; what is not publicly known is set in Manage."
+        )
 
     def _ticks(self) -> None:
         with transaction.atomic():
@@ -58,7 +70,8 @@ class Command(BaseCommand):
             for name, seconds in TICKS.items():
                 every = seconds if seconds is not None else max(1, round(settings.SWEEP_SECONDS))
                 schedule, _ = IntervalSchedule.objects.get_or_create(every=every, period=IntervalSchedule.SECONDS)
-                PeriodicTask.objects.update_or_create(
-                    name=name, defaults={"task": name, "interval": schedule, "expire_seconds": max(every, 30)}
-                )
+                wanted = {"task": name, "interval": schedule, "expire_seconds": max(every, 30)}
+                if every == WEEK:
+                    wanted["start_time"] = BEGAN
+                PeriodicTask.objects.update_or_create(name=name, defaults=wanted)
         self.stdout.write(f"  Schedules: {len(TICKS)} in place.")

@@ -15,6 +15,8 @@ from apps.shared.journal import reactions
 from apps.shared.transitions import Move
 from apps.tenants.permissions import PERMISSIONS
 from apps.tenants.statuses import Role
+from config import database_docs
+from config.markdown import as_table
 
 GENERATED = re.compile(
     r"(?P<begin><!-- generated: (?P<what>\w+)(?: (?P<about>\w+))? -->\n).*?(?P<end><!-- end -->)", re.DOTALL
@@ -143,7 +145,7 @@ def permissions(root: Path, about: None) -> list[str]:
 
 
 def commands(root: Path, about: None) -> list[str]:
-    ours = {name: app for name, app in get_commands().items() if app.startswith("apps.")}
+    ours = {name: app for name, app in get_commands().items() if app.startswith(("apps.", "config"))}
     return as_table("command help", [[f"`{name}`", load_command_class(ours[name], name).help] for name in sorted(ours)])
 
 
@@ -161,12 +163,7 @@ def relations(root: Path, app_label: str) -> list[str]:
     return as_table("table holds refers", rows)
 
 
-def as_table(columns: str, rows: list[list[str]]) -> list[str]:
-    names = columns.split()
-    lines = [names, ["---"] * len(names), *rows]
-    return [f"| {' | '.join(cell.replace('|', '·') for cell in line)} |" for line in lines]
-
-
 PARTS: dict[str, Callable[..., list[str]]] = {
-    part.__name__: part for part in (diagram, moves, rules, decisions, permissions, commands, relations)
+    part.__name__: part
+    for part in (diagram, moves, rules, decisions, permissions, commands, relations, *database_docs.PARTS)
 }

@@ -1,4 +1,4 @@
-"""Client organisations, people, who serves whom, and the contract."""
+"""People, who serves whom, who is invited, and the views a person keeps."""
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.postgres.fields import ArrayField
@@ -6,88 +6,13 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower
 
-from apps.shared.constraints import DigestField, UserKey, between
-from apps.shared.models import (
-    BaseRecord,
-    Mutable,
-    PlatformOrTenantRecord,
-    SoftDelete,
-    TenantRecord,
-)
-from apps.shared.scoping import TenantFacts
+from apps.shared.constraints import DigestField, UserKey, not_negative
+from apps.shared.models import BaseRecord, Mutable, PlatformOrTenantRecord, SoftDelete, TenantRecord
 
-from .statuses import (
-    CONTRACT_MOVES,
-    STAFF_ROLES,
-    TENANT_MOVES,
-    USER_MOVES,
-    AppAccess,
-    AssignmentRole,
-    ContractStatus,
-    DeploymentMode,
-    Plan,
-    PrivacyLevel,
-    Role,
-    TenantStatus,
-    UserStatus,
-)
+from ..statuses import STAFF_ROLES, USER_MOVES, AppAccess, AssignmentRole, Role, UserStatus
+from .clients import Tenant
 
-
-class Tenant(BaseRecord, Mutable):
-    """A client organisation. Suspended or cancelled by status, never deleted."""
-
-    moves = TENANT_MOVES
-
-    slug = models.CharField(max_length=100, unique=True, help_text="In addresses: /dm/c/<slug>/.")
-    name = models.CharField(max_length=255)
-    industry = models.CharField(max_length=100, blank=True)
-    website = models.CharField(max_length=500, blank=True)
-    plan = models.CharField(max_length=20, choices=Plan, default=Plan.FREE)
-    status = models.CharField(max_length=20, choices=TenantStatus, default=TenantStatus.TRIALING)
-    data_privacy_level = models.CharField(max_length=20, choices=PrivacyLevel, default=PrivacyLevel.CLOUD_OK)
-    active_platforms = ArrayField(models.TextField(), default=list, blank=True)
-    monthly_spend_cap_usd = models.DecimalField(
-        max_digits=10, decimal_places=4, null=True, blank=True, help_text="Empty means the platform's default cap."
-    )
-    current_month_spend_usd = models.DecimalField(max_digits=10, decimal_places=4, default=0, editable=False)
-    razorpay_customer_id = models.CharField(max_length=255, blank=True)
-    razorpay_subscription_id = models.CharField(max_length=255, blank=True)
-    deployment_mode = models.CharField(max_length=20, choices=DeploymentMode, default=DeploymentMode.SAAS)
-    contract_accepted_on = models.DateTimeField(null=True, blank=True, editable=False)
-    timezone = models.CharField(
-        max_length=64, default="Asia/Kolkata", help_text="IANA name; months and schedules follow it."
-    )
-    currency = models.CharField(max_length=3, default="INR")
-    gstin = models.CharField(max_length=15, null=True, blank=True)
-    branding = models.JSONField(default=dict, blank=True)
-    custom_domain = models.CharField(max_length=255, unique=True, null=True, blank=True)
-
-    class Meta:
-        db_table = "tenants"
-        constraints = [
-            between("monthly_spend_cap_usd", 0, 999_999, name="tenants_cap_in_range"),
-            between("current_month_spend_usd", 0, 999_999, name="tenants_spend_in_range"),
-            models.CheckConstraint(condition=Q(slug__regex=r"^[a-z0-9]+(-[a-z0-9]+)*$"), name="tenants_slug_url_safe"),
-        ]
-
-    def __str__(self):
-        return self.name
-
-    @property
-    def facts(self) -> TenantFacts:
-        return TenantFacts(
-            id=self.id,
-            ref_id=self.ref_id,
-            slug=self.slug,
-            status=self.status,
-            privacy_level=self.data_privacy_level,
-            time_zone=self.timezone,
-            contract_accepted=self.contract_accepted_on is not None,
-        )
-
-    @property
-    def is_open(self) -> bool:
-        return self.status in (TenantStatus.TRIALING, TenantStatus.ACTIVE)
+LIVE = Q(deleted_on__isnull=True)
 
 
 class Users(BaseUserManager):
@@ -218,47 +143,23 @@ class Invitation(PlatformOrTenantRecord, Mutable):
         return f"{self.email} as {self.role}"
 
 
-class Contract(TenantRecord, Mutable):
-    """The generated PDF and the record of its acceptance, which never changes once it is made."""
+class SavedView(PlatformOrTenantRecord, Mutable, SoftDelete):
+    """A list with its filters as a person keeps it under a name; a member of staff's own has no tenant."""
 
-    moves = CONTRACT_MOVES
-    write_once = (
-        "template_version",
-        "generated_on",
-        "pdf_s3_key",
-        "pdf_version_id",
-        "pdf_sha256",
-        "accepted_on",
-        "accepted_by",
-        "accepted_ip",
-        "accepted_user_agent",
-    )
+    user = models.ForeignKey(User, models.PROTECT, related_name="+", db_index=False)
+    page = models.CharField(max_length=100, help_text="URL name of the list, such as dm:activities:inbox.")
+    name = models.CharField(max_length=100)
+    query = models.JSONField(default=dict, help_text="Parameters of the address bar, by name.")
+    is_shared = models.BooleanField(default=False, help_text="Others of the same client, or of the staff, see it too.")
+    position = models.SmallIntegerField(default=0, help_text="Order among the person's views of the page; 0 is first.")
 
-    template_version = models.CharField(max_length=50)
-    generated_on = models.DateTimeField()
-    status = models.CharField(max_length=30, choices=ContractStatus, default=ContractStatus.PENDING_ACCEPTANCE)
-    accepted_on = models.DateTimeField(null=True, blank=True)
-    accepted_by = UserKey()
-    accepted_ip = models.CharField(max_length=45, blank=True)
-    accepted_user_agent = models.TextField(blank=True)
-    pdf_s3_key = models.CharField(max_length=1000)
-    pdf_version_id = models.CharField(max_length=255)
-    pdf_sha256 = DigestField(null=True, blank=True)
-
-    class Meta(TenantRecord.Meta):
-        db_table = "contracts"
+    class Meta(PlatformOrTenantRecord.Meta):
+        db_table = "saved_views"
         constraints = [
-            models.UniqueConstraint(
-                fields=["tenant"], condition=~Q(status=ContractStatus.SUPERSEDED), name="uniq_contracts_current"
-            ),
-            models.CheckConstraint(
-                condition=Q(status=ContractStatus.PENDING_ACCEPTANCE)
-                | Q(status=ContractStatus.SUPERSEDED)
-                | Q(accepted_on__isnull=False, accepted_by__isnull=False),
-                name="contracts_accepted_says_who_and_when",
-            ),
+            models.UniqueConstraint(fields=["user", "page", "name"], condition=LIVE, name="uniq_saved_views_name"),
+            not_negative("position", name="saved_views_position_from_zero"),
         ]
-        indexes = [models.Index(fields=["tenant", "ref_id"], name="idx_contracts_ref")]
+        indexes = [models.Index(fields=["tenant", "ref_id"], condition=LIVE, name="idx_saved_views_ref")]
 
     def __str__(self):
-        return f"Contract {self.template_version}"
+        return self.name

@@ -6,7 +6,7 @@ from apps.tenants.doors.admin import ManageAdmin
 from apps.tenants.doors.admin_display import column
 from apps.tenants.doors.admin_lists import ClientFilter, text_filter
 
-from .models import SpendCounter, SpendReservation
+from ..models import SpendCounter, SpendReservation
 
 
 @admin.register(SpendCounter)

@@ -9,14 +9,14 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F
 
-from apps.shared import scoping
+from apps.shared import journal, scoping
 from apps.shared.actors import Actor
 from apps.shared.errors import OperationRefused
 from apps.shared.ids import new_id
 from apps.tenants.models import Tenant
 
-from .models import SpendCounter, SpendReservation
-from .statuses import RESERVATION_MOVES, CounterScope, ReservationStatus
+from ..models import SpendCounter, SpendReservation
+from ..statuses import RESERVATION_MOVES, CounterScope, ReservationStatus
 
 RESERVATION_LIVES = timedelta(minutes=30)  # longer than any call; an older open one belongs to a dead worker
 
@@ -155,3 +155,53 @@ def _close(reservation: SpendReservation, move: str, cost_usd: Decimal, *, by: A
             )
             Tenant.objects.filter(pk=former.tenant_id).update(current_month_spend_usd=counter.settled_usd)
     return reservation
+
+
+RECOUNT = """
+WITH due AS (
+  SELECT scope, scope_key, month, sum(settled) AS settled, sum(reserved) AS reserved FROM (
+    SELECT k.scope, k.scope_key, k.month,
+           CASE WHEN r.status <> 'open' THEN coalesce(r.settled_usd, 0) ELSE 0 END AS settled,
+           CASE WHEN r.status = 'open' THEN r.reserved_usd ELSE 0 END AS reserved
+      FROM spend_reservations r
+     CROSS JOIN LATERAL (VALUES ('tenant', '', r.month), ('role', r.agent_role, r.month), ('activity', r.activity_ref, NULL::date))
+           AS k (scope, scope_key, month)
+     WHERE r.tenant_id = %(tenant)s) AS each_counted
+   GROUP BY scope, scope_key, month)
+INSERT INTO spend_counters (id, tenant_id, created_on, month, scope, scope_key, settled_usd, reserved_usd)
+SELECT ulid_uuid(), %(tenant)s, %(at)s, month, scope, scope_key, settled, reserved FROM due
+ON CONFLICT (tenant_id, month, scope, scope_key)
+   DO UPDATE SET settled_usd = excluded.settled_usd, reserved_usd = excluded.reserved_usd, updated_on = %(at)s
+"""
+WITHOUT_RESERVATION = """
+UPDATE spend_counters c SET settled_usd = 0, reserved_usd = 0, updated_on = %(at)s
+ WHERE c.tenant_id = %(tenant)s AND (c.settled_usd <> 0 OR c.reserved_usd <> 0)
+   AND NOT EXISTS (SELECT FROM spend_reservations r WHERE r.tenant_id = c.tenant_id AND (
+         c.scope = 'tenant' AND r.month = c.month OR c.scope = 'role' AND r.month = c.month AND r.agent_role = c.scope_key
+         OR c.scope = 'activity' AND r.activity_ref = c.scope_key))
+"""
+
+
+def recount_spend(tenant_id: UUID, *, by: Actor, at: datetime) -> None:
+    """Make the counters and the running total of the one tenant in scope what its reservations say."""
+    facts = scoping.facts_of(tenant_id)
+    with transaction.atomic():
+        tenant = Tenant.objects.select_for_update(of=("self",), no_key=True).get(pk=tenant_id)
+        list(
+            SpendCounter.objects.order_by("pk").select_for_update(of=("self",))
+        )  # whoever reserves waits, and counts after
+        with connection.cursor() as cursor:
+            for statement in (RECOUNT, WITHOUT_RESERVATION):
+                cursor.execute(statement, {"tenant": tenant_id, "at": at})
+        this_month = SpendCounter.objects.filter(scope=CounterScope.TENANT, month=month_of(at, facts.time_zone)).first()
+        before, spent = tenant.current_month_spend_usd, this_month.settled_usd if this_month else Decimal(0)
+        tenant.current_month_spend_usd, tenant.updated_by, tenant.updated_on = spent, by.user, at
+        tenant.save(update_fields=["current_month_spend_usd", "updated_by", "updated_on"])
+        journal.record(
+            "spend.recounted",
+            tenant,
+            by=by,
+            at=at,
+            before={"current_month_spend_usd": str(before)},
+            after={"current_month_spend_usd": str(spent)},
+        )

@@ -6,7 +6,7 @@ from django.db.models import Q
 from apps.shared.constraints import between
 from apps.shared.models import Mutable, TenantRecord
 
-from .statuses import RESERVATION_MOVES, CounterScope, ReservationStatus
+from ..statuses import RESERVATION_MOVES, CounterScope, ReservationStatus
 
 
 class SpendCounter(TenantRecord, Mutable):
