@@ -7,14 +7,17 @@ from decimal import Decimal
 from uuid import UUID
 
 from allauth.account.models import EmailAddress
+from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.password_validation import validate_password
+from django.contrib.sessions.models import Session
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils.crypto import salted_hmac
 
 from apps.shared import journal
 from apps.shared.actors import Actor
+from apps.shared.batches import batches
 from apps.shared.edits import edit
 from apps.shared.errors import InvalidInput, NotAllowed, OperationRefused
 from apps.shared.transitions import touched
@@ -283,9 +286,20 @@ def _address_is_proven(user: User) -> None:
 
 
 def deactivate_user(user: User, *, by: Actor, at: datetime) -> User:
+    """Shut a person out of every door and every browser; whoever is reactivated has to sign in anew."""
     if user.pk == getattr(by.user, "pk", None):
         raise NotAllowed("You cannot deactivate yourself.")
-    return USER_MOVES.perform(user, "deactivate", by=by, at=at)
+    with transaction.atomic():
+        user = USER_MOVES.perform(user, "deactivate", by=by, at=at)
+        _end_sign_ins(user, at=at)
+    return user
+
+
+def _end_sign_ins(user: User, *, at: datetime) -> None:
+    """A session says only inside whose it is, so all are opened: those of half a day, for something done seldom."""
+    for batch in batches(Session.objects.filter(expire_date__gt=at)):
+        mine = [session.pk for session in batch if session.get_decoded().get(SESSION_KEY) == str(user.pk)]
+        Session.objects.filter(pk__in=mine).delete()
 
 
 def reactivate_user(user: User, *, by: Actor, at: datetime) -> User:

@@ -33,6 +33,7 @@ def reactions(monkeypatch):
     monkeypatch.setattr(journal.reactions, "bell", rung.append)
     monkeypatch.setattr(journal.reactions, "together", dict(journal.reactions.together))
     monkeypatch.setattr(journal.reactions, "after", dict(journal.reactions.after))
+    monkeypatch.setattr(journal.reactions, "rings", dict(journal.reactions.rings))
     journal.reactions.rung = rung
     yield journal.reactions
     del journal.reactions.rung
@@ -176,7 +177,7 @@ def test_a_part_that_was_rolled_back_does_not_take_the_bell_of_the_rest_along(
 
 
 def test_a_move_that_readies_work_rings_the_workers_too(goal, reactions, django_capture_on_commit_callbacks):
-    reactions.rings = {**reactions.rings, HAPPENED: "work"}
+    reactions.rings[HAPPENED] = "work"
 
     with django_capture_on_commit_callbacks(execute=True):
         journal.record(HAPPENED, goal, by=BY, at=AT)

@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 from django.db import connections
@@ -23,7 +24,7 @@ from apps.tenants.operations import ContractChanged
 from apps.tenants.statuses import CONTRACT_MOVES, TENANT_MOVES
 from tests.activities.work import due_at, steps_of
 
-AT = timezone.now()
+AT = timezone.now() + timedelta(hours=1)  # after all that the world holds
 BY = Actor.system("tests")
 
 

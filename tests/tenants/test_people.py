@@ -20,9 +20,10 @@ from apps.tenants import operations as tenants
 from apps.tenants.models import Invitation, Tenant, TenantAssignment, User
 from apps.tenants.operations import INVITATION_LIVES, AlreadyAssigned, AlreadyJoined, InvitationClosed
 from apps.tenants.statuses import USER_MOVES
+from tests.conftest import Person
 from tests.world import PASSWORD
 
-AT = timezone.now()
+AT = timezone.now() + timedelta(hours=1)  # after all that the world holds
 BY = Actor.system("tests")
 RUNNERS = 8
 
@@ -255,6 +256,17 @@ class TestShuttingOut:
         came_to.append(signs_in())
 
         assert came_to == [True, False, True]
+
+    def test_sign_ins_from_before_are_over_in_every_browser_and_nobody_elses_are(self, alice, mark, sam):
+        elsewhere = Person(alice.user)
+        for person in (alice, elsewhere, mark):
+            assert person.get("/app/").status_code == 200
+
+        tenants.deactivate_user(alice.user, by=sam.actor, at=AT)
+        tenants.reactivate_user(alice.user, by=sam.actor, at=AT)
+
+        assert [person.get("/app/").status_code for person in (alice, elsewhere, mark)] == [302, 302, 200]
+        assert Person(alice.user).get("/app/").status_code == 200  # signed in anew
 
     @pytest.mark.parametrize("person", ["sam", "alice"])
     def test_nobody_deactivates_themselves(self, request, journal, person):
