@@ -9,6 +9,7 @@ from django.core.management import call_command
 from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
 
+from apps.shared import reporting
 from apps.shared.guards import records
 
 FIRST_RELEASE = [
@@ -72,6 +73,8 @@ def traffic(own_database):
 
 
 def to_first_release() -> None:
+    with connections["migrator"].cursor() as cursor:
+        reporting.remove(cursor)  # as `migrate` does before it changes a table
     executor = MigrationExecutor(connections["migrator"])
     known = {app for app, _ in executor.loader.disk_migrations}
     executor.migrate([target for target in FIRST_RELEASE if target[0] in known])
