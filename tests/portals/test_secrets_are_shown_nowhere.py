@@ -15,7 +15,7 @@ from django.db import connection
 from django.utils import timezone
 
 from apps.activities import operations as work
-from apps.activities.models import AgentConfig, LlmProvider
+from apps.activities.models import AgentConfig
 from apps.channels import operations as channels
 from apps.channels.models import Channel, Integration
 from apps.shared import rotation
@@ -25,6 +25,7 @@ from apps.shared.scoping import every_tenant
 from apps.storage import clients
 from apps.tenants.doors.admin import ManageAdmin
 from apps.tenants.doors.tasks import deliver
+from apps.tenants.models import NotificationProvider, WebhookEndpoint
 from config.logs import JsonFormatter
 from tests.api.routes import ROUTES, records_in_scope
 from tests.portals.app.conftest import addresses as app_addresses
@@ -38,6 +39,9 @@ SECRETS = {
     for name in (
         "site-password", "site-password-of-today", "refresh-token", "api-key", "api-key-of-today", "env-secret",
         "integration-secret",
+        "provider-secret",
+        "webhook-secret",
+        "former-webhook-secret",
     )
 }  # fmt: skip
 
@@ -105,6 +109,15 @@ def planted(acme, sandbox, sam, caplog):
     integration = Integration.objects.create(
         provider="custom", name="CRM", auth_type="basic", secret=SECRETS["integration-secret"], created_on=AT
     )
+    carrier = NotificationProvider.objects.create(
+        tenant=acme, kind="email", name="Mail", secret=SECRETS["provider-secret"], created_on=AT
+    )
+    endpoint = WebhookEndpoint.objects.create(
+        url="https://hooks.example/in",
+        secret=SECRETS["webhook-secret"],
+        previous_secret=SECRETS["former-webhook-secret"],
+        created_on=AT,
+    )
     work.edit_agent_config(
         config,
         work.AgentSettings(
@@ -113,7 +126,7 @@ def planted(acme, sandbox, sam, caplog):
         ),
         by=sam.actor, at=AT, seen_on=config.updated_on,
     )  # fmt: skip
-    return {Channel: channel, LlmProvider: provider, AgentConfig: config, Integration: integration}
+    return {type(row): row for row in (channel, provider, config, integration, carrier, endpoint)}
 
 
 @pytest.mark.parametrize(
