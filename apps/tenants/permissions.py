@@ -19,6 +19,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         "user.deactivate": (SUPER, ADMIN),
         "contract.read": (SUPER, REVIEWER, ADMIN, MEMBER),
         "contract.accept": (ADMIN,),
+        "contract.renew": (SUPER,),
         "channel.read": (SUPER, REVIEWER, ADMIN, MEMBER),
         "channel.connect": (SUPER, REVIEWER, ADMIN),
         "onboarding.start": (SUPER, REVIEWER),
