@@ -117,7 +117,6 @@ def test_an_answer_that_does_not_fit_is_repaired_twice_and_says_what_was_wrong(d
     check_sums()
 
 
-@pytest.mark.acceptance("INT-llm")
 def test_each_service_is_paid_by_what_it_reports_and_its_price(draft, service, sandbox):
     step = attempt(draft)
 

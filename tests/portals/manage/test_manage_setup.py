@@ -203,7 +203,6 @@ def test_a_model_without_a_price_is_refused_even_when_a_provider_lists_it(sam, a
     assert (agent.model_id, journal()) == ("claude-sonnet-4-6", ["provider.added"])
 
 
-@pytest.mark.acceptance("INT-llm")
 @pytest.mark.parametrize("kind", ["openai", "ollama"])
 def test_an_agent_is_set_to_a_model_of_another_kind_of_service(sam, agent, journal, kind):
     model_id = {"openai": "gpt-5.4-mini", "ollama": "gpt-oss:20b"}[kind]
