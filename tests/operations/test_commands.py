@@ -268,17 +268,19 @@ class TestRotatingTheKey:
 
     def test_a_secret_that_does_not_open_is_named_and_left_alone(self, run):
         with every_tenant(reason="the test breaks a secret"), connection.cursor() as cursor:
-            cursor.execute("UPDATE llm_providers SET api_key = left(api_key, -4) || 'AAAA' RETURNING api_key")
+            cursor.execute(
+                "UPDATE llm_providers SET api_key = left(api_key, -4) || 'AAAA' WHERE api_key IS NOT NULL RETURNING api_key"
+            )
             (broken,) = cursor.fetchone()
 
             ran = run("rotate_encryption_key")
 
-            cursor.execute("SELECT api_key FROM llm_providers")
+            cursor.execute("SELECT api_key FROM llm_providers WHERE api_key IS NOT NULL")
             assert cursor.fetchone() == (broken,)
         assert ran.code == 1
         assert f"decrypt_failed: llm_providers {self.provider.ref_id}: api_key does not open" in ran.text
         with pytest.raises(Undecryptable):
-            LlmProvider.objects.get().api_key.open()
+            LlmProvider.objects.get(pk=self.provider.pk).api_key.open()
         assert self.expected()[2] not in ran.text
 
     def test_what_one_batch_did_stays_when_the_next_is_killed(self, run, settings, monkeypatch):
@@ -310,6 +312,6 @@ def test_a_shell_sees_the_exit_code(own_database, port, code):
         check=False,
     )
 
-    assert done.returncode == code, done.stderr
+    assert done.returncode == code, done.stdout + done.stderr
     assert (json.loads(done.stdout)["ok"] if code == 0 else done.stdout) in (True, "")
     assert at["PASSWORD"] not in done.stdout + done.stderr

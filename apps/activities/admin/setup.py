@@ -22,6 +22,7 @@ from apps.tenants.doors.admin_lists import ClientFilter, text_filter
 from apps.tenants.doors.admin_tasks import Panel, Task
 
 from .. import operations
+from ..adapters import ADAPTERS
 from ..models import ActivityTemplate, AgentConfig, LlmProvider, ModelPrice, RecurringTaskTemplate
 from ..statuses import AdapterType
 
@@ -166,6 +167,9 @@ class RecurringTaskTemplateAdmin(ManageAdmin):
 
 class AgentForm(ManageForm):
     is_enabled = Switch(label="Works for this client")
+    adapter_type = Choice(
+        choices=[choice for choice in AdapterType.choices if choice[0] in ADAPTERS], label="Kind of model service"
+    )
     model_id = Choice(label="Model", help_text="Models of enabled providers. A model without a known price is refused.")
     max_concurrent = Whole(
         min_value=0, max_value=1_000, label="At the same time, at most", help_text="0 holds this agent's work back."
@@ -180,8 +184,11 @@ class AgentForm(ManageForm):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        offered = operations.models_offered(self.row.adapter_type)
-        self.fields["model_id"].choices = [(model, model) for model in dict.fromkeys([self.row.model_id, *offered])]
+        offered = {self.row.model_id: [self.row.adapter_type], **operations.models_offered()}
+        self.fields["model_id"].choices = [
+            (model, f"{model} ({', '.join(AdapterType(kind).label for kind in kinds)})")
+            for model, kinds in offered.items()
+        ]
 
 
 def edit_agent(request, config: AgentConfig, *, seen_on, **wanted) -> None:
@@ -286,20 +293,28 @@ class ProviderFields(ManageForm):
         max_length=20_000, required=False, help_text="One per line: the model's id and its context in tokens."
     )
     is_enabled = Switch(initial=True, label="In use")
-    is_local = Switch(label="Local", help_text="Clients with local models only are served by local providers alone.")
+    is_local = Switch(
+        label="Local",
+        help_text="A server of our own, named in EGRESS_ALLOW_HOSTS. Clients with local models only are served by local "
+        "providers alone.",
+    )
 
 
 class AddProviderForm(ProviderFields):
     adapter_type = Choice(choices=AdapterType.choices, label="Speaks")
     api_key = Secret(
-        required=False, label="API key", help_text="Sealed and never shown again. Empty: the key from the environment."
+        required=False,
+        label="API key",
+        help_text="Sealed and never shown again. Empty: the key from the environment, if the address is from there too.",
     )
     field_order = ("name", "adapter_type", "base_url", "api_key", "models")
 
 
 class EditProviderForm(ProviderFields):
     api_key = Secret(required=False, label="API key", help_text="Empty keeps the stored one.")
-    forget_key = Switch(label="Forget the stored key", help_text="The key from the environment is used instead.")
+    forget_key = Switch(
+        label="Forget the stored key", help_text="Without an address of its own, the key from the environment is used."
+    )
     seen_on = Seen()
     field_order = ("name", "base_url", "api_key", "forget_key", "models")
 
