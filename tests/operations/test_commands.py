@@ -185,7 +185,8 @@ def test_run_due_works_until_nothing_is_due(begun, run, sandbox):
 
     ran = run("run_due", "--once")
 
-    assert (ran.code, ran.text) == (0, "3 activities worked on.\n")  # the crawl, the research, the context file
+    # Two recurring tasks each of six clients that are through with onboarding; the crawl, the research, the context file.
+    assert (ran.code, ran.text) == (0, "12 recurring tasks made, 3 activities worked on.\n")
     assert queue_state(timezone.now())["due"] == 0
     assert run("run_due", "--once").text == "0 activities worked on.\n"
 

@@ -24,7 +24,7 @@ from apps.tenants.doors.admin_tasks import Panel, Task
 from .. import operations
 from ..adapters import ADAPTERS
 from ..models import ActivityTemplate, AgentConfig, LlmProvider, ModelPrice, RecurringTaskTemplate
-from ..statuses import AdapterType
+from ..statuses import AdapterType, AssigneeType, HumanRole, Periodicity, Trigger
 
 
 class TemplateForm(ManageForm):
@@ -131,6 +131,52 @@ class ActivityTemplateAdmin(ManageAdmin):
         ]
 
 
+class RecurringForm(ManageForm):
+    name = Line(max_length=255)
+    description = Paragraphs(max_length=4_000, required=False, label="What for")
+    assignee_type = Choice(choices=AssigneeType.choices, label="Done by")
+    agent_role = Line(max_length=100, required=False, label="Agent", help_text="Where an agent does it.")
+    human_role = Choice(
+        choices=[("", "—"), *HumanRole.choices], required=False, label="Person", help_text="Where a person does it."
+    )
+    trigger = Choice(choices=Trigger.choices, label="Begins")
+    periodicity = Choice(choices=Periodicity.choices, label="Recurs")
+    cron_expression = Line(
+        max_length=100,
+        required=False,
+        label="Schedule",
+        help_text="Minute, hour, day, month, weekday, in the client's time zone. Only for a task on a schedule.",
+    )
+    prompt_template = Paragraphs(
+        max_length=10_000, required=False, label="What to do", help_text="{{key}} stands for the value of a variable."
+    )
+    variables = Json(help_text="A JSON list of {key, label, type, required}.")
+    is_active = Switch(label="Switched on")
+    seen_on = Seen()
+
+
+def edit_recurring(request, template: RecurringTaskTemplate, *, seen_on, **wanted) -> None:
+    empty_as_none = {name: wanted[name] or None for name in ("agent_role", "human_role", "cron_expression")}
+    operations.edit_recurring_task(
+        template,
+        operations.RecurringSettings(**{**wanted, **empty_as_none}),
+        by=request.actor,
+        at=request.at,
+        seen_on=seen_on,
+    )
+    messages.success(request, "Saved.")
+
+
+def recurring_settings_of(template: RecurringTaskTemplate) -> dict:
+    names = [name for name in RecurringForm.base_fields if name != "seen_on"]
+    return {"seen_on": template.updated_on, **{name: getattr(template, name) for name in names}}
+
+
+def spawn_now(request, template: RecurringTaskTemplate) -> None:
+    task = operations.spawn_now(template, by=request.actor, at=request.at)
+    messages.success(request, f"Made: {task.title}.")
+
+
 @admin.register(RecurringTaskTemplate)
 class RecurringTaskTemplateAdmin(ManageAdmin):
     called = "Recurring tasks"
@@ -145,6 +191,24 @@ class RecurringTaskTemplateAdmin(ManageAdmin):
     )
     list_select_related = ("tenant",)
     list_filter = ("periodicity", "trigger", "is_active", ClientFilter)
+    tasks = (
+        Task(
+            "edit",
+            "Edit",
+            "recurring_task.edit",
+            edit_recurring,
+            form=RecurringForm,
+            button="Save",
+            initial=recurring_settings_of,
+        ),
+        Task(
+            "spawn",
+            "Make one now",
+            "recurring_task.spawn",
+            spawn_now,
+            when=lambda template: template.tenant_id is not None and template.is_active,
+        ),
+    )
     sections = (
         (
             "Task",

@@ -184,11 +184,19 @@ def _prompt(activity: Activity, role: registry.AgentRole) -> prompting.Prompt:
     return prompting.build_prompt(
         prompting.load_prompt(activity.assignee_agent_role).text,
         facts=facts,
-        blocks=role.gather(activity),
+        blocks=[*role.gather(activity), *_values_of_task(activity)],
         task=activity.step.prompt_template,
         reviewer_note=activity.revision_note or None,
         schema=role.schema.model_json_schema(),
     )
+
+
+def _values_of_task(activity: Activity) -> list[prompting.DataBlock]:
+    """What the client filled into a recurring task. Its instruction names the values; their words are data."""
+    values = activity.input_data.get("values")
+    if values is None:
+        return []
+    return [prompting.DataBlock("task_values", json.dumps(values, ensure_ascii=False, indent=2))]
 
 
 def _ask(

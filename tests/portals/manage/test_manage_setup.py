@@ -13,6 +13,7 @@ from apps.activities.models import (
     AgentConfig,
     LlmProvider,
     ModelPrice,
+    RecurringTaskTemplate,
 )
 from apps.activities.statuses import ACTIVITY_MOVES
 from apps.shared.actors import Actor
@@ -380,3 +381,40 @@ def test_channels_in_error_and_failing_deliveries_are_on_the_first_page(sam, wor
 
     assert list(groups) == ["Channels that do not work", "Deliveries that fail"]
     assert [row[4] for row in groups["Deliveries that fail"].rows] == ["OSError: no route"]
+
+
+@pytest.mark.acceptance("FLOW-recurring-own")
+def test_an_edited_recurring_task_leaves_its_copies_as_they_are(sam, journal):
+    template = RecurringTaskTemplate.objects.get(tenant=None, name="Kick-off call")
+    copies = list(RecurringTaskTemplate.objects.filter(source_template=template).order_by("ref_id").values())
+    variables = [{**template.variables[0], "label": "Who picks up"}, template.variables[1]]
+
+    response = sam.post(
+        address(template, "edit/"),
+        {**form_of(sam, template), "name": "Welcome call", "variables": json.dumps(variables)},
+    )
+
+    template.refresh_from_db()
+    assert (response.status_code, template.name) == (302, "Welcome call")
+    assert template.parsed_variables[0].label == "Who picks up"
+    assert list(RecurringTaskTemplate.objects.filter(source_template=template).order_by("ref_id").values()) == copies
+    assert journal() == ["recurring_task.edited"]
+
+
+def test_a_recurring_task_with_an_absurd_schedule_is_refused(sam, journal):
+    template = RecurringTaskTemplate.objects.get(tenant=None, name="Daily lead follow-up reminder")
+
+    response = sam.post(address(template, "edit/"), {**form_of(sam, template), "cron_expression": "*/5 * * * *"})
+
+    template.refresh_from_db()
+    assert "every 15 minutes at most" in response.content.decode()
+    assert (template.cron_expression, journal()) == ("0 9 * * 1-5", [])
+
+
+def test_a_clients_recurring_task_is_made_by_hand_in_manage(sam, everything):
+    template = RecurringTaskTemplate.objects.get(tenant__slug="acme-drafts", name="Upload brand assets")
+
+    response = sam.post(address(template, "spawn/"))
+
+    assert response.status_code == 302
+    assert Activity.objects.get(input_data__template=template.ref_id).tenant == template.tenant

@@ -16,6 +16,7 @@ from apps.billing.operations import seed_plans
 from apps.shared import locks
 from apps.storage import bootstrap
 
+MINUTE = 60
 HOUR = 3_600
 DAY = 24 * HOUR
 WEEK = 7 * DAY
@@ -32,6 +33,7 @@ TICKS = {
     "doors.deliver": None,
     "activities.work": None,
     "activities.sweep": None,
+    "activities.spawn_recurring": MINUTE,
     "activities.plan_periods": HOUR,
     "activities.roll_up_costs": HOUR,
     "activities.ensure_partitions": DAY,
