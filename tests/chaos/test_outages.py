@@ -201,15 +201,15 @@ def no_work_failed() -> None:
 def test_without_mongodb_pages_stand_mails_go_out_and_work_waits(outage, rita):
     outage.servers.mongodb.cut()
     outage.decide("topics")
-    with outage.world.at("drafts") as tenant:
-        approval = Approval.objects.filter(status="pending").order_by("ref_id").first()
+    with outage.world.at("rival") as tenant:
+        approval = Approval.objects.filter(status="pending", required_role="reviewer").order_by("ref_id").first()
     outage.start()
 
     status, text, seconds = rita.get("/dm/inbox/")
     assert (status, seconds < REQUEST_SECONDS) == (200, True), seconds
     status, text, seconds = rita.get(f"/dm/c/{tenant.slug}/approvals/{approval.ref_id}/")
     assert (status, seconds < STORE_SECONDS) == (200, True), seconds
-    assert "cannot be loaded at the moment" in words(text)
+    assert "cannot be shown at the moment" in words(text)
     status, seconds = rita.post(
         f"/dm/c/{tenant.slug}/approvals/{approval.ref_id}/approve/", shown_sha256=approval.content_sha256
     )
