@@ -89,6 +89,24 @@ class Migration(migrations.Migration):
                 'db_table': 'activities',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [
+                    apps.shared.constraints.Index(fields=['tenant', 'status'], name='idx_activities_tenant_status'),
+                    apps.shared.constraints.Index(fields=['deliverable_period', 'status'], name='idx_activities_period_status'),
+                    apps.shared.constraints.Index(condition=models.Q(('assignee_type', 'human')), fields=['assignee_user', 'status'], name='idx_activities_user_status'),
+                    apps.shared.constraints.Index(condition=models.Q(('assignee_type', 'agent')), fields=['assignee_agent_role', 'status'], name='idx_activities_role_status'),
+                    apps.shared.constraints.Index(fields=['parent_activity'], name='idx_activities_parent'),
+                    apps.shared.constraints.Index(fields=['goal', 'status'], name='idx_activities_goal_status'),
+                    apps.shared.constraints.Index(condition=models.Q(('assignee_type', 'agent'), ('status__in', ['created', 'assigned'])), fields=['tenant', 'assignee_agent_role', 'status'], name='idx_activities_agent_queue'),
+                    apps.shared.constraints.Index(condition=models.Q(('assignee_type', 'human'), ('status__in', ['created', 'awaiting_approval'])), fields=['tenant', 'assignee_user', 'status'], name='idx_activities_human_queue'),
+                    apps.shared.constraints.Index(fields=['tenant', 'deliverable'], name='idx_activities_tenant_deliverable'),
+                    apps.shared.constraints.Index(condition=models.Q(('assignee_user__isnull', False)), fields=['tenant', 'assignee_user'], name='idx_activities_tenant_assignee'),
+                    apps.shared.constraints.Index(condition=models.Q(('deleted_on__isnull', True)), fields=['tenant', 'status', '-created_on'], name='idx_activities_active'),
+                    apps.shared.constraints.Index(condition=models.Q(('deleted_on__isnull', True)), fields=['tenant', 'ref_id'], name='idx_activities_tenant_ref'),
+                    apps.shared.constraints.Index(condition=models.Q(('assignee_type', 'agent'), ('deleted_on__isnull', True), ('status', 'assigned')), fields=['assignee_agent_role', 'ready_on', 'ref_id'], name='idx_activities_claim'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('tenant', 'origin_key'), name='uniq_activities_origin'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -107,6 +125,10 @@ class Migration(migrations.Migration):
                 'db_table': 'activity_dependencies',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'constraints': [
+                    models.UniqueConstraint(fields=('activity', 'depends_on'), name='uniq_activity_dependencies_pair'),
+                    models.CheckConstraint(condition=models.Q(('activity', models.F('depends_on')), _negated=True), name='activity_dependencies_not_itself'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -130,6 +152,13 @@ class Migration(migrations.Migration):
                 'db_table': 'activity_leases',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [
+                    models.Index(fields=['expires_on'], name='idx_activity_leases_expires'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('activity',), name='uniq_activity_leases_activity'),
+                    models.CheckConstraint(condition=models.Q(('attempt__gte', 1), ('attempt__lte', 32767)), name='activity_leases_attempt_positive'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -157,6 +186,15 @@ class Migration(migrations.Migration):
                 'db_table': 'activity_runs',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [
+                    models.Index(fields=['tenant', 'ref_id'], name='idx_activity_runs_ref'),
+                    models.Index(condition=models.Q(('status', 'running')), fields=['started_on'], name='idx_activity_runs_running'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('activity', 'attempt'), name='uniq_activity_runs_attempt'),
+                    models.CheckConstraint(condition=models.Q(('input_tokens__gte', 0), ('output_tokens__gte', 0), ('duration_ms__gte', 0)), name='activity_runs_counts_not_negative'),
+                    models.CheckConstraint(condition=models.Q(('cost_usd__gte', 0), ('cost_usd__lte', 9999)), name='activity_runs_cost_in_range'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -182,6 +220,12 @@ class Migration(migrations.Migration):
                 'db_table': 'activity_templates',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [
+                    models.Index(condition=models.Q(('deleted_on__isnull', True)), fields=['tenant', 'ref_id'], name='idx_activity_templates_ref'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('deleted_on__isnull', True), ('is_active', True)), fields=('tenant', 'deliverable_type'), name='uniq_activity_templates_default', nulls_distinct=False),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -211,6 +255,18 @@ class Migration(migrations.Migration):
                 'db_table': 'agent_configs',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [
+                    models.Index(condition=models.Q(('is_enabled', True)), fields=['tenant', 'agent_role'], name='idx_agent_configs_active'),
+                    models.Index(fields=['tenant', 'ref_id'], name='idx_agent_configs_ref'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('tenant', 'agent_role'), name='uniq_agent_configs_role'),
+                    models.CheckConstraint(condition=models.Q(('max_concurrent__gte', 0), ('max_concurrent__lte', 1000)), name='agent_configs_max_concurrent_in_range'),
+                    models.CheckConstraint(condition=models.Q(('timeout_ms__gte', 1000), ('timeout_ms__lte', 86400000)), name='agent_configs_timeout_in_range'),
+                    models.CheckConstraint(condition=models.Q(('max_cost_usd_per_activity__gte', 0), ('max_cost_usd_per_activity__lte', 9999)), name='agent_configs_cost_in_range'),
+                    models.CheckConstraint(condition=models.Q(('monthly_cap_usd__gte', 0), ('monthly_cap_usd__lte', 999999)), name='agent_configs_cap_in_range'),
+                    models.CheckConstraint(condition=models.Q(('escalation_after_failures__gte', 1), ('escalation_after_failures__lte', 100)), name='agent_configs_escalation_in_range'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -251,6 +307,17 @@ class Migration(migrations.Migration):
                 'db_table': 'approvals',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [
+                    models.Index(condition=models.Q(('status', 'pending')), fields=['tenant', 'expires_at'], name='idx_approvals_pending'),
+                    models.Index(fields=['tenant', 'ref_id'], name='idx_approvals_ref'),
+                    models.Index(fields=['tenant', 'subject_ref'], name='idx_approvals_subject'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('status', 'pending')), fields=('tenant', 'subject_type', 'subject_ref'), name='approval_open_once_per_subject'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('held_by__isnull', True), ('held_until__isnull', True)), models.Q(('held_by__isnull', False), ('held_until__isnull', False)), _connector='OR'), name='approvals_held_fields_together'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('decided_by__isnull', False), ('decided_on__isnull', False), ('status__in', ['approved', 'rejected'])), models.Q(('decided_by__isnull', True), models.Q(('status__in', ['approved', 'rejected']), _negated=True)), _connector='OR'), name='approvals_decided_by_a_person'),
+                    models.CheckConstraint(condition=models.Q(('review_seconds__gte', 0)), name='approvals_review_seconds_not_negative'),
+                ],
             },
         ),
         migrations.SeparateDatabaseAndState(
@@ -339,171 +406,14 @@ class Migration(migrations.Migration):
                 'db_table': 'recurring_task_templates',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [
+                    models.Index(condition=models.Q(('deleted_on__isnull', True)), fields=['tenant', 'ref_id'], name='idx_recurring_templates_ref'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('deleted_on__isnull', True), ('source_template__isnull', False)), fields=('tenant', 'source_template'), name='uniq_recurring_task_templates_copy'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('cron_expression__isnull', False), ('trigger', 'cron')), models.Q(models.Q(('trigger', 'cron'), _negated=True), ('cron_expression__isnull', True)), _connector='OR'), name='recurring_task_templates_cron_only_for_cron'),
+                ],
             },
-        ),
-        migrations.AddIndex(
-            model_name='activity',
-            index=apps.shared.constraints.Index(fields=['tenant', 'status'], name='idx_activities_tenant_status'),
-        ),
-        migrations.AddIndex(
-            model_name='activity',
-            index=apps.shared.constraints.Index(fields=['deliverable_period', 'status'], name='idx_activities_period_status'),
-        ),
-        migrations.AddIndex(
-            model_name='activity',
-            index=apps.shared.constraints.Index(condition=models.Q(('assignee_type', 'human')), fields=['assignee_user', 'status'], name='idx_activities_user_status'),
-        ),
-        migrations.AddIndex(
-            model_name='activity',
-            index=apps.shared.constraints.Index(condition=models.Q(('assignee_type', 'agent')), fields=['assignee_agent_role', 'status'], name='idx_activities_role_status'),
-        ),
-        migrations.AddIndex(
-            model_name='activity',
-            index=apps.shared.constraints.Index(fields=['parent_activity'], name='idx_activities_parent'),
-        ),
-        migrations.AddIndex(
-            model_name='activity',
-            index=apps.shared.constraints.Index(fields=['goal', 'status'], name='idx_activities_goal_status'),
-        ),
-        migrations.AddIndex(
-            model_name='activity',
-            index=apps.shared.constraints.Index(condition=models.Q(('assignee_type', 'agent'), ('status__in', ['created', 'assigned'])), fields=['tenant', 'assignee_agent_role', 'status'], name='idx_activities_agent_queue'),
-        ),
-        migrations.AddIndex(
-            model_name='activity',
-            index=apps.shared.constraints.Index(condition=models.Q(('assignee_type', 'human'), ('status__in', ['created', 'awaiting_approval'])), fields=['tenant', 'assignee_user', 'status'], name='idx_activities_human_queue'),
-        ),
-        migrations.AddIndex(
-            model_name='activity',
-            index=apps.shared.constraints.Index(fields=['tenant', 'deliverable'], name='idx_activities_tenant_deliverable'),
-        ),
-        migrations.AddIndex(
-            model_name='activity',
-            index=apps.shared.constraints.Index(condition=models.Q(('assignee_user__isnull', False)), fields=['tenant', 'assignee_user'], name='idx_activities_tenant_assignee'),
-        ),
-        migrations.AddIndex(
-            model_name='activity',
-            index=apps.shared.constraints.Index(condition=models.Q(('deleted_on__isnull', True)), fields=['tenant', 'status', '-created_on'], name='idx_activities_active'),
-        ),
-        migrations.AddIndex(
-            model_name='activity',
-            index=apps.shared.constraints.Index(condition=models.Q(('deleted_on__isnull', True)), fields=['tenant', 'ref_id'], name='idx_activities_tenant_ref'),
-        ),
-        migrations.AddIndex(
-            model_name='activity',
-            index=apps.shared.constraints.Index(condition=models.Q(('assignee_type', 'agent'), ('deleted_on__isnull', True), ('status', 'assigned')), fields=['assignee_agent_role', 'ready_on', 'ref_id'], name='idx_activities_claim'),
-        ),
-        migrations.AddConstraint(
-            model_name='activity',
-            constraint=models.UniqueConstraint(fields=('tenant', 'origin_key'), name='uniq_activities_origin'),
-        ),
-        migrations.AddConstraint(
-            model_name='activitydependency',
-            constraint=models.UniqueConstraint(fields=('activity', 'depends_on'), name='uniq_activity_dependencies_pair'),
-        ),
-        migrations.AddConstraint(
-            model_name='activitydependency',
-            constraint=models.CheckConstraint(condition=models.Q(('activity', models.F('depends_on')), _negated=True), name='activity_dependencies_not_itself'),
-        ),
-        migrations.AddIndex(
-            model_name='activitylease',
-            index=models.Index(fields=['expires_on'], name='idx_activity_leases_expires'),
-        ),
-        migrations.AddConstraint(
-            model_name='activitylease',
-            constraint=models.UniqueConstraint(fields=('activity',), name='uniq_activity_leases_activity'),
-        ),
-        migrations.AddConstraint(
-            model_name='activitylease',
-            constraint=models.CheckConstraint(condition=models.Q(('attempt__gte', 1), ('attempt__lte', 32767)), name='activity_leases_attempt_positive'),
-        ),
-        migrations.AddIndex(
-            model_name='activityrun',
-            index=models.Index(fields=['tenant', 'ref_id'], name='idx_activity_runs_ref'),
-        ),
-        migrations.AddIndex(
-            model_name='activityrun',
-            index=models.Index(condition=models.Q(('status', 'running')), fields=['started_on'], name='idx_activity_runs_running'),
-        ),
-        migrations.AddConstraint(
-            model_name='activityrun',
-            constraint=models.UniqueConstraint(fields=('activity', 'attempt'), name='uniq_activity_runs_attempt'),
-        ),
-        migrations.AddConstraint(
-            model_name='activityrun',
-            constraint=models.CheckConstraint(condition=models.Q(('input_tokens__gte', 0), ('output_tokens__gte', 0), ('duration_ms__gte', 0)), name='activity_runs_counts_not_negative'),
-        ),
-        migrations.AddConstraint(
-            model_name='activityrun',
-            constraint=models.CheckConstraint(condition=models.Q(('cost_usd__gte', 0), ('cost_usd__lte', 9999)), name='activity_runs_cost_in_range'),
-        ),
-        migrations.AddIndex(
-            model_name='activitytemplate',
-            index=models.Index(condition=models.Q(('deleted_on__isnull', True)), fields=['tenant', 'ref_id'], name='idx_activity_templates_ref'),
-        ),
-        migrations.AddConstraint(
-            model_name='activitytemplate',
-            constraint=models.UniqueConstraint(condition=models.Q(('deleted_on__isnull', True), ('is_active', True)), fields=('tenant', 'deliverable_type'), name='uniq_activity_templates_default', nulls_distinct=False),
-        ),
-        migrations.AddIndex(
-            model_name='agentconfig',
-            index=models.Index(condition=models.Q(('is_enabled', True)), fields=['tenant', 'agent_role'], name='idx_agent_configs_active'),
-        ),
-        migrations.AddIndex(
-            model_name='agentconfig',
-            index=models.Index(fields=['tenant', 'ref_id'], name='idx_agent_configs_ref'),
-        ),
-        migrations.AddConstraint(
-            model_name='agentconfig',
-            constraint=models.UniqueConstraint(fields=('tenant', 'agent_role'), name='uniq_agent_configs_role'),
-        ),
-        migrations.AddConstraint(
-            model_name='agentconfig',
-            constraint=models.CheckConstraint(condition=models.Q(('max_concurrent__gte', 0), ('max_concurrent__lte', 1000)), name='agent_configs_max_concurrent_in_range'),
-        ),
-        migrations.AddConstraint(
-            model_name='agentconfig',
-            constraint=models.CheckConstraint(condition=models.Q(('timeout_ms__gte', 1000), ('timeout_ms__lte', 86400000)), name='agent_configs_timeout_in_range'),
-        ),
-        migrations.AddConstraint(
-            model_name='agentconfig',
-            constraint=models.CheckConstraint(condition=models.Q(('max_cost_usd_per_activity__gte', 0), ('max_cost_usd_per_activity__lte', 9999)), name='agent_configs_cost_in_range'),
-        ),
-        migrations.AddConstraint(
-            model_name='agentconfig',
-            constraint=models.CheckConstraint(condition=models.Q(('monthly_cap_usd__gte', 0), ('monthly_cap_usd__lte', 999999)), name='agent_configs_cap_in_range'),
-        ),
-        migrations.AddConstraint(
-            model_name='agentconfig',
-            constraint=models.CheckConstraint(condition=models.Q(('escalation_after_failures__gte', 1), ('escalation_after_failures__lte', 100)), name='agent_configs_escalation_in_range'),
-        ),
-        migrations.AddIndex(
-            model_name='approval',
-            index=models.Index(condition=models.Q(('status', 'pending')), fields=['tenant', 'expires_at'], name='idx_approvals_pending'),
-        ),
-        migrations.AddIndex(
-            model_name='approval',
-            index=models.Index(fields=['tenant', 'ref_id'], name='idx_approvals_ref'),
-        ),
-        migrations.AddIndex(
-            model_name='approval',
-            index=models.Index(fields=['tenant', 'subject_ref'], name='idx_approvals_subject'),
-        ),
-        migrations.AddConstraint(
-            model_name='approval',
-            constraint=models.UniqueConstraint(condition=models.Q(('status', 'pending')), fields=('tenant', 'subject_type', 'subject_ref'), name='approval_open_once_per_subject'),
-        ),
-        migrations.AddConstraint(
-            model_name='approval',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('held_by__isnull', True), ('held_until__isnull', True)), models.Q(('held_by__isnull', False), ('held_until__isnull', False)), _connector='OR'), name='approvals_held_fields_together'),
-        ),
-        migrations.AddConstraint(
-            model_name='approval',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('decided_by__isnull', False), ('decided_on__isnull', False), ('status__in', ['approved', 'rejected'])), models.Q(('decided_by__isnull', True), models.Q(('status__in', ['approved', 'rejected']), _negated=True)), _connector='OR'), name='approvals_decided_by_a_person'),
-        ),
-        migrations.AddConstraint(
-            model_name='approval',
-            constraint=models.CheckConstraint(condition=models.Q(('review_seconds__gte', 0)), name='approvals_review_seconds_not_negative'),
         ),
         migrations.AddIndex(
             model_name='llmcall',
@@ -524,17 +434,5 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='llmcall',
             constraint=models.CheckConstraint(condition=models.Q(('cost_usd__gte', 0), ('cost_usd__lte', 9999)), name='llm_calls_cost_in_range'),
-        ),
-        migrations.AddIndex(
-            model_name='recurringtasktemplate',
-            index=models.Index(condition=models.Q(('deleted_on__isnull', True)), fields=['tenant', 'ref_id'], name='idx_recurring_templates_ref'),
-        ),
-        migrations.AddConstraint(
-            model_name='recurringtasktemplate',
-            constraint=models.UniqueConstraint(condition=models.Q(('deleted_on__isnull', True), ('source_template__isnull', False)), fields=('tenant', 'source_template'), name='uniq_recurring_task_templates_copy'),
-        ),
-        migrations.AddConstraint(
-            model_name='recurringtasktemplate',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('cron_expression__isnull', False), ('trigger', 'cron')), models.Q(models.Q(('trigger', 'cron'), _negated=True), ('cron_expression__isnull', True)), _connector='OR'), name='recurring_task_templates_cron_only_for_cron'),
         ),
     ]

@@ -35,6 +35,10 @@ class Migration(migrations.Migration):
                 'db_table': 'tool_calls',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(models.Q(('error', ''), ('status', 'success')), models.Q(('status', 'error'), models.Q(('error', ''), _negated=True)), _connector='OR'), name='tool_calls_error_says_what'),
+                    models.CheckConstraint(condition=models.Q(('duration_ms__gte', 0)), name='tool_calls_duration_not_negative'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -63,6 +67,11 @@ class Migration(migrations.Migration):
                 'db_table': 'llm_cost_daily',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'constraints': [
+                    models.UniqueConstraint(fields=('tenant', 'day', 'agent_role', 'adapter_type', 'model_id'), name='uniq_llm_cost_daily_day'),
+                    models.CheckConstraint(condition=models.Q(('calls__gte', 0), ('input_tokens__gte', 0), ('cached_input_tokens__gte', 0), ('output_tokens__gte', 0)), name='llm_cost_daily_counts_not_negative'),
+                    models.CheckConstraint(condition=models.Q(('cost_usd__gte', 0), ('cost_usd__lte', 99999999)), name='llm_cost_daily_cost_in_range'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -84,6 +93,14 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'model_prices',
+                'constraints': [
+                    models.UniqueConstraint(fields=('llm_provider', 'model_id', 'valid_from_on'), name='uniq_model_prices_valid_from'),
+                    models.UniqueConstraint(condition=models.Q(('valid_to_on__isnull', True)), fields=('llm_provider', 'model_id'), name='uniq_model_prices_open'),
+                    models.CheckConstraint(condition=models.Q(('input_usd_per_million__gte', 0), ('input_usd_per_million__lte', 10000)), name='model_prices_input_in_range'),
+                    models.CheckConstraint(condition=models.Q(('cached_input_usd_per_million__gte', 0), ('cached_input_usd_per_million__lte', models.F('input_usd_per_million'))), name='model_prices_cached_not_dearer'),
+                    models.CheckConstraint(condition=models.Q(('output_usd_per_million__gte', 0), ('output_usd_per_million__lte', 10000)), name='model_prices_output_in_range'),
+                    models.CheckConstraint(condition=models.Q(('valid_to_on__isnull', True), ('valid_to_on__gt', models.F('valid_from_on')), _connector='OR'), name='model_prices_end_after_start'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -112,6 +129,15 @@ class Migration(migrations.Migration):
                 'db_table': 'review_comments',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [
+                    models.Index(condition=models.Q(('deleted_on__isnull', True)), fields=['tenant', 'ref_id'], name='idx_review_comments_ref'),
+                    models.Index(condition=models.Q(('deleted_on__isnull', True)), fields=['tenant', 'subject_ref'], name='idx_review_comments_subject'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('body', ''), _negated=True), name='review_comments_body_not_empty'),
+                    models.CheckConstraint(condition=models.Q(('parent__isnull', True), models.Q(('parent', models.F('id')), _negated=True), _connector='OR'), name='review_comments_not_its_own_answer'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('resolved_by__isnull', True), ('resolved_on__isnull', True)), models.Q(('resolved_by__isnull', False), ('resolved_on__isnull', False)), _connector='OR'), name='review_comments_resolved_fields_together'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -136,6 +162,14 @@ class Migration(migrations.Migration):
                 'db_table': 'review_links',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [
+                    models.Index(fields=['tenant', 'ref_id'], name='idx_review_links_ref'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('expires_on__gt', models.F('created_on'))), name='review_links_end_after_start'),
+                    models.CheckConstraint(condition=models.Q(('last_used_on__isnull', True), models.Q(('first_opened_on__isnull', False), ('last_used_on__gte', models.F('first_opened_on'))), _connector='OR'), name='review_links_used_after_opening'),
+                    models.CheckConstraint(condition=models.Q(('revoked_by__isnull', True), ('revoked_on__isnull', False), _connector='OR'), name='review_links_revoked_when'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -153,6 +187,9 @@ class Migration(migrations.Migration):
                 'db_table': 'review_link_approvals',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'constraints': [
+                    models.UniqueConstraint(fields=('review_link', 'approval'), name='uniq_review_link_approvals_pair'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -177,6 +214,15 @@ class Migration(migrations.Migration):
                 'db_table': 'sessions',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [
+                    models.Index(fields=['tenant', 'ref_id'], name='idx_sessions_ref'),
+                    models.Index(fields=['goal', 'agent_role', 'expires_at'], name='idx_sessions_goal_role'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('adapter_type', 'external_session_id'), name='uniq_sessions_external'),
+                    models.CheckConstraint(condition=models.Q(('token_count__gte', 0)), name='sessions_token_count_not_negative'),
+                    models.CheckConstraint(condition=models.Q(('expires_at__gte', models.F('created_on'))), name='sessions_end_after_start'),
+                ],
             },
         ),
         migrations.AddField(
@@ -203,112 +249,8 @@ class Migration(migrations.Migration):
             name='tenant',
             field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.tenant'),
         ),
-        migrations.AddConstraint(
-            model_name='llmcostdaily',
-            constraint=models.UniqueConstraint(fields=('tenant', 'day', 'agent_role', 'adapter_type', 'model_id'), name='uniq_llm_cost_daily_day'),
-        ),
-        migrations.AddConstraint(
-            model_name='llmcostdaily',
-            constraint=models.CheckConstraint(condition=models.Q(('calls__gte', 0), ('input_tokens__gte', 0), ('cached_input_tokens__gte', 0), ('output_tokens__gte', 0)), name='llm_cost_daily_counts_not_negative'),
-        ),
-        migrations.AddConstraint(
-            model_name='llmcostdaily',
-            constraint=models.CheckConstraint(condition=models.Q(('cost_usd__gte', 0), ('cost_usd__lte', 99999999)), name='llm_cost_daily_cost_in_range'),
-        ),
-        migrations.AddConstraint(
-            model_name='modelprice',
-            constraint=models.UniqueConstraint(fields=('llm_provider', 'model_id', 'valid_from_on'), name='uniq_model_prices_valid_from'),
-        ),
-        migrations.AddConstraint(
-            model_name='modelprice',
-            constraint=models.UniqueConstraint(condition=models.Q(('valid_to_on__isnull', True)), fields=('llm_provider', 'model_id'), name='uniq_model_prices_open'),
-        ),
-        migrations.AddConstraint(
-            model_name='modelprice',
-            constraint=models.CheckConstraint(condition=models.Q(('input_usd_per_million__gte', 0), ('input_usd_per_million__lte', 10000)), name='model_prices_input_in_range'),
-        ),
-        migrations.AddConstraint(
-            model_name='modelprice',
-            constraint=models.CheckConstraint(condition=models.Q(('cached_input_usd_per_million__gte', 0), ('cached_input_usd_per_million__lte', models.F('input_usd_per_million'))), name='model_prices_cached_not_dearer'),
-        ),
-        migrations.AddConstraint(
-            model_name='modelprice',
-            constraint=models.CheckConstraint(condition=models.Q(('output_usd_per_million__gte', 0), ('output_usd_per_million__lte', 10000)), name='model_prices_output_in_range'),
-        ),
-        migrations.AddConstraint(
-            model_name='modelprice',
-            constraint=models.CheckConstraint(condition=models.Q(('valid_to_on__isnull', True), ('valid_to_on__gt', models.F('valid_from_on')), _connector='OR'), name='model_prices_end_after_start'),
-        ),
-        migrations.AddIndex(
-            model_name='reviewcomment',
-            index=models.Index(condition=models.Q(('deleted_on__isnull', True)), fields=['tenant', 'ref_id'], name='idx_review_comments_ref'),
-        ),
-        migrations.AddIndex(
-            model_name='reviewcomment',
-            index=models.Index(condition=models.Q(('deleted_on__isnull', True)), fields=['tenant', 'subject_ref'], name='idx_review_comments_subject'),
-        ),
-        migrations.AddConstraint(
-            model_name='reviewcomment',
-            constraint=models.CheckConstraint(condition=models.Q(('body', ''), _negated=True), name='review_comments_body_not_empty'),
-        ),
-        migrations.AddConstraint(
-            model_name='reviewcomment',
-            constraint=models.CheckConstraint(condition=models.Q(('parent__isnull', True), models.Q(('parent', models.F('id')), _negated=True), _connector='OR'), name='review_comments_not_its_own_answer'),
-        ),
-        migrations.AddConstraint(
-            model_name='reviewcomment',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('resolved_by__isnull', True), ('resolved_on__isnull', True)), models.Q(('resolved_by__isnull', False), ('resolved_on__isnull', False)), _connector='OR'), name='review_comments_resolved_fields_together'),
-        ),
-        migrations.AddIndex(
-            model_name='reviewlink',
-            index=models.Index(fields=['tenant', 'ref_id'], name='idx_review_links_ref'),
-        ),
-        migrations.AddConstraint(
-            model_name='reviewlink',
-            constraint=models.CheckConstraint(condition=models.Q(('expires_on__gt', models.F('created_on'))), name='review_links_end_after_start'),
-        ),
-        migrations.AddConstraint(
-            model_name='reviewlink',
-            constraint=models.CheckConstraint(condition=models.Q(('last_used_on__isnull', True), models.Q(('first_opened_on__isnull', False), ('last_used_on__gte', models.F('first_opened_on'))), _connector='OR'), name='review_links_used_after_opening'),
-        ),
-        migrations.AddConstraint(
-            model_name='reviewlink',
-            constraint=models.CheckConstraint(condition=models.Q(('revoked_by__isnull', True), ('revoked_on__isnull', False), _connector='OR'), name='review_links_revoked_when'),
-        ),
-        migrations.AddConstraint(
-            model_name='reviewlinkapproval',
-            constraint=models.UniqueConstraint(fields=('review_link', 'approval'), name='uniq_review_link_approvals_pair'),
-        ),
-        migrations.AddIndex(
-            model_name='session',
-            index=models.Index(fields=['tenant', 'ref_id'], name='idx_sessions_ref'),
-        ),
-        migrations.AddIndex(
-            model_name='session',
-            index=models.Index(fields=['goal', 'agent_role', 'expires_at'], name='idx_sessions_goal_role'),
-        ),
-        migrations.AddConstraint(
-            model_name='session',
-            constraint=models.UniqueConstraint(fields=('adapter_type', 'external_session_id'), name='uniq_sessions_external'),
-        ),
-        migrations.AddConstraint(
-            model_name='session',
-            constraint=models.CheckConstraint(condition=models.Q(('token_count__gte', 0)), name='sessions_token_count_not_negative'),
-        ),
-        migrations.AddConstraint(
-            model_name='session',
-            constraint=models.CheckConstraint(condition=models.Q(('expires_at__gte', models.F('created_on'))), name='sessions_end_after_start'),
-        ),
         migrations.AddIndex(
             model_name='toolcall',
             index=apps.shared.constraints.Index(fields=['tenant', 'ref_id'], name='idx_tool_calls_ref'),
-        ),
-        migrations.AddConstraint(
-            model_name='toolcall',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('error', ''), ('status', 'success')), models.Q(('status', 'error'), models.Q(('error', ''), _negated=True)), _connector='OR'), name='tool_calls_error_says_what'),
-        ),
-        migrations.AddConstraint(
-            model_name='toolcall',
-            constraint=models.CheckConstraint(condition=models.Q(('duration_ms__gte', 0)), name='tool_calls_duration_not_negative'),
         ),
     ]

@@ -49,6 +49,13 @@ class Migration(migrations.Migration):
                 'db_table': 'ad_campaigns',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [
+                    models.Index(fields=['tenant', 'ref_id'], name='idx_ad_campaigns_ref'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('tenant', 'platform', 'external_campaign_id'), name='idx_ad_campaigns_external'),
+                    models.CheckConstraint(condition=models.Q(('budget_amount__gte', 0), ('total_spend__gte', 0)), name='ad_campaigns_money_not_negative'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -73,6 +80,10 @@ class Migration(migrations.Migration):
                 'db_table': 'ad_campaign_days',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'constraints': [
+                    models.UniqueConstraint(fields=('tenant', 'ad_campaign', 'day'), name='uniq_ad_campaign_days_day'),
+                    models.CheckConstraint(condition=models.Q(('impressions__gte', 0), ('clicks__gte', 0), ('conversions__gte', 0), ('cost__gte', 0)), name='ad_campaign_days_not_negative'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -99,6 +110,13 @@ class Migration(migrations.Migration):
                 'db_table': 'ad_keywords',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [
+                    models.Index(fields=['tenant', 'ref_id'], name='idx_ad_keywords_ref'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('tenant', 'ad_campaign', 'external_keyword_id'), name='uniq_ad_keywords_external'),
+                    models.CheckConstraint(condition=models.Q(('bid_amount__gte', 0)), name='ad_keywords_bid_not_negative'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -132,6 +150,15 @@ class Migration(migrations.Migration):
                 'db_table': 'ad_optimization_recommendations',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [
+                    models.Index(fields=['tenant', 'ref_id'], name='idx_ad_recommendations_ref'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(models.Q(('snooze_until__isnull', False), ('status', 'snoozed')), models.Q(models.Q(('status', 'snoozed'), _negated=True), ('snooze_until__isnull', True)), _connector='OR'), name='ad_recommendations_snoozed_until'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('status__in', ('approved', 'rejected', 'pushed', 'failed')), ('reviewed_by__isnull', False), ('reviewed_on__isnull', False)), models.Q(models.Q(('status__in', ('approved', 'rejected', 'pushed', 'failed')), _negated=True), ('reviewed_by__isnull', True), ('reviewed_on__isnull', True)), _connector='OR'), name='ad_recommendations_reviewed_by_a_person'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('pushed_on__isnull', False), ('status', 'pushed')), models.Q(models.Q(('status', 'pushed'), _negated=True), ('pushed_on__isnull', True)), _connector='OR'), name='ad_recommendations_pushed_on_with_status'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('status__in', ['pushed', 'failed']), _negated=True), ('push_result__isnull', False), _connector='OR'), name='ad_recommendations_pushed_with_answer'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -159,6 +186,14 @@ class Migration(migrations.Migration):
                 'db_table': 'search_term_reports',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [
+                    models.Index(fields=['tenant', 'ref_id'], name='idx_search_term_reports_ref'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('tenant', 'ad_campaign', 'search_term', 'report_date_range'), name='uniq_search_term_reports_term'),
+                    models.CheckConstraint(condition=models.Q(('report_date_range__contained_by', (datetime.date(2000, 1, 1), datetime.date(2100, 1, 1))), ('report_date_range__isempty', False)), name='search_term_reports_range_has_days'),
+                    models.CheckConstraint(condition=models.Q(('impressions__gte', 0), ('clicks__gte', 0), ('conversions__gte', 0), ('cost__gte', 0), ('ctr__gte', 0)), name='search_term_reports_not_negative'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -187,94 +222,15 @@ class Migration(migrations.Migration):
                 'db_table': 'search_term_classifications',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [
+                    models.Index(fields=['tenant', 'ref_id'], name='idx_term_classifications_ref'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('override_classification__isnull', True), models.Q(('override_classification', models.F('classification')), _negated=True), _connector='OR'), name='search_term_classifications_override_differs'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('status__in', ('approved', 'rejected', 'pushed')), ('reviewed_by__isnull', False), ('reviewed_on__isnull', False)), models.Q(models.Q(('status__in', ('approved', 'rejected', 'pushed')), _negated=True), ('reviewed_by__isnull', True), ('reviewed_on__isnull', True)), _connector='OR'), name='search_term_classifications_reviewed_by_a_person'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('pushed_on__isnull', False), ('status', 'pushed')), models.Q(models.Q(('status', 'pushed'), _negated=True), ('pushed_on__isnull', True)), _connector='OR'), name='search_term_classifications_pushed_on_with_status'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('status', 'pushed'), _negated=True), ('push_result__isnull', False), _connector='OR'), name='search_term_classifications_pushed_with_answer'),
+                ],
             },
-        ),
-        migrations.AddIndex(
-            model_name='adcampaign',
-            index=models.Index(fields=['tenant', 'ref_id'], name='idx_ad_campaigns_ref'),
-        ),
-        migrations.AddConstraint(
-            model_name='adcampaign',
-            constraint=models.UniqueConstraint(fields=('tenant', 'platform', 'external_campaign_id'), name='idx_ad_campaigns_external'),
-        ),
-        migrations.AddConstraint(
-            model_name='adcampaign',
-            constraint=models.CheckConstraint(condition=models.Q(('budget_amount__gte', 0), ('total_spend__gte', 0)), name='ad_campaigns_money_not_negative'),
-        ),
-        migrations.AddConstraint(
-            model_name='adcampaignday',
-            constraint=models.UniqueConstraint(fields=('tenant', 'ad_campaign', 'day'), name='uniq_ad_campaign_days_day'),
-        ),
-        migrations.AddConstraint(
-            model_name='adcampaignday',
-            constraint=models.CheckConstraint(condition=models.Q(('impressions__gte', 0), ('clicks__gte', 0), ('conversions__gte', 0), ('cost__gte', 0)), name='ad_campaign_days_not_negative'),
-        ),
-        migrations.AddIndex(
-            model_name='adkeyword',
-            index=models.Index(fields=['tenant', 'ref_id'], name='idx_ad_keywords_ref'),
-        ),
-        migrations.AddConstraint(
-            model_name='adkeyword',
-            constraint=models.UniqueConstraint(fields=('tenant', 'ad_campaign', 'external_keyword_id'), name='uniq_ad_keywords_external'),
-        ),
-        migrations.AddConstraint(
-            model_name='adkeyword',
-            constraint=models.CheckConstraint(condition=models.Q(('bid_amount__gte', 0)), name='ad_keywords_bid_not_negative'),
-        ),
-        migrations.AddIndex(
-            model_name='adoptimizationrecommendation',
-            index=models.Index(fields=['tenant', 'ref_id'], name='idx_ad_recommendations_ref'),
-        ),
-        migrations.AddConstraint(
-            model_name='adoptimizationrecommendation',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('snooze_until__isnull', False), ('status', 'snoozed')), models.Q(models.Q(('status', 'snoozed'), _negated=True), ('snooze_until__isnull', True)), _connector='OR'), name='ad_recommendations_snoozed_until'),
-        ),
-        migrations.AddConstraint(
-            model_name='adoptimizationrecommendation',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status__in', ('approved', 'rejected', 'pushed', 'failed')), ('reviewed_by__isnull', False), ('reviewed_on__isnull', False)), models.Q(models.Q(('status__in', ('approved', 'rejected', 'pushed', 'failed')), _negated=True), ('reviewed_by__isnull', True), ('reviewed_on__isnull', True)), _connector='OR'), name='ad_recommendations_reviewed_by_a_person'),
-        ),
-        migrations.AddConstraint(
-            model_name='adoptimizationrecommendation',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('pushed_on__isnull', False), ('status', 'pushed')), models.Q(models.Q(('status', 'pushed'), _negated=True), ('pushed_on__isnull', True)), _connector='OR'), name='ad_recommendations_pushed_on_with_status'),
-        ),
-        migrations.AddConstraint(
-            model_name='adoptimizationrecommendation',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status__in', ['pushed', 'failed']), _negated=True), ('push_result__isnull', False), _connector='OR'), name='ad_recommendations_pushed_with_answer'),
-        ),
-        migrations.AddIndex(
-            model_name='searchtermreport',
-            index=models.Index(fields=['tenant', 'ref_id'], name='idx_search_term_reports_ref'),
-        ),
-        migrations.AddConstraint(
-            model_name='searchtermreport',
-            constraint=models.UniqueConstraint(fields=('tenant', 'ad_campaign', 'search_term', 'report_date_range'), name='uniq_search_term_reports_term'),
-        ),
-        migrations.AddConstraint(
-            model_name='searchtermreport',
-            constraint=models.CheckConstraint(condition=models.Q(('report_date_range__contained_by', (datetime.date(2000, 1, 1), datetime.date(2100, 1, 1))), ('report_date_range__isempty', False)), name='search_term_reports_range_has_days'),
-        ),
-        migrations.AddConstraint(
-            model_name='searchtermreport',
-            constraint=models.CheckConstraint(condition=models.Q(('impressions__gte', 0), ('clicks__gte', 0), ('conversions__gte', 0), ('cost__gte', 0), ('ctr__gte', 0)), name='search_term_reports_not_negative'),
-        ),
-        migrations.AddIndex(
-            model_name='searchtermclassification',
-            index=models.Index(fields=['tenant', 'ref_id'], name='idx_term_classifications_ref'),
-        ),
-        migrations.AddConstraint(
-            model_name='searchtermclassification',
-            constraint=models.CheckConstraint(condition=models.Q(('override_classification__isnull', True), models.Q(('override_classification', models.F('classification')), _negated=True), _connector='OR'), name='search_term_classifications_override_differs'),
-        ),
-        migrations.AddConstraint(
-            model_name='searchtermclassification',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status__in', ('approved', 'rejected', 'pushed')), ('reviewed_by__isnull', False), ('reviewed_on__isnull', False)), models.Q(models.Q(('status__in', ('approved', 'rejected', 'pushed')), _negated=True), ('reviewed_by__isnull', True), ('reviewed_on__isnull', True)), _connector='OR'), name='search_term_classifications_reviewed_by_a_person'),
-        ),
-        migrations.AddConstraint(
-            model_name='searchtermclassification',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('pushed_on__isnull', False), ('status', 'pushed')), models.Q(models.Q(('status', 'pushed'), _negated=True), ('pushed_on__isnull', True)), _connector='OR'), name='search_term_classifications_pushed_on_with_status'),
-        ),
-        migrations.AddConstraint(
-            model_name='searchtermclassification',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'pushed'), _negated=True), ('push_result__isnull', False), _connector='OR'), name='search_term_classifications_pushed_with_answer'),
         ),
     ]

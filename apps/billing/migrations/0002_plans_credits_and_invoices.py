@@ -57,6 +57,13 @@ class Migration(migrations.Migration):
                 'db_table': 'billing_events',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [
+                    models.Index(fields=['tenant', 'ref_id'], name='idx_billing_events_ref'),
+                    models.Index(fields=['tenant', 'razorpay_entity_id'], name='idx_billing_events_entity'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('amount_inr__gte', 0)), name='billing_events_amount_not_negative'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -76,6 +83,9 @@ class Migration(migrations.Migration):
                 'db_table': 'billing_effects',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'constraints': [
+                    models.UniqueConstraint(fields=('external_entity_id', 'effect'), name='uniq_billing_effects_effect'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -100,6 +110,12 @@ class Migration(migrations.Migration):
                 'db_table': 'credit_balances',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'constraints': [
+                    models.UniqueConstraint(fields=('tenant', 'period_start'), name='uniq_credit_balances_period'),
+                    models.CheckConstraint(condition=models.Q(('period_end__gte', models.F('period_start'))), name='credit_balances_end_after_start'),
+                    models.CheckConstraint(condition=models.Q(('credits_monthly__gte', 0), ('credits_topup__gte', 0), ('credits_reserved__gte', 0), ('credits_consumed__gte', 0)), name='credit_balances_not_negative'),
+                    models.CheckConstraint(condition=models.Q(('credits_monthly__gte', django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(models.F('credits_reserved'), '+', models.F('credits_consumed')), '-', models.F('credits_topup')))), name='credit_balances_available_not_negative'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -125,6 +141,14 @@ class Migration(migrations.Migration):
                 'db_table': 'credit_topup_orders',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [
+                    models.Index(fields=['tenant', 'ref_id'], name='idx_credit_topup_orders_ref'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('credits__gte', 1)), name='credit_topup_orders_credits_from_1'),
+                    models.CheckConstraint(condition=models.Q(('amount_inr__gte', 0), ('gst_inr__gte', 0)), name='credit_topup_orders_money_not_negative'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('status__in', ['paid', 'refunded']), _negated=True), ('paid_on__isnull', False), _connector='OR'), name='credit_topup_orders_paid_says_when'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -149,6 +173,17 @@ class Migration(migrations.Migration):
                 'db_table': 'credit_ledger',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [
+                    models.Index(fields=['tenant', 'ref_id'], name='idx_credit_ledger_ref'),
+                    models.Index(condition=models.Q(('activity_ref__isnull', False)), fields=['tenant', 'activity_ref'], name='idx_credit_ledger_activity'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('entry_type', 'topped_up')), fields=('topup_order',), name='uniq_credit_ledger_topped_up'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('amount__gt', 0), ('entry_type__in', ['allocated', 'topped_up', 'released'])), models.Q(('amount__lt', 0), ('entry_type__in', ['reserved', 'expired'])), models.Q(('amount__gte', 0), ('entry_type', 'consumed')), models.Q(('amount__lte', 0), ('entry_type', 'refunded')), models.Q(('entry_type', 'adjusted'), models.Q(('amount', 0), _negated=True)), _connector='OR'), name='credit_ledger_amount_has_its_sign'),
+                    models.CheckConstraint(condition=models.Q(('balance_after__gte', 0)), name='credit_ledger_balance_not_negative'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('entry_type__in', ['reserved', 'consumed', 'released']), _negated=True), ('activity_ref__isnull', False), _connector='OR'), name='credit_ledger_work_is_named'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('entry_type__in', ['topped_up', 'refunded']), _negated=True), ('topup_order__isnull', False), _connector='OR'), name='credit_ledger_order_is_named'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -184,6 +219,18 @@ class Migration(migrations.Migration):
                 'db_table': 'invoices',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [
+                    models.Index(fields=['tenant', 'ref_id'], name='idx_invoices_ref'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('total_inr', django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(models.F('subtotal_inr'), '+', models.F('cgst_inr')), '+', models.F('sgst_inr')), '+', models.F('igst_inr')))), name='invoices_total_is_the_sum'),
+                    models.CheckConstraint(condition=models.Q(('igst_inr', 0), models.Q(('cgst_inr', 0), ('sgst_inr', 0)), _connector='OR'), name='invoices_one_kind_of_gst'),
+                    models.CheckConstraint(condition=models.Q(('period_end__gte', models.F('period_start'))), name='invoices_end_after_start'),
+                    models.CheckConstraint(condition=models.Q(('number__regex', '^INV-[0-9]{4}-(0[1-9]|1[0-2])-[0-9]{4,}$')), name='invoices_number_shape'),
+                    models.CheckConstraint(condition=models.Q(('status__in', ['draft', 'cancelled']), models.Q(('due_on__isnull', False), ('issued_on__isnull', False), ('number__isnull', False)), _connector='OR'), name='invoices_issued_is_numbered'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('status', 'paid'), _negated=True), ('paid_on__isnull', False), _connector='OR'), name='invoices_paid_says_when'),
+                    models.CheckConstraint(condition=models.Q(('subtotal_inr__gte', 0), ('cgst_inr__gte', 0), ('sgst_inr__gte', 0), ('igst_inr__gte', 0), ('reminders_sent__gte', 0)), name='invoices_numbers_not_negative'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -212,6 +259,14 @@ class Migration(migrations.Migration):
                 'db_table': 'payments',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [
+                    models.Index(fields=['tenant', 'ref_id'], name='idx_payments_ref'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('refunded_inr__gte', 0), ('refunded_inr__lte', models.F('amount_inr'))), name='payments_refund_in_range'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('status__in', ['captured', 'refunded']), _negated=True), ('captured_on__isnull', False), _connector='OR'), name='payments_captured_says_when'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('status', 'failed'), _negated=True), ('failed_on__isnull', False), _connector='OR'), name='payments_failed_says_when'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -238,6 +293,15 @@ class Migration(migrations.Migration):
                 'db_table': 'credit_notes',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [
+                    models.Index(fields=['tenant', 'ref_id'], name='idx_credit_notes_ref'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('total_inr', django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(models.F('subtotal_inr'), '+', models.F('cgst_inr')), '+', models.F('sgst_inr')), '+', models.F('igst_inr')))), name='credit_notes_total_is_the_sum'),
+                    models.CheckConstraint(condition=models.Q(('igst_inr', 0), models.Q(('cgst_inr', 0), ('sgst_inr', 0)), _connector='OR'), name='credit_notes_one_kind_of_gst'),
+                    models.CheckConstraint(condition=models.Q(('number__regex', '^CN-[0-9]{4}-(0[1-9]|1[0-2])-[0-9]{4,}$')), name='credit_notes_number_shape'),
+                    models.CheckConstraint(condition=models.Q(('subtotal_inr__gte', 0), ('cgst_inr__gte', 0), ('sgst_inr__gte', 0), ('igst_inr__gte', 0)), name='credit_notes_numbers_not_negative'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -265,6 +329,12 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'plans',
+                'constraints': [
+                    models.UniqueConstraint(fields=('key', 'version'), name='uniq_plans_version'),
+                    models.CheckConstraint(condition=models.Q(('version__gte', 1)), name='plans_version_from_1'),
+                    models.CheckConstraint(condition=models.Q(('gst_percent__gte', 0), ('gst_percent__lte', 100)), name='plans_gst_in_range'),
+                    models.CheckConstraint(condition=models.Q(('price_inr__gte', 0), ('credits_monthly__gte', 0), ('max_users__gte', 0), ('max_channels__gte', 0), ('max_deliverables__gte', 0), ('grace_period_days__gte', 0)), name='plans_numbers_not_negative'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -291,183 +361,18 @@ class Migration(migrations.Migration):
                 'db_table': 'subscriptions',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [
+                    models.Index(fields=['tenant', 'ref_id'], name='idx_subscriptions_ref'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('status__in', ['created', 'authenticated', 'active', 'pending', 'halted', 'paused'])), fields=('tenant',), name='uniq_subscriptions_open'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('current_end_on__isnull', True), ('current_start_on__isnull', True)), models.Q(('current_end_on__gte', models.F('current_start_on')), ('current_end_on__isnull', False), ('current_start_on__isnull', False)), _connector='OR'), name='subscriptions_period_whole'),
+                ],
             },
         ),
         migrations.AddField(
             model_name='payment',
             name='subscription',
             field=apps.shared.constraints.TenantForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='billing.subscription'),
-        ),
-        migrations.AddIndex(
-            model_name='billingevent',
-            index=models.Index(fields=['tenant', 'ref_id'], name='idx_billing_events_ref'),
-        ),
-        migrations.AddIndex(
-            model_name='billingevent',
-            index=models.Index(fields=['tenant', 'razorpay_entity_id'], name='idx_billing_events_entity'),
-        ),
-        migrations.AddConstraint(
-            model_name='billingevent',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_inr__gte', 0)), name='billing_events_amount_not_negative'),
-        ),
-        migrations.AddConstraint(
-            model_name='billingeffect',
-            constraint=models.UniqueConstraint(fields=('external_entity_id', 'effect'), name='uniq_billing_effects_effect'),
-        ),
-        migrations.AddConstraint(
-            model_name='creditbalance',
-            constraint=models.UniqueConstraint(fields=('tenant', 'period_start'), name='uniq_credit_balances_period'),
-        ),
-        migrations.AddConstraint(
-            model_name='creditbalance',
-            constraint=models.CheckConstraint(condition=models.Q(('period_end__gte', models.F('period_start'))), name='credit_balances_end_after_start'),
-        ),
-        migrations.AddConstraint(
-            model_name='creditbalance',
-            constraint=models.CheckConstraint(condition=models.Q(('credits_monthly__gte', 0), ('credits_topup__gte', 0), ('credits_reserved__gte', 0), ('credits_consumed__gte', 0)), name='credit_balances_not_negative'),
-        ),
-        migrations.AddConstraint(
-            model_name='creditbalance',
-            constraint=models.CheckConstraint(condition=models.Q(('credits_monthly__gte', django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(models.F('credits_reserved'), '+', models.F('credits_consumed')), '-', models.F('credits_topup')))), name='credit_balances_available_not_negative'),
-        ),
-        migrations.AddIndex(
-            model_name='credittopuporder',
-            index=models.Index(fields=['tenant', 'ref_id'], name='idx_credit_topup_orders_ref'),
-        ),
-        migrations.AddConstraint(
-            model_name='credittopuporder',
-            constraint=models.CheckConstraint(condition=models.Q(('credits__gte', 1)), name='credit_topup_orders_credits_from_1'),
-        ),
-        migrations.AddConstraint(
-            model_name='credittopuporder',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_inr__gte', 0), ('gst_inr__gte', 0)), name='credit_topup_orders_money_not_negative'),
-        ),
-        migrations.AddConstraint(
-            model_name='credittopuporder',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status__in', ['paid', 'refunded']), _negated=True), ('paid_on__isnull', False), _connector='OR'), name='credit_topup_orders_paid_says_when'),
-        ),
-        migrations.AddIndex(
-            model_name='creditledgerentry',
-            index=models.Index(fields=['tenant', 'ref_id'], name='idx_credit_ledger_ref'),
-        ),
-        migrations.AddIndex(
-            model_name='creditledgerentry',
-            index=models.Index(condition=models.Q(('activity_ref__isnull', False)), fields=['tenant', 'activity_ref'], name='idx_credit_ledger_activity'),
-        ),
-        migrations.AddConstraint(
-            model_name='creditledgerentry',
-            constraint=models.UniqueConstraint(condition=models.Q(('entry_type', 'topped_up')), fields=('topup_order',), name='uniq_credit_ledger_topped_up'),
-        ),
-        migrations.AddConstraint(
-            model_name='creditledgerentry',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('amount__gt', 0), ('entry_type__in', ['allocated', 'topped_up', 'released'])), models.Q(('amount__lt', 0), ('entry_type__in', ['reserved', 'expired'])), models.Q(('amount__gte', 0), ('entry_type', 'consumed')), models.Q(('amount__lte', 0), ('entry_type', 'refunded')), models.Q(('entry_type', 'adjusted'), models.Q(('amount', 0), _negated=True)), _connector='OR'), name='credit_ledger_amount_has_its_sign'),
-        ),
-        migrations.AddConstraint(
-            model_name='creditledgerentry',
-            constraint=models.CheckConstraint(condition=models.Q(('balance_after__gte', 0)), name='credit_ledger_balance_not_negative'),
-        ),
-        migrations.AddConstraint(
-            model_name='creditledgerentry',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('entry_type__in', ['reserved', 'consumed', 'released']), _negated=True), ('activity_ref__isnull', False), _connector='OR'), name='credit_ledger_work_is_named'),
-        ),
-        migrations.AddConstraint(
-            model_name='creditledgerentry',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('entry_type__in', ['topped_up', 'refunded']), _negated=True), ('topup_order__isnull', False), _connector='OR'), name='credit_ledger_order_is_named'),
-        ),
-        migrations.AddIndex(
-            model_name='invoice',
-            index=models.Index(fields=['tenant', 'ref_id'], name='idx_invoices_ref'),
-        ),
-        migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(('total_inr', django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(models.F('subtotal_inr'), '+', models.F('cgst_inr')), '+', models.F('sgst_inr')), '+', models.F('igst_inr')))), name='invoices_total_is_the_sum'),
-        ),
-        migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(('igst_inr', 0), models.Q(('cgst_inr', 0), ('sgst_inr', 0)), _connector='OR'), name='invoices_one_kind_of_gst'),
-        ),
-        migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(('period_end__gte', models.F('period_start'))), name='invoices_end_after_start'),
-        ),
-        migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(('number__regex', '^INV-[0-9]{4}-(0[1-9]|1[0-2])-[0-9]{4,}$')), name='invoices_number_shape'),
-        ),
-        migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['draft', 'cancelled']), models.Q(('due_on__isnull', False), ('issued_on__isnull', False), ('number__isnull', False)), _connector='OR'), name='invoices_issued_is_numbered'),
-        ),
-        migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'paid'), _negated=True), ('paid_on__isnull', False), _connector='OR'), name='invoices_paid_says_when'),
-        ),
-        migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(('subtotal_inr__gte', 0), ('cgst_inr__gte', 0), ('sgst_inr__gte', 0), ('igst_inr__gte', 0), ('reminders_sent__gte', 0)), name='invoices_numbers_not_negative'),
-        ),
-        migrations.AddIndex(
-            model_name='creditnote',
-            index=models.Index(fields=['tenant', 'ref_id'], name='idx_credit_notes_ref'),
-        ),
-        migrations.AddConstraint(
-            model_name='creditnote',
-            constraint=models.CheckConstraint(condition=models.Q(('total_inr', django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(models.F('subtotal_inr'), '+', models.F('cgst_inr')), '+', models.F('sgst_inr')), '+', models.F('igst_inr')))), name='credit_notes_total_is_the_sum'),
-        ),
-        migrations.AddConstraint(
-            model_name='creditnote',
-            constraint=models.CheckConstraint(condition=models.Q(('igst_inr', 0), models.Q(('cgst_inr', 0), ('sgst_inr', 0)), _connector='OR'), name='credit_notes_one_kind_of_gst'),
-        ),
-        migrations.AddConstraint(
-            model_name='creditnote',
-            constraint=models.CheckConstraint(condition=models.Q(('number__regex', '^CN-[0-9]{4}-(0[1-9]|1[0-2])-[0-9]{4,}$')), name='credit_notes_number_shape'),
-        ),
-        migrations.AddConstraint(
-            model_name='creditnote',
-            constraint=models.CheckConstraint(condition=models.Q(('subtotal_inr__gte', 0), ('cgst_inr__gte', 0), ('sgst_inr__gte', 0), ('igst_inr__gte', 0)), name='credit_notes_numbers_not_negative'),
-        ),
-        migrations.AddConstraint(
-            model_name='plan',
-            constraint=models.UniqueConstraint(fields=('key', 'version'), name='uniq_plans_version'),
-        ),
-        migrations.AddConstraint(
-            model_name='plan',
-            constraint=models.CheckConstraint(condition=models.Q(('version__gte', 1)), name='plans_version_from_1'),
-        ),
-        migrations.AddConstraint(
-            model_name='plan',
-            constraint=models.CheckConstraint(condition=models.Q(('gst_percent__gte', 0), ('gst_percent__lte', 100)), name='plans_gst_in_range'),
-        ),
-        migrations.AddConstraint(
-            model_name='plan',
-            constraint=models.CheckConstraint(condition=models.Q(('price_inr__gte', 0), ('credits_monthly__gte', 0), ('max_users__gte', 0), ('max_channels__gte', 0), ('max_deliverables__gte', 0), ('grace_period_days__gte', 0)), name='plans_numbers_not_negative'),
-        ),
-        migrations.AddIndex(
-            model_name='subscription',
-            index=models.Index(fields=['tenant', 'ref_id'], name='idx_subscriptions_ref'),
-        ),
-        migrations.AddConstraint(
-            model_name='subscription',
-            constraint=models.UniqueConstraint(condition=models.Q(('status__in', ['created', 'authenticated', 'active', 'pending', 'halted', 'paused'])), fields=('tenant',), name='uniq_subscriptions_open'),
-        ),
-        migrations.AddConstraint(
-            model_name='subscription',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('current_end_on__isnull', True), ('current_start_on__isnull', True)), models.Q(('current_end_on__gte', models.F('current_start_on')), ('current_end_on__isnull', False), ('current_start_on__isnull', False)), _connector='OR'), name='subscriptions_period_whole'),
-        ),
-        migrations.AddIndex(
-            model_name='payment',
-            index=models.Index(fields=['tenant', 'ref_id'], name='idx_payments_ref'),
-        ),
-        migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.CheckConstraint(condition=models.Q(('refunded_inr__gte', 0), ('refunded_inr__lte', models.F('amount_inr'))), name='payments_refund_in_range'),
-        ),
-        migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status__in', ['captured', 'refunded']), _negated=True), ('captured_on__isnull', False), _connector='OR'), name='payments_captured_says_when'),
-        ),
-        migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'failed'), _negated=True), ('failed_on__isnull', False), _connector='OR'), name='payments_failed_says_when'),
         ),
     ]

@@ -54,6 +54,15 @@ class Migration(migrations.Migration):
                 'db_table': 'channels',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [
+                    models.Index(condition=models.Q(('status', 'connected')), fields=['token_expires_at'], name='idx_channels_expiry'),
+                    models.Index(condition=models.Q(('deleted_on__isnull', True)), fields=['tenant', 'ref_id'], name='idx_channels_ref'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('deleted_on__isnull', True)), fields=('tenant', 'platform', 'external_id'), name='idx_channels_tenant_platform', nulls_distinct=False),
+                    models.CheckConstraint(condition=models.Q(('score__gte', 0), ('score__lte', 100)), name='channels_score_in_range'),
+                    models.CheckConstraint(condition=models.Q(('score_previous__gte', 0), ('score_previous__lte', 100)), name='channels_score_previous_in_range'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -88,38 +97,13 @@ class Migration(migrations.Migration):
                 'db_table': 'publish_attempts',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [
+                    models.Index(fields=['tenant', 'ref_id'], name='idx_publish_attempts_ref'),
+                    models.Index(fields=['tenant', 'subject_ref'], name='idx_publish_attempts_subject'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('status__in', ['prepared', 'sent', 'unknown'])), fields=('tenant', 'subject_type', 'subject_ref', 'channel'), name='uniq_publish_attempts_open'),
+                ],
             },
-        ),
-        migrations.AddIndex(
-            model_name='channel',
-            index=models.Index(condition=models.Q(('status', 'connected')), fields=['token_expires_at'], name='idx_channels_expiry'),
-        ),
-        migrations.AddIndex(
-            model_name='channel',
-            index=models.Index(condition=models.Q(('deleted_on__isnull', True)), fields=['tenant', 'ref_id'], name='idx_channels_ref'),
-        ),
-        migrations.AddConstraint(
-            model_name='channel',
-            constraint=models.UniqueConstraint(condition=models.Q(('deleted_on__isnull', True)), fields=('tenant', 'platform', 'external_id'), name='idx_channels_tenant_platform', nulls_distinct=False),
-        ),
-        migrations.AddConstraint(
-            model_name='channel',
-            constraint=models.CheckConstraint(condition=models.Q(('score__gte', 0), ('score__lte', 100)), name='channels_score_in_range'),
-        ),
-        migrations.AddConstraint(
-            model_name='channel',
-            constraint=models.CheckConstraint(condition=models.Q(('score_previous__gte', 0), ('score_previous__lte', 100)), name='channels_score_previous_in_range'),
-        ),
-        migrations.AddIndex(
-            model_name='publishattempt',
-            index=models.Index(fields=['tenant', 'ref_id'], name='idx_publish_attempts_ref'),
-        ),
-        migrations.AddIndex(
-            model_name='publishattempt',
-            index=models.Index(fields=['tenant', 'subject_ref'], name='idx_publish_attempts_subject'),
-        ),
-        migrations.AddConstraint(
-            model_name='publishattempt',
-            constraint=models.UniqueConstraint(condition=models.Q(('status__in', ['prepared', 'sent', 'unknown'])), fields=('tenant', 'subject_type', 'subject_ref', 'channel'), name='uniq_publish_attempts_open'),
         ),
     ]

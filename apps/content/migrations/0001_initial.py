@@ -56,6 +56,13 @@ class Migration(migrations.Migration):
                 'db_table': 'blog_requests',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [
+                    models.Index(condition=models.Q(('deleted_on__isnull', True)), fields=['tenant', 'ref_id'], name='idx_blog_requests_ref'),
+                    models.Index(condition=models.Q(('deleted_on__isnull', True)), fields=['tenant', 'status'], name='idx_blog_requests_status'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('target_word_count__gte', 1), ('target_word_count__lte', 20000)), name='blog_requests_word_count_in_range'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -88,34 +95,14 @@ class Migration(migrations.Migration):
                 'db_table': 'blog_posts',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [
+                    models.Index(condition=models.Q(('deleted_on__isnull', True)), fields=['tenant', 'ref_id'], name='idx_blog_posts_ref'),
+                    models.Index(condition=models.Q(('deleted_on__isnull', True)), fields=['tenant', 'status'], name='idx_blog_posts_status'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('deleted_on__isnull', True)), fields=('blog_request',), name='uniq_blog_posts_request'),
+                    models.CheckConstraint(condition=models.Q(('word_count__gte', 0)), name='blog_posts_word_count_not_negative'),
+                ],
             },
-        ),
-        migrations.AddIndex(
-            model_name='blogrequest',
-            index=models.Index(condition=models.Q(('deleted_on__isnull', True)), fields=['tenant', 'ref_id'], name='idx_blog_requests_ref'),
-        ),
-        migrations.AddIndex(
-            model_name='blogrequest',
-            index=models.Index(condition=models.Q(('deleted_on__isnull', True)), fields=['tenant', 'status'], name='idx_blog_requests_status'),
-        ),
-        migrations.AddConstraint(
-            model_name='blogrequest',
-            constraint=models.CheckConstraint(condition=models.Q(('target_word_count__gte', 1), ('target_word_count__lte', 20000)), name='blog_requests_word_count_in_range'),
-        ),
-        migrations.AddIndex(
-            model_name='blogpost',
-            index=models.Index(condition=models.Q(('deleted_on__isnull', True)), fields=['tenant', 'ref_id'], name='idx_blog_posts_ref'),
-        ),
-        migrations.AddIndex(
-            model_name='blogpost',
-            index=models.Index(condition=models.Q(('deleted_on__isnull', True)), fields=['tenant', 'status'], name='idx_blog_posts_status'),
-        ),
-        migrations.AddConstraint(
-            model_name='blogpost',
-            constraint=models.UniqueConstraint(condition=models.Q(('deleted_on__isnull', True)), fields=('blog_request',), name='uniq_blog_posts_request'),
-        ),
-        migrations.AddConstraint(
-            model_name='blogpost',
-            constraint=models.CheckConstraint(condition=models.Q(('word_count__gte', 0)), name='blog_posts_word_count_not_negative'),
         ),
     ]

@@ -49,6 +49,10 @@ class Migration(migrations.Migration):
                 'db_table': 'social_media_requests',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [
+                    models.Index(condition=models.Q(('deleted_on__isnull', True)), fields=['tenant', 'ref_id'], name='idx_social_media_requests_ref'),
+                    apps.shared.constraints.Index(condition=models.Q(('deleted_on__isnull', True)), fields=['tenant', 'status'], name='idx_social_media_requests_status'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -66,6 +70,9 @@ class Migration(migrations.Migration):
                 'db_table': 'social_media_request_channels',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'constraints': [
+                    models.UniqueConstraint(fields=('social_media_request', 'channel'), name='uniq_social_media_request_channels_pair'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -97,6 +104,14 @@ class Migration(migrations.Migration):
                 'db_table': 'social_posts',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [
+                    models.Index(condition=models.Q(('deleted_on__isnull', True)), fields=['tenant', 'ref_id'], name='idx_social_posts_ref'),
+                    models.Index(condition=models.Q(('deleted_on__isnull', True)), fields=['tenant', 'status'], name='idx_social_posts_status'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('deleted_on__isnull', True)), fields=('social_media_request', 'channel'), name='uniq_social_posts_request_channel'),
+                    models.CheckConstraint(condition=models.Q(('char_count__gte', 0)), name='social_posts_char_count_not_negative'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -116,6 +131,10 @@ class Migration(migrations.Migration):
                 'db_table': 'social_post_media',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'constraints': [
+                    models.UniqueConstraint(fields=('social_post', 'media_asset'), name='uniq_social_post_media_pair'),
+                    models.CheckConstraint(condition=models.Q(('position__gte', 0)), name='social_post_media_position_not_negative'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -173,41 +192,5 @@ class Migration(migrations.Migration):
                 'base_manager_name': 'objects',
                 'constraints': [models.UniqueConstraint(fields=('blog_post', 'media_asset'), name='uniq_blog_post_media_pair'), models.CheckConstraint(condition=models.Q(('position__gte', 0)), name='blog_post_media_position_not_negative')],
             },
-        ),
-        migrations.AddIndex(
-            model_name='socialmediarequest',
-            index=models.Index(condition=models.Q(('deleted_on__isnull', True)), fields=['tenant', 'ref_id'], name='idx_social_media_requests_ref'),
-        ),
-        migrations.AddIndex(
-            model_name='socialmediarequest',
-            index=apps.shared.constraints.Index(condition=models.Q(('deleted_on__isnull', True)), fields=['tenant', 'status'], name='idx_social_media_requests_status'),
-        ),
-        migrations.AddConstraint(
-            model_name='socialmediarequestchannel',
-            constraint=models.UniqueConstraint(fields=('social_media_request', 'channel'), name='uniq_social_media_request_channels_pair'),
-        ),
-        migrations.AddIndex(
-            model_name='socialpost',
-            index=models.Index(condition=models.Q(('deleted_on__isnull', True)), fields=['tenant', 'ref_id'], name='idx_social_posts_ref'),
-        ),
-        migrations.AddIndex(
-            model_name='socialpost',
-            index=models.Index(condition=models.Q(('deleted_on__isnull', True)), fields=['tenant', 'status'], name='idx_social_posts_status'),
-        ),
-        migrations.AddConstraint(
-            model_name='socialpost',
-            constraint=models.UniqueConstraint(condition=models.Q(('deleted_on__isnull', True)), fields=('social_media_request', 'channel'), name='uniq_social_posts_request_channel'),
-        ),
-        migrations.AddConstraint(
-            model_name='socialpost',
-            constraint=models.CheckConstraint(condition=models.Q(('char_count__gte', 0)), name='social_posts_char_count_not_negative'),
-        ),
-        migrations.AddConstraint(
-            model_name='socialpostmedia',
-            constraint=models.UniqueConstraint(fields=('social_post', 'media_asset'), name='uniq_social_post_media_pair'),
-        ),
-        migrations.AddConstraint(
-            model_name='socialpostmedia',
-            constraint=models.CheckConstraint(condition=models.Q(('position__gte', 0)), name='social_post_media_position_not_negative'),
         ),
     ]

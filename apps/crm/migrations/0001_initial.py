@@ -57,6 +57,14 @@ class Migration(migrations.Migration):
                 'db_table': 'leads',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [
+                    models.Index(fields=['tenant', 'status', 'created_on'], name='idx_leads_tenant_status'),
+                    models.Index(fields=['tenant', 'source', 'source_campaign'], name='idx_leads_source'),
+                    models.Index(condition=models.Q(('deleted_on__isnull', True)), fields=['tenant', 'ref_id'], name='idx_leads_ref'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(models.Q(('source__in', ('manual', 'import')), _negated=True), ('source_channel__isnull', True), _connector='OR'), name='leads_channel_fits_source'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -79,6 +87,10 @@ class Migration(migrations.Migration):
                 'db_table': 'lead_activities',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [
+                    models.Index(fields=['tenant', 'ref_id'], name='idx_lead_activities_ref'),
+                    models.Index(fields=['tenant', 'lead', 'ref_id'], name='idx_lead_activities_lead'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -105,6 +117,12 @@ class Migration(migrations.Migration):
                 'db_table': 'lead_forms',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [
+                    models.Index(condition=models.Q(('deleted_on__isnull', True)), fields=['tenant', 'ref_id'], name='idx_lead_forms_ref'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('form_key__regex', '^[A-Za-z0-9_-]+$')), name='lead_forms_key_url_safe'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -125,6 +143,14 @@ class Migration(migrations.Migration):
                 'db_table': 'lead_merges',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [
+                    models.Index(fields=['tenant', 'ref_id'], name='idx_lead_merges_ref'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('kept_lead', models.F('merged_lead')), _negated=True), name='lead_merges_two_leads'),
+                    models.CheckConstraint(condition=models.Q(('reverts_merge__isnull', True), models.Q(('reverts_merge', models.F('id')), _negated=True), _connector='OR'), name='lead_merges_reverts_another'),
+                    models.UniqueConstraint(fields=('tenant', 'reverts_merge'), name='uniq_lead_merges_reverted_once'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -153,74 +179,15 @@ class Migration(migrations.Migration):
                 'db_table': 'lead_touches',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [
+                    models.Index(fields=['tenant', 'ref_id'], name='idx_lead_touches_ref'),
+                    models.Index(fields=['tenant', 'lead', 'ref_id'], name='idx_lead_touches_lead'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('tenant', 'source', 'external_event_id'), name='uniq_lead_touches_event'),
+                    models.CheckConstraint(condition=models.Q(('external_event_id', ''), _negated=True), name='lead_touches_event_null_or_named'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('source__in', ('manual', 'import')), _negated=True), ('source_channel__isnull', True), _connector='OR'), name='lead_touches_channel_fits_source'),
+                ],
             },
-        ),
-        migrations.AddIndex(
-            model_name='lead',
-            index=models.Index(fields=['tenant', 'status', 'created_on'], name='idx_leads_tenant_status'),
-        ),
-        migrations.AddIndex(
-            model_name='lead',
-            index=models.Index(fields=['tenant', 'source', 'source_campaign'], name='idx_leads_source'),
-        ),
-        migrations.AddIndex(
-            model_name='lead',
-            index=models.Index(condition=models.Q(('deleted_on__isnull', True)), fields=['tenant', 'ref_id'], name='idx_leads_ref'),
-        ),
-        migrations.AddConstraint(
-            model_name='lead',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('source__in', ('manual', 'import')), _negated=True), ('source_channel__isnull', True), _connector='OR'), name='leads_channel_fits_source'),
-        ),
-        migrations.AddIndex(
-            model_name='leadactivity',
-            index=models.Index(fields=['tenant', 'ref_id'], name='idx_lead_activities_ref'),
-        ),
-        migrations.AddIndex(
-            model_name='leadactivity',
-            index=models.Index(fields=['tenant', 'lead', 'ref_id'], name='idx_lead_activities_lead'),
-        ),
-        migrations.AddIndex(
-            model_name='leadform',
-            index=models.Index(condition=models.Q(('deleted_on__isnull', True)), fields=['tenant', 'ref_id'], name='idx_lead_forms_ref'),
-        ),
-        migrations.AddConstraint(
-            model_name='leadform',
-            constraint=models.CheckConstraint(condition=models.Q(('form_key__regex', '^[A-Za-z0-9_-]+$')), name='lead_forms_key_url_safe'),
-        ),
-        migrations.AddIndex(
-            model_name='leadmerge',
-            index=models.Index(fields=['tenant', 'ref_id'], name='idx_lead_merges_ref'),
-        ),
-        migrations.AddConstraint(
-            model_name='leadmerge',
-            constraint=models.CheckConstraint(condition=models.Q(('kept_lead', models.F('merged_lead')), _negated=True), name='lead_merges_two_leads'),
-        ),
-        migrations.AddConstraint(
-            model_name='leadmerge',
-            constraint=models.CheckConstraint(condition=models.Q(('reverts_merge__isnull', True), models.Q(('reverts_merge', models.F('id')), _negated=True), _connector='OR'), name='lead_merges_reverts_another'),
-        ),
-        migrations.AddConstraint(
-            model_name='leadmerge',
-            constraint=models.UniqueConstraint(fields=('tenant', 'reverts_merge'), name='uniq_lead_merges_reverted_once'),
-        ),
-        migrations.AddIndex(
-            model_name='leadtouch',
-            index=models.Index(fields=['tenant', 'ref_id'], name='idx_lead_touches_ref'),
-        ),
-        migrations.AddIndex(
-            model_name='leadtouch',
-            index=models.Index(fields=['tenant', 'lead', 'ref_id'], name='idx_lead_touches_lead'),
-        ),
-        migrations.AddConstraint(
-            model_name='leadtouch',
-            constraint=models.UniqueConstraint(fields=('tenant', 'source', 'external_event_id'), name='uniq_lead_touches_event'),
-        ),
-        migrations.AddConstraint(
-            model_name='leadtouch',
-            constraint=models.CheckConstraint(condition=models.Q(('external_event_id', ''), _negated=True), name='lead_touches_event_null_or_named'),
-        ),
-        migrations.AddConstraint(
-            model_name='leadtouch',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('source__in', ('manual', 'import')), _negated=True), ('source_channel__isnull', True), _connector='OR'), name='lead_touches_channel_fits_source'),
         ),
     ]

@@ -61,6 +61,10 @@ class Migration(migrations.Migration):
                 'db_table': 'journal_entries',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [
+                    models.Index(fields=['tenant', 'ref_id'], name='idx_journal_tenant_ref'),
+                    models.Index(fields=['subject_ref', 'ref_id'], name='idx_journal_subject'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -84,22 +88,12 @@ class Migration(migrations.Migration):
                 'db_table': 'journal_deliveries',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [
+                    models.Index(fields=['next_on'], name='idx_journal_deliveries_next'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('journal_entry', 'consumer'), name='uniq_journal_deliveries_consumer'),
+                ],
             },
-        ),
-        migrations.AddIndex(
-            model_name='journalentry',
-            index=models.Index(fields=['tenant', 'ref_id'], name='idx_journal_tenant_ref'),
-        ),
-        migrations.AddIndex(
-            model_name='journalentry',
-            index=models.Index(fields=['subject_ref', 'ref_id'], name='idx_journal_subject'),
-        ),
-        migrations.AddIndex(
-            model_name='journaldelivery',
-            index=models.Index(fields=['next_on'], name='idx_journal_deliveries_next'),
-        ),
-        migrations.AddConstraint(
-            model_name='journaldelivery',
-            constraint=models.UniqueConstraint(fields=('journal_entry', 'consumer'), name='uniq_journal_deliveries_consumer'),
         ),
     ]

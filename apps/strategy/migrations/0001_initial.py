@@ -44,6 +44,16 @@ class Migration(migrations.Migration):
                 'db_table': 'strategies',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [
+                    models.Index(fields=['tenant', 'ref_id'], name='idx_strategies_ref'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('tenant', 'version'), name='uniq_strategies_version'),
+                    models.UniqueConstraint(condition=models.Q(('status', 'active')), fields=('tenant',), name='uniq_strategies_active'),
+                    models.CheckConstraint(condition=models.Q(('period_months__gte', 1), ('period_months__lte', 60)), name='strategies_period_in_range'),
+                    models.CheckConstraint(condition=models.Q(('version__gte', 1), ('version__lte', 32767)), name='strategies_version_positive'),
+                    models.CheckConstraint(condition=models.Q(('end_date__gte', models.F('start_date'))), name='strategies_end_after_start'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -74,6 +84,17 @@ class Migration(migrations.Migration):
                 'db_table': 'goals',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [
+                    models.Index(fields=['tenant', 'strategy', 'status'], name='idx_goals_active'),
+                    models.Index(fields=['tenant', 'strategy'], name='idx_goals_tenant_strategy'),
+                    models.Index(condition=models.Q(('deleted_on__isnull', True)), fields=['tenant', 'ref_id'], name='idx_goals_ref'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('target_value__gte', -9999999999), ('target_value__lte', 9999999999)), name='goals_target_in_range'),
+                    models.CheckConstraint(condition=models.Q(('baseline_value__gte', -9999999999), ('baseline_value__lte', 9999999999)), name='goals_baseline_in_range'),
+                    models.CheckConstraint(condition=models.Q(('current_value__gte', -9999999999), ('current_value__lte', 9999999999)), name='goals_current_in_range'),
+                    models.CheckConstraint(condition=models.Q(('priority__gte', 0)), name='goals_priority_not_negative'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -102,6 +123,13 @@ class Migration(migrations.Migration):
                 'db_table': 'deliverables',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [
+                    models.Index(condition=models.Q(('deleted_on__isnull', True)), fields=['tenant', 'strategy'], name='idx_deliverables_strategy'),
+                    models.Index(condition=models.Q(('deleted_on__isnull', True)), fields=['tenant', 'ref_id'], name='idx_deliverables_ref'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('quantity_per_period__gte', 0), ('quantity_per_period__lte', 1000)), name='deliverables_quantity_in_range'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -152,69 +180,5 @@ class Migration(migrations.Migration):
                 'indexes': [models.Index(fields=['tenant', 'ref_id'], name='idx_onboarding_runs_ref')],
                 'constraints': [models.UniqueConstraint(condition=models.Q(('status', 'completed'), _negated=True), fields=('tenant',), name='uniq_onboarding_runs_open')],
             },
-        ),
-        migrations.AddIndex(
-            model_name='strategy',
-            index=models.Index(fields=['tenant', 'ref_id'], name='idx_strategies_ref'),
-        ),
-        migrations.AddConstraint(
-            model_name='strategy',
-            constraint=models.UniqueConstraint(fields=('tenant', 'version'), name='uniq_strategies_version'),
-        ),
-        migrations.AddConstraint(
-            model_name='strategy',
-            constraint=models.UniqueConstraint(condition=models.Q(('status', 'active')), fields=('tenant',), name='uniq_strategies_active'),
-        ),
-        migrations.AddConstraint(
-            model_name='strategy',
-            constraint=models.CheckConstraint(condition=models.Q(('period_months__gte', 1), ('period_months__lte', 60)), name='strategies_period_in_range'),
-        ),
-        migrations.AddConstraint(
-            model_name='strategy',
-            constraint=models.CheckConstraint(condition=models.Q(('version__gte', 1), ('version__lte', 32767)), name='strategies_version_positive'),
-        ),
-        migrations.AddConstraint(
-            model_name='strategy',
-            constraint=models.CheckConstraint(condition=models.Q(('end_date__gte', models.F('start_date'))), name='strategies_end_after_start'),
-        ),
-        migrations.AddIndex(
-            model_name='goal',
-            index=models.Index(fields=['tenant', 'strategy', 'status'], name='idx_goals_active'),
-        ),
-        migrations.AddIndex(
-            model_name='goal',
-            index=models.Index(fields=['tenant', 'strategy'], name='idx_goals_tenant_strategy'),
-        ),
-        migrations.AddIndex(
-            model_name='goal',
-            index=models.Index(condition=models.Q(('deleted_on__isnull', True)), fields=['tenant', 'ref_id'], name='idx_goals_ref'),
-        ),
-        migrations.AddConstraint(
-            model_name='goal',
-            constraint=models.CheckConstraint(condition=models.Q(('target_value__gte', -9999999999), ('target_value__lte', 9999999999)), name='goals_target_in_range'),
-        ),
-        migrations.AddConstraint(
-            model_name='goal',
-            constraint=models.CheckConstraint(condition=models.Q(('baseline_value__gte', -9999999999), ('baseline_value__lte', 9999999999)), name='goals_baseline_in_range'),
-        ),
-        migrations.AddConstraint(
-            model_name='goal',
-            constraint=models.CheckConstraint(condition=models.Q(('current_value__gte', -9999999999), ('current_value__lte', 9999999999)), name='goals_current_in_range'),
-        ),
-        migrations.AddConstraint(
-            model_name='goal',
-            constraint=models.CheckConstraint(condition=models.Q(('priority__gte', 0)), name='goals_priority_not_negative'),
-        ),
-        migrations.AddIndex(
-            model_name='deliverable',
-            index=models.Index(condition=models.Q(('deleted_on__isnull', True)), fields=['tenant', 'strategy'], name='idx_deliverables_strategy'),
-        ),
-        migrations.AddIndex(
-            model_name='deliverable',
-            index=models.Index(condition=models.Q(('deleted_on__isnull', True)), fields=['tenant', 'ref_id'], name='idx_deliverables_ref'),
-        ),
-        migrations.AddConstraint(
-            model_name='deliverable',
-            constraint=models.CheckConstraint(condition=models.Q(('quantity_per_period__gte', 0), ('quantity_per_period__lte', 1000)), name='deliverables_quantity_in_range'),
         ),
     ]

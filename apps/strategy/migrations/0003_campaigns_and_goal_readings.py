@@ -49,6 +49,17 @@ class Migration(migrations.Migration):
                 'db_table': 'campaigns',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [
+                    models.Index(fields=['tenant', 'status'], name='idx_campaigns_tenant_status'),
+                    models.Index(condition=models.Q(('deleted_on__isnull', True)), fields=['tenant', 'ref_id'], name='idx_campaigns_ref'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('deleted_on__isnull', True)), fields=('tenant', 'name'), name='uniq_campaigns_name'),
+                    models.CheckConstraint(condition=models.Q(('end_date__gte', models.F('start_date'))), name='campaigns_end_after_start'),
+                    models.CheckConstraint(condition=models.Q(('budget_amount__gte', 0), ('budget_amount__lte', 9999999999)), name='campaigns_budget_in_range'),
+                    models.CheckConstraint(condition=models.Q(('budget_amount__isnull', True), models.Q(('budget_currency', ''), _negated=True), _connector='OR'), name='campaigns_budget_has_a_currency'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('approved_by__isnull', True), ('approved_on__isnull', True)), models.Q(('approved_by__isnull', False), ('approved_on__isnull', False)), _connector='OR'), name='campaigns_approval_is_whole'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -66,6 +77,9 @@ class Migration(migrations.Migration):
                 'db_table': 'campaign_deliverables',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'constraints': [
+                    models.UniqueConstraint(fields=('campaign', 'deliverable'), name='uniq_campaign_deliverables_pair'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -86,50 +100,13 @@ class Migration(migrations.Migration):
                 'db_table': 'goal_readings',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [
+                    models.Index(fields=['tenant', 'ref_id'], name='idx_goal_readings_ref'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('goal', 'read_on'), name='uniq_goal_readings_moment'),
+                    models.CheckConstraint(condition=models.Q(('value__gte', -9999999999), ('value__lte', 9999999999)), name='goal_readings_value_in_range'),
+                ],
             },
-        ),
-        migrations.AddIndex(
-            model_name='campaign',
-            index=models.Index(fields=['tenant', 'status'], name='idx_campaigns_tenant_status'),
-        ),
-        migrations.AddIndex(
-            model_name='campaign',
-            index=models.Index(condition=models.Q(('deleted_on__isnull', True)), fields=['tenant', 'ref_id'], name='idx_campaigns_ref'),
-        ),
-        migrations.AddConstraint(
-            model_name='campaign',
-            constraint=models.UniqueConstraint(condition=models.Q(('deleted_on__isnull', True)), fields=('tenant', 'name'), name='uniq_campaigns_name'),
-        ),
-        migrations.AddConstraint(
-            model_name='campaign',
-            constraint=models.CheckConstraint(condition=models.Q(('end_date__gte', models.F('start_date'))), name='campaigns_end_after_start'),
-        ),
-        migrations.AddConstraint(
-            model_name='campaign',
-            constraint=models.CheckConstraint(condition=models.Q(('budget_amount__gte', 0), ('budget_amount__lte', 9999999999)), name='campaigns_budget_in_range'),
-        ),
-        migrations.AddConstraint(
-            model_name='campaign',
-            constraint=models.CheckConstraint(condition=models.Q(('budget_amount__isnull', True), models.Q(('budget_currency', ''), _negated=True), _connector='OR'), name='campaigns_budget_has_a_currency'),
-        ),
-        migrations.AddConstraint(
-            model_name='campaign',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('approved_by__isnull', True), ('approved_on__isnull', True)), models.Q(('approved_by__isnull', False), ('approved_on__isnull', False)), _connector='OR'), name='campaigns_approval_is_whole'),
-        ),
-        migrations.AddConstraint(
-            model_name='campaigndeliverable',
-            constraint=models.UniqueConstraint(fields=('campaign', 'deliverable'), name='uniq_campaign_deliverables_pair'),
-        ),
-        migrations.AddIndex(
-            model_name='goalreading',
-            index=models.Index(fields=['tenant', 'ref_id'], name='idx_goal_readings_ref'),
-        ),
-        migrations.AddConstraint(
-            model_name='goalreading',
-            constraint=models.UniqueConstraint(fields=('goal', 'read_on'), name='uniq_goal_readings_moment'),
-        ),
-        migrations.AddConstraint(
-            model_name='goalreading',
-            constraint=models.CheckConstraint(condition=models.Q(('value__gte', -9999999999), ('value__lte', 9999999999)), name='goal_readings_value_in_range'),
         ),
     ]

@@ -42,6 +42,9 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'users',
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('email', django.db.models.functions.text.Lower('email'))), name='users_email_lower_case'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -75,6 +78,11 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'tenants',
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('monthly_spend_cap_usd__gte', 0), ('monthly_spend_cap_usd__lte', 999999)), name='tenants_cap_in_range'),
+                    models.CheckConstraint(condition=models.Q(('current_month_spend_usd__gte', 0), ('current_month_spend_usd__lte', 999999)), name='tenants_spend_in_range'),
+                    models.CheckConstraint(condition=models.Q(('slug__regex', '^[a-z0-9]+(-[a-z0-9]+)*$')), name='tenants_slug_url_safe'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -101,6 +109,13 @@ class Migration(migrations.Migration):
                 'db_table': 'invitations',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [
+                    models.Index(fields=['tenant', 'ref_id'], name='idx_invitations_ref'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('email', django.db.models.functions.text.Lower('email'))), name='invitations_email_lower_case'),
+                    models.UniqueConstraint(condition=models.Q(('accepted_on__isnull', True), ('revoked_on__isnull', True)), fields=('tenant', 'email'), name='uniq_invitations_open', nulls_distinct=False),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -128,6 +143,13 @@ class Migration(migrations.Migration):
                 'db_table': 'contracts',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [
+                    models.Index(fields=['tenant', 'ref_id'], name='idx_contracts_ref'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('status', 'superseded'), _negated=True), fields=('tenant',), name='uniq_contracts_current'),
+                    models.CheckConstraint(condition=models.Q(('status', 'pending_acceptance'), ('status', 'superseded'), models.Q(('accepted_by__isnull', False), ('accepted_on__isnull', False)), _connector='OR'), name='contracts_accepted_says_who_and_when'),
+                ],
             },
         ),
         migrations.AddField(
@@ -154,51 +176,19 @@ class Migration(migrations.Migration):
                 'db_table': 'tenant_assignments',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [
+                    models.Index(condition=models.Q(('ended_on__isnull', True)), fields=['user'], name='idx_tenant_assignments_user'),
+                    models.Index(fields=['tenant', 'ref_id'], name='idx_tenant_assignments_ref'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('ended_on__isnull', True)), fields=('tenant', 'user'), name='uniq_tenant_assignments_open'),
+                    models.CheckConstraint(condition=models.Q(('ended_on__isnull', True), ('ended_on__gte', models.F('started_on')), _connector='OR'), name='tenant_assignments_end_after_start'),
+                ],
             },
-        ),
-        migrations.AddConstraint(
-            model_name='tenant',
-            constraint=models.CheckConstraint(condition=models.Q(('monthly_spend_cap_usd__gte', 0), ('monthly_spend_cap_usd__lte', 999999)), name='tenants_cap_in_range'),
-        ),
-        migrations.AddConstraint(
-            model_name='tenant',
-            constraint=models.CheckConstraint(condition=models.Q(('current_month_spend_usd__gte', 0), ('current_month_spend_usd__lte', 999999)), name='tenants_spend_in_range'),
-        ),
-        migrations.AddConstraint(
-            model_name='tenant',
-            constraint=models.CheckConstraint(condition=models.Q(('slug__regex', '^[a-z0-9]+(-[a-z0-9]+)*$')), name='tenants_slug_url_safe'),
-        ),
-        migrations.AddIndex(
-            model_name='invitation',
-            index=models.Index(fields=['tenant', 'ref_id'], name='idx_invitations_ref'),
-        ),
-        migrations.AddConstraint(
-            model_name='invitation',
-            constraint=models.CheckConstraint(condition=models.Q(('email', django.db.models.functions.text.Lower('email'))), name='invitations_email_lower_case'),
-        ),
-        migrations.AddConstraint(
-            model_name='invitation',
-            constraint=models.UniqueConstraint(condition=models.Q(('accepted_on__isnull', True), ('revoked_on__isnull', True)), fields=('tenant', 'email'), name='uniq_invitations_open', nulls_distinct=False),
-        ),
-        migrations.AddIndex(
-            model_name='contract',
-            index=models.Index(fields=['tenant', 'ref_id'], name='idx_contracts_ref'),
-        ),
-        migrations.AddConstraint(
-            model_name='contract',
-            constraint=models.UniqueConstraint(condition=models.Q(('status', 'superseded'), _negated=True), fields=('tenant',), name='uniq_contracts_current'),
-        ),
-        migrations.AddConstraint(
-            model_name='contract',
-            constraint=models.CheckConstraint(condition=models.Q(('status', 'pending_acceptance'), ('status', 'superseded'), models.Q(('accepted_by__isnull', False), ('accepted_on__isnull', False)), _connector='OR'), name='contracts_accepted_says_who_and_when'),
         ),
         migrations.AddIndex(
             model_name='user',
             index=models.Index(condition=models.Q(('deleted_on__isnull', True)), fields=['tenant', 'ref_id'], name='idx_users_tenant_ref'),
-        ),
-        migrations.AddConstraint(
-            model_name='user',
-            constraint=models.CheckConstraint(condition=models.Q(('email', django.db.models.functions.text.Lower('email'))), name='users_email_lower_case'),
         ),
         migrations.AddConstraint(
             model_name='user',
@@ -207,21 +197,5 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='user',
             constraint=models.CheckConstraint(condition=models.Q(('tenant__isnull', True), models.Q(('role__in', ('super_admin', 'reviewer')), _negated=True), _connector='OR'), name='users_staff_have_no_tenant'),
-        ),
-        migrations.AddIndex(
-            model_name='tenantassignment',
-            index=models.Index(condition=models.Q(('ended_on__isnull', True)), fields=['user'], name='idx_tenant_assignments_user'),
-        ),
-        migrations.AddIndex(
-            model_name='tenantassignment',
-            index=models.Index(fields=['tenant', 'ref_id'], name='idx_tenant_assignments_ref'),
-        ),
-        migrations.AddConstraint(
-            model_name='tenantassignment',
-            constraint=models.UniqueConstraint(condition=models.Q(('ended_on__isnull', True)), fields=('tenant', 'user'), name='uniq_tenant_assignments_open'),
-        ),
-        migrations.AddConstraint(
-            model_name='tenantassignment',
-            constraint=models.CheckConstraint(condition=models.Q(('ended_on__isnull', True), ('ended_on__gte', models.F('started_on')), _connector='OR'), name='tenant_assignments_end_after_start'),
         ),
     ]

@@ -41,6 +41,13 @@ class Migration(migrations.Migration):
                 'db_table': 'notifications',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [
+                    models.Index(fields=['tenant', 'ref_id'], name='idx_notifications_ref'),
+                    models.Index(condition=models.Q(('read_on__isnull', True)), fields=['tenant', 'user'], name='idx_notifications_unread'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('user', 'journal_entry'), name='uniq_notifications_entry'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -62,6 +69,10 @@ class Migration(migrations.Migration):
                 'db_table': 'notification_preferences',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'constraints': [
+                    models.UniqueConstraint(fields=('user', 'kind', 'channel'), name='uniq_notification_preferences'),
+                    models.CheckConstraint(condition=models.Q(('is_enabled', True), models.Q(('kind__regex', '^(credit|invoice|payment|spend|subscription|topup|tenant[.]suspended|api_token|impersonation|mfa|password|sign_in)'), _negated=True), _connector='OR'), name='notification_preferences_money_and_security_stay_on'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -87,6 +98,13 @@ class Migration(migrations.Migration):
                 'db_table': 'notification_providers',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [
+                    models.Index(fields=['tenant', 'ref_id'], name='idx_notification_providers_ref'),
+                    models.Index(condition=models.Q(('is_enabled', True)), fields=['tenant', 'kind', 'priority'], name='idx_providers_by_priority'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('priority__gte', 0)), name='notification_providers_priority_from_zero'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -112,6 +130,13 @@ class Migration(migrations.Migration):
                 'db_table': 'saved_views',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [
+                    models.Index(condition=models.Q(('deleted_on__isnull', True)), fields=['tenant', 'ref_id'], name='idx_saved_views_ref'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('deleted_on__isnull', True)), fields=('user', 'page', 'name'), name='uniq_saved_views_name'),
+                    models.CheckConstraint(condition=models.Q(('position__gte', 0)), name='saved_views_position_from_zero'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -140,6 +165,15 @@ class Migration(migrations.Migration):
                 'db_table': 'webhook_endpoints',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [
+                    models.Index(condition=models.Q(('deleted_on__isnull', True)), fields=['tenant', 'ref_id'], name='idx_webhook_endpoints_ref'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('url__regex', '^https://[^/]')), name='webhook_endpoints_https_only'),
+                    models.CheckConstraint(condition=models.Q(('failure_count__gte', 0)), name='webhook_endpoints_failures_not_negative'),
+                    models.CheckConstraint(condition=models.Q(('is_enabled', False), ('disabled_on__isnull', True), _connector='OR'), name='webhook_endpoints_disabled_is_off'),
+                    models.CheckConstraint(condition=models.Q(('disabled_reason', ''), ('disabled_on__isnull', False), _connector='OR'), name='webhook_endpoints_reason_says_when'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -169,6 +203,17 @@ class Migration(migrations.Migration):
                 'db_table': 'dispatch_logs',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [
+                    models.Index(fields=['tenant', 'ref_id'], name='idx_dispatch_logs_ref'),
+                    models.Index(condition=models.Q(('notification__isnull', False)), fields=['notification', 'ref_id'], name='idx_dispatch_logs_notification'),
+                    models.Index(condition=models.Q(('webhook_endpoint__isnull', False)), fields=['webhook_endpoint', 'ref_id'], name='idx_dispatch_logs_endpoint'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('attempt__gte', 1)), name='dispatch_logs_attempt_from_one'),
+                    models.CheckConstraint(condition=models.Q(('duration_ms__gte', 0)), name='dispatch_logs_duration_not_negative'),
+                    models.CheckConstraint(condition=models.Q(('response_status__gte', 100), ('response_status__lte', 599)), name='dispatch_logs_response_is_http'),
+                    models.CheckConstraint(condition=models.Q(('webhook_endpoint__isnull', True), models.Q(('channel', 'webhook'), ('tenant__isnull', False)), _connector='OR'), name='dispatch_logs_endpoint_is_a_clients_webhook'),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -273,97 +318,5 @@ class Migration(migrations.Migration):
                 'indexes': [models.Index(fields=['tenant', 'ref_id'], name='idx_inbound_events_ref')],
                 'constraints': [models.UniqueConstraint(fields=('source', 'external_event_id'), name='uniq_inbound_events_external')],
             },
-        ),
-        migrations.AddIndex(
-            model_name='notification',
-            index=models.Index(fields=['tenant', 'ref_id'], name='idx_notifications_ref'),
-        ),
-        migrations.AddIndex(
-            model_name='notification',
-            index=models.Index(condition=models.Q(('read_on__isnull', True)), fields=['tenant', 'user'], name='idx_notifications_unread'),
-        ),
-        migrations.AddConstraint(
-            model_name='notification',
-            constraint=models.UniqueConstraint(fields=('user', 'journal_entry'), name='uniq_notifications_entry'),
-        ),
-        migrations.AddConstraint(
-            model_name='notificationpreference',
-            constraint=models.UniqueConstraint(fields=('user', 'kind', 'channel'), name='uniq_notification_preferences'),
-        ),
-        migrations.AddConstraint(
-            model_name='notificationpreference',
-            constraint=models.CheckConstraint(condition=models.Q(('is_enabled', True), models.Q(('kind__regex', '^(credit|invoice|payment|spend|subscription|topup|tenant[.]suspended|api_token|impersonation|mfa|password|sign_in)'), _negated=True), _connector='OR'), name='notification_preferences_money_and_security_stay_on'),
-        ),
-        migrations.AddIndex(
-            model_name='notificationprovider',
-            index=models.Index(fields=['tenant', 'ref_id'], name='idx_notification_providers_ref'),
-        ),
-        migrations.AddIndex(
-            model_name='notificationprovider',
-            index=models.Index(condition=models.Q(('is_enabled', True)), fields=['tenant', 'kind', 'priority'], name='idx_providers_by_priority'),
-        ),
-        migrations.AddConstraint(
-            model_name='notificationprovider',
-            constraint=models.CheckConstraint(condition=models.Q(('priority__gte', 0)), name='notification_providers_priority_from_zero'),
-        ),
-        migrations.AddIndex(
-            model_name='savedview',
-            index=models.Index(condition=models.Q(('deleted_on__isnull', True)), fields=['tenant', 'ref_id'], name='idx_saved_views_ref'),
-        ),
-        migrations.AddConstraint(
-            model_name='savedview',
-            constraint=models.UniqueConstraint(condition=models.Q(('deleted_on__isnull', True)), fields=('user', 'page', 'name'), name='uniq_saved_views_name'),
-        ),
-        migrations.AddConstraint(
-            model_name='savedview',
-            constraint=models.CheckConstraint(condition=models.Q(('position__gte', 0)), name='saved_views_position_from_zero'),
-        ),
-        migrations.AddIndex(
-            model_name='webhookendpoint',
-            index=models.Index(condition=models.Q(('deleted_on__isnull', True)), fields=['tenant', 'ref_id'], name='idx_webhook_endpoints_ref'),
-        ),
-        migrations.AddConstraint(
-            model_name='webhookendpoint',
-            constraint=models.CheckConstraint(condition=models.Q(('url__regex', '^https://[^/]')), name='webhook_endpoints_https_only'),
-        ),
-        migrations.AddConstraint(
-            model_name='webhookendpoint',
-            constraint=models.CheckConstraint(condition=models.Q(('failure_count__gte', 0)), name='webhook_endpoints_failures_not_negative'),
-        ),
-        migrations.AddConstraint(
-            model_name='webhookendpoint',
-            constraint=models.CheckConstraint(condition=models.Q(('is_enabled', False), ('disabled_on__isnull', True), _connector='OR'), name='webhook_endpoints_disabled_is_off'),
-        ),
-        migrations.AddConstraint(
-            model_name='webhookendpoint',
-            constraint=models.CheckConstraint(condition=models.Q(('disabled_reason', ''), ('disabled_on__isnull', False), _connector='OR'), name='webhook_endpoints_reason_says_when'),
-        ),
-        migrations.AddIndex(
-            model_name='dispatchlog',
-            index=models.Index(fields=['tenant', 'ref_id'], name='idx_dispatch_logs_ref'),
-        ),
-        migrations.AddIndex(
-            model_name='dispatchlog',
-            index=models.Index(condition=models.Q(('notification__isnull', False)), fields=['notification', 'ref_id'], name='idx_dispatch_logs_notification'),
-        ),
-        migrations.AddIndex(
-            model_name='dispatchlog',
-            index=models.Index(condition=models.Q(('webhook_endpoint__isnull', False)), fields=['webhook_endpoint', 'ref_id'], name='idx_dispatch_logs_endpoint'),
-        ),
-        migrations.AddConstraint(
-            model_name='dispatchlog',
-            constraint=models.CheckConstraint(condition=models.Q(('attempt__gte', 1)), name='dispatch_logs_attempt_from_one'),
-        ),
-        migrations.AddConstraint(
-            model_name='dispatchlog',
-            constraint=models.CheckConstraint(condition=models.Q(('duration_ms__gte', 0)), name='dispatch_logs_duration_not_negative'),
-        ),
-        migrations.AddConstraint(
-            model_name='dispatchlog',
-            constraint=models.CheckConstraint(condition=models.Q(('response_status__gte', 100), ('response_status__lte', 599)), name='dispatch_logs_response_is_http'),
-        ),
-        migrations.AddConstraint(
-            model_name='dispatchlog',
-            constraint=models.CheckConstraint(condition=models.Q(('webhook_endpoint__isnull', True), models.Q(('channel', 'webhook'), ('tenant__isnull', False)), _connector='OR'), name='dispatch_logs_endpoint_is_a_clients_webhook'),
         ),
     ]
