@@ -52,6 +52,9 @@ def spawn_strategy(draft, *, by, at):
 
 
 TOGETHER = {
+    "tenant.edited": [work.go_on_with_money],
+    "agent_config.edited": [work.go_on_with_money],
+    "spend.near_cap": [work.warn_of_spend],
     "tenant.created": [work.copy_global_templates],
     "contract.accepted": [start_onboarding],
     "onboarding.opened": [spawn_onboarding],
@@ -70,6 +73,7 @@ AFTER = {
 ALWAYS = ["storage.relay_audit"]
 
 RINGS = {
+    "work.tried_again": "work",
     "activity.readied": "work",
     "activity.sent_back": "work",
     "activity.retried": "work",

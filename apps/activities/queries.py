@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from apps import storage
 from apps.billing.models import SpendCounter
-from apps.billing.operations import cap_of_month, month_of
+from apps.billing.operations import NEAR_CAP, cap_of_month, month_of
 from apps.channels.models import PublishAttempt
 from apps.shared import locks
 from apps.shared.schema_rules import months
@@ -333,6 +333,10 @@ class Spend:
     reserved_usd: Decimal
     cap_usd: Decimal
     calls: int
+
+    @property
+    def is_near_cap(self) -> bool:
+        return self.settled_usd >= NEAR_CAP * self.cap_usd
 
 
 def spend_of_month(tenant: TenantFacts, *, at: datetime) -> Spend:

@@ -1,6 +1,7 @@
 """Whatever a model does: the state is right, the money is closed, and nothing half-made is kept."""
 
 import json
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -330,7 +331,8 @@ def test_a_reached_cap_makes_work_wait_for_money_without_failing(draft, sandbox,
 
     for _ in range(5):
         step = attempt(draft)
-        assert 14 * 60 <= (step.ready_on - step.updated_on).total_seconds() <= 16 * 60
+        assert step.input_data["waits_for"] == f"money_of_{cap}"
+        assert step.ready_on - step.updated_on == timedelta(hours=6)
         hurry()
 
     assert (step.status, {error for _, _, error in runs_of(step)}) == ("assigned", {"cap_reached"})

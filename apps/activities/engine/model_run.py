@@ -4,7 +4,7 @@ import hashlib
 import json
 import time
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 from django.utils import timezone
@@ -33,7 +33,6 @@ log = structlog.get_logger(__name__)
 
 MAX_OUTPUT_TOKENS = 8_192
 REPAIRS = 2
-WAIT_FOR_MONEY = timedelta(minutes=15)
 OUTAGES = {"rate_limited", "overloaded", "unavailable"}  # of the service, where nothing was charged
 REPEATABLE = {"rate_limited", "overloaded", "unavailable", "timed_out", "broken_answer", "cut_off"}
 
@@ -82,8 +81,9 @@ def run(claim: Claim) -> None:
     except LeaseLost:
         log.info("run.lease_lost", activity=activity.ref_id, attempt=claim.attempt)
     except billing.CapReached as error:
-        at = timezone.now()
-        _end(operations.give_back, attempt, error=f"{error.code}: {error.detail}", ready_on=at + WAIT_FOR_MONEY, at=at)
+        _end(
+            operations.wait_for_money, attempt, reached=error, error=f"{error.code}: {error.detail}", at=timezone.now()
+        )
     except ModelFailed as error:
         if error.cause in OUTAGES and error.was_free:
             _end(operations.wait_out, attempt, error=str(error), retry_after_s=error.retry_after_s, at=timezone.now())

@@ -22,6 +22,7 @@ from .costs import catch_up_costs, roll_up_costs
 from .counting import recount
 from .edits import NotEditable, replace_output
 from .gates import digest_of, open_gate, refresh_gate, shown_at
+from .money import go_on_with_money, wait_for_money, warn_of_spend
 from .pipelines import (
     NotATask,
     advance,
@@ -104,6 +105,7 @@ __all__ = [
     "finish_run",
     "finish_task",
     "give_back",
+    "go_on_with_money",
     "grant_approval",
     "held",
     "holds_lease",
@@ -124,5 +126,7 @@ __all__ = [
     "settle_failure",
     "shown_at",
     "spawn_unit",
+    "wait_for_money",
     "wait_out",
+    "warn_of_spend",
 ]

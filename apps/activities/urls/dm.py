@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from ..views import dm, dm_work, recurring
+from ..views import costs, dm, dm_work, recurring
 
 urlpatterns = [
     path("approvals/<str:ref_id>/", dm.approval, name="approval"),
@@ -13,6 +13,7 @@ urlpatterns = [
     path("activities/<str:ref_id>/retry/", dm_work.retry, name="retry"),
     path("activities/<str:ref_id>/cancel/", dm_work.cancel, name="cancel"),
     path("activities/<str:ref_id>/done/", dm_work.done, name="done"),
+    path("costs/", costs.costs, name="costs"),
     path("recurring/", recurring.recurring, name="recurring"),
     path("recurring/<str:ref_id>/", recurring.recurring_task, name="recurring_task"),
     path("recurring/<str:ref_id>/values/", recurring.fill_values, name="fill_values"),

@@ -15,6 +15,7 @@ from .credits import (
 )
 from .plans import seed_plans
 from .spend import (
+    NEAR_CAP,
     RESERVATION_LIVES,
     CapReached,
     cap_of_month,
@@ -27,6 +28,7 @@ from .spend import (
 )
 
 __all__ = [
+    "NEAR_CAP",
     "RESERVATION_LIVES",
     "AlreadyReserved",
     "CapReached",

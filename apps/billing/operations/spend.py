@@ -21,10 +21,20 @@ from ..statuses import RESERVATION_MOVES, CounterScope, ReservationStatus
 RESERVATION_LIVES = timedelta(minutes=30)  # longer than any call; an older open one belongs to a dead worker
 
 
+NEAR_CAP = Decimal("0.8")  # from this share of the month's cap on, people are warned
+
+
 class CapReached(OperationRefused):
     """The spending cap is reached. Work waits and goes on when the cap is raised or the month ends."""
 
     code = "cap_reached"
+
+    def __init__(self, counter: SpendCounter, amount_usd: Decimal):
+        """`counter` is the first whose cap the amount would pass."""
+        super().__init__()
+        self.scope, self.cap_usd = counter.scope, counter.cap_usd
+        # Otherwise other calls under way have set the rest aside, and most of it comes back when they end.
+        self.is_spent = counter.settled_usd + amount_usd > (counter.cap_usd or 0)
 
 
 # All three counters are raised, or none: the rows are locked in the fixed order tenant, role, activity, the sums are
@@ -75,8 +85,8 @@ def reserve(
             cursor.execute(
                 RAISE, {"amount": amount_usd, "tenant": facts.id, "counters": [c.id for c in counters], "at": at}
             )
-            if cursor.rowcount != 3:
-                raise CapReached
+            if cursor.rowcount != 3:  # the rows are still locked: what is read now is what was refused
+                raise CapReached(_first_full(counters, amount_usd), amount_usd)
         return SpendReservation.objects.create(
             tenant_id=facts.id,
             month=month,
@@ -88,6 +98,15 @@ def reserve(
             expires_on=at + RESERVATION_LIVES,
             created_on=at,
         )
+
+
+def _first_full(counters: list[SpendCounter], amount_usd: Decimal) -> SpendCounter:
+    now = SpendCounter.objects.in_bulk([counter.pk for counter in counters])
+    return next(
+        row
+        for row in (now[counter.pk] for counter in counters)
+        if row.cap_usd is not None and row.settled_usd + row.reserved_usd + amount_usd > row.cap_usd
+    )
 
 
 def cap_of_month(tenant_id: UUID) -> Decimal:
@@ -154,6 +173,16 @@ def _close(reservation: SpendReservation, move: str, cost_usd: Decimal, *, by: A
                 tenant_id=former.tenant_id, scope=CounterScope.TENANT, scope_key="", month=former.month
             )
             Tenant.objects.filter(pk=former.tenant_id).update(current_month_spend_usd=counter.settled_usd)
+            line = NEAR_CAP * counter.cap_usd if counter.cap_usd else None
+            if line is not None and counter.settled_usd - added < line <= counter.settled_usd:
+                journal.record(
+                    "spend.near_cap",
+                    Tenant.objects.get(pk=former.tenant_id),
+                    by=by,
+                    at=at,
+                    after={"month": former.month.isoformat(), "spent_usd": str(counter.settled_usd)}
+                    | {"cap_usd": str(counter.cap_usd)},
+                )
     return reservation
 
 

@@ -27,6 +27,7 @@ CLIENT_SECTIONS = (
         "g r",
         {"recurring", "recurring_task", "fill_values", "edit_recurring", "spawn_now"},
     ),
+    ("dm:activities:costs", "Costs", "coins", "g c", {"costs"}),
     ("dm:strategy:context", "Context file", "book-open", "g x", {"context"}),
     ("dm:strategy:strategy", "Strategy", "target", "g s", {"strategy"}),
 )

@@ -11,7 +11,7 @@ from tests.world import STAGES
 
 
 @pytest.mark.parametrize("stage", STAGES)
-@pytest.mark.parametrize("page", ["", "work/", "context/", "strategy/"])
+@pytest.mark.parametrize("page", ["", "work/", "costs/", "context/", "strategy/"])
 def test_every_page_stands_at_every_stage(rita, world, stage, page):
     with CaptureQueriesContext(connection) as captured:
         response = rita.get(f"/dm/c/acme-{stage}/{page}")

@@ -15,7 +15,7 @@ RECURRING_PAGES = {"recurring_task", "fill_values", "edit_recurring", "spawn_now
 def test_the_walk_knows_every_address():
     decisions = {"approval", "approve", "edit", "reject"}
     assert set(WITH_A_REF) == ACTIVITY_PAGES | RECURRING_PAGES | decisions
-    assert set(OF_A_CLIENT) - set(WITH_A_REF) == {"client", "work", "recurring", "context", "strategy"}
+    assert set(OF_A_CLIENT) - set(WITH_A_REF) == {"client", "work", "costs", "recurring", "context", "strategy"}
     assert set(addresses("a", NOWHERE)) - set(OF_A_CLIENT) == {"start", "inbox", "clients"}
 
 

@@ -1,0 +1,133 @@
+"""Work that waits at a spending cap, wakes when it is raised, and the people who hear of it."""
+
+from dataclasses import fields
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.utils import timezone
+
+from apps.activities import operations as work
+from apps.activities.models import Activity, AgentConfig
+from apps.billing import operations as billing
+from apps.shared.models import JournalEntry
+from apps.tenants import operations as tenants
+from apps.tenants.models import Tenant
+from tests.activities.work import attempt, fresh, runs_of
+from tests.billing.test_caps import close, reserve
+
+
+def set_cap(tenant_id, usd) -> None:
+    Tenant.objects.filter(pk=tenant_id).update(monthly_spend_cap_usd=usd)
+
+
+def raise_cap(tenant_id, usd: Decimal, *, by) -> None:
+    """As a super admin does in Manage."""
+    tenant = Tenant.objects.get(pk=tenant_id)
+    facts = {field.name: getattr(tenant, field.name) for field in fields(tenants.ClientFacts)}
+    wanted = tenants.ClientFacts(**facts | {"monthly_spend_cap_usd": usd})
+    tenants.edit_tenant(tenant, wanted, by=by, at=timezone.now(), seen_on=tenant.updated_on)
+
+
+def told() -> list[str]:
+    """The tasks that caps have raised."""
+    raised = Activity.objects.filter(origin_key__startswith="cap").order_by("ref_id")
+    return list(raised.values_list("title", flat=True))
+
+
+@pytest.mark.acceptance("FLOW-spend-cap")
+def test_raising_the_cap_lets_the_waiting_work_go_on_at_once(draft, sam):
+    set_cap(draft.tenant_id, Decimal(0))
+    step = attempt(draft)
+    assert step.ready_on > timezone.now() + timedelta(hours=1)
+    assert told() == ["This month's model budget of $0.00 is used up"]
+
+    raise_cap(draft.tenant_id, Decimal(50), by=sam.actor)
+
+    assert fresh(step).ready_on <= timezone.now()
+    assert JournalEntry.objects.filter(code="work.tried_again").count() == 1
+    step = attempt(step)
+    assert (step.status, "waits_for" in step.input_data) == ("completed", True)
+    assert [status for _, status, _ in runs_of(step)] == ["failed", "completed"]
+
+
+def test_a_cap_that_is_still_too_low_lets_it_wait_again_and_tells_of_the_new_one(draft, sam):
+    set_cap(draft.tenant_id, Decimal(0))
+    attempt(draft)
+
+    raise_cap(draft.tenant_id, Decimal("0.01"), by=sam.actor)
+    step = attempt(draft)
+
+    assert step.ready_on > timezone.now() + timedelta(hours=1)
+    assert told() == [
+        "This month's model budget of $0.00 is used up",
+        "This month's model budget of $0.01 is used up",
+    ]
+
+
+def test_many_steps_that_meet_one_cap_raise_one_task(drafts):
+    set_cap(drafts[0].tenant_id, Decimal(0))
+
+    for draft in drafts:
+        attempt(draft)
+
+    assert len(told()) == 1
+
+
+def test_another_agents_limit_wakes_nobody(draft, sam):
+    AgentConfig.objects.filter(agent_role="copywriter").update(monthly_cap_usd=Decimal("0.0001"))
+    step = attempt(draft)
+    assert told() == ["The monthly limit of $0.00 of an agent is reached: copywriter"]
+    other = AgentConfig.objects.get(agent_role="data_analyst")
+
+    work.go_on_with_money(other, by=sam.actor, at=timezone.now())
+    assert fresh(step).ready_on == step.ready_on
+
+    work.go_on_with_money(AgentConfig.objects.get(agent_role="copywriter"), by=sam.actor, at=timezone.now())
+    assert fresh(step).ready_on < step.ready_on
+
+
+def test_what_other_calls_hold_only_for_the_moment_is_waited_for_briefly_and_nobody_is_bothered(draft):
+    set_cap(draft.tenant_id, Decimal(5))
+    held = reserve(Decimal("4.9999"))
+
+    step = attempt(draft)
+
+    assert step.ready_on - step.updated_on == timedelta(seconds=30)
+    assert told() == []
+    close(held, "release")
+    Activity.objects.filter(pk=step.pk).update(ready_on=timezone.now())
+    assert attempt(step).status == "completed"
+
+
+def test_at_four_fifths_of_the_month_a_reviewer_hears_of_it_once(draft, rita):
+    set_cap(draft.tenant_id, Decimal(100))
+    Activity.objects.filter(pk=draft.pk).update(ready_on=timezone.now() + timedelta(days=1))
+    spent = Tenant.objects.get(pk=draft.tenant_id).current_month_spend_usd
+
+    close(reserve(Decimal(90)), "settle", cost=Decimal("79.999999") - spent)
+    assert told() == []
+    close(reserve(Decimal(1)), "settle", cost=Decimal("0.000001"))
+    close(reserve(Decimal(1)), "settle", cost=Decimal(1))
+
+    assert told() == ["80% of this month's model budget of $100.00 is used"]
+    task = Activity.objects.get(origin_key__startswith="cap_warning:")
+    assert (task.assignee_user, task.status) == (rita.user, "assigned")
+    assert JournalEntry.objects.filter(code="spend.near_cap").count() == 1
+
+
+def test_the_refusal_says_whose_cap_it_was_and_whether_the_money_is_spent(draft):
+    set_cap(draft.tenant_id, Decimal(1))
+    held = reserve(Decimal("0.9"))
+    with pytest.raises(billing.CapReached) as refused:
+        reserve(Decimal("0.2"))
+    assert (refused.value.scope, refused.value.cap_usd, refused.value.is_spent) == ("tenant", 1, False)
+
+    close(held, "settle", cost=Decimal("0.9"))
+    with pytest.raises(billing.CapReached) as refused:
+        reserve(Decimal("0.2"))
+    assert refused.value.is_spent
+
+    with pytest.raises(billing.CapReached) as refused:
+        reserve(Decimal("0.05"), activity_cap=Decimal("0.01"))
+    assert refused.value.scope == "activity"
