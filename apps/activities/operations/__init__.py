@@ -21,7 +21,7 @@ from .context_files import edit_context_file
 from .costs import catch_up_costs, roll_up_costs
 from .counting import recount
 from .edits import NotEditable, replace_output
-from .gates import digest_of, open_gate, refresh_gate, shown_at
+from .gates import digest_of, open_gate, refresh_gate, shown_at, step_behind
 from .pipelines import (
     NotATask,
     advance,
@@ -124,5 +124,6 @@ __all__ = [
     "settle_failure",
     "shown_at",
     "spawn_unit",
+    "step_behind",
     "wait_out",
 ]
