@@ -1,10 +1,13 @@
 """(Agent role, what its step creates) -> what it is told, what it must answer, and the operation that receives the answer; on one screen."""
 
-from apps.activities import onboarding
+from apps.activities import material, onboarding
 from apps.activities.bodies import CRAWL_WEBSITE
-from apps.activities.registry import AgentRole, Publishable
+from apps.activities.registry import TASK, AgentRole, Publishable
+from apps.ads import agents as ads
+from apps.ads import bodies as ads_bodies
 from apps.content import agents as content
 from apps.content import bodies as content_bodies
+from apps.content import landing_pages
 from apps.content import operations as content_operations
 from apps.strategy import bodies as strategy_bodies
 
@@ -69,6 +72,55 @@ AGENTS = {
         gather=content.gather_live_check,
         text=content.as_json,
         receive=content_operations.receive_live_check,
+    ),
+    ("ads_analyst", ""): AgentRole(
+        schema=ads_bodies.AudienceAndOffer,
+        output_type="audience_and_offer",
+        gather=ads.gather_audience,
+        text=material.as_json,
+        title=ads.title_of_audience,
+        receive=material.changes_no_row,
+    ),
+    ("google_ads_writer", "body_version"): AgentRole(
+        schema=ads_bodies.GoogleAds,
+        output_type="ad_copy",
+        gather=ads.gather_ads,
+        text=ads.google_ads_as_text,
+        title=ads.title_of_google_ads,
+        receive=material.changes_no_row,
+    ),
+    ("meta_ads_writer", "body_version"): AgentRole(
+        schema=ads_bodies.MetaAds,
+        output_type="ad_copy",
+        gather=ads.gather_ads,
+        text=ads.meta_ads_as_text,
+        title=ads.title_of_meta_ads,
+        receive=material.changes_no_row,
+    ),
+    ("ads_analyst", TASK): AgentRole(
+        schema=ads_bodies.Optimisation,
+        output_type="ads_optimisation",
+        gather=ads.gather_optimisation,
+        text=material.as_json,
+        receive=ads.receive_optimisation,
+        prompt="ads_optimiser",
+    ),
+    ("content_brief_writer", ""): AgentRole(
+        schema=landing_pages.LandingBrief,
+        output_type="landing_brief",
+        gather=landing_pages.gather_landing_brief,
+        text=material.as_json,
+        title=landing_pages.title_of_brief,
+        receive=material.changes_no_row,
+        prompt="landing_brief_writer",
+    ),
+    ("landing_page_writer", "body_version"): AgentRole(
+        schema=landing_pages.LandingPage,
+        output_type="landing_page",
+        gather=landing_pages.gather_landing_page,
+        text=landing_pages.page_as_text,
+        title=landing_pages.title_of_page,
+        receive=material.changes_no_row,
     ),
 }
 

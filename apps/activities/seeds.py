@@ -17,6 +17,7 @@ from .bodies import (
     TemplateVariable,
     VariableType,
 )
+from .pipelines import advertising
 
 # Priced in the offline price table; a model without a price is refused.
 DEFAULT_MODEL = "claude-sonnet-4-6"
@@ -220,7 +221,16 @@ STRATEGY = Pipeline(
     ),
 )
 
-PIPELINES: tuple[Pipeline, ...] = (BLOG_POSTS, ONBOARDING, STRATEGY)
+AD_COPY_SETS = Pipeline("ad_copy_sets", "Ad copy set", advertising.AD_COPY_SETS)
+LANDING_PAGES = Pipeline("landing_pages", "Landing page", advertising.LANDING_PAGES)
+
+PIPELINES: tuple[Pipeline, ...] = (
+    BLOG_POSTS,
+    ONBOARDING,
+    STRATEGY,
+    AD_COPY_SETS,
+    LANDING_PAGES,
+)
 
 
 def _variable(key: str, label: str, type: VariableType = "text", *, required: bool = True) -> TemplateVariable:
@@ -459,5 +469,9 @@ AGENT_DEFAULTS: dict[str, AgentDefaults] = {
         _role("content_brief_writer", 6, 5, "0.7500"),
         _role("copywriter", 1, 10, "1.5000"),
         _role("data_analyst", 3, 8, "0.7500"),
+        _role("ads_analyst", 2, 8, "0.7500"),
+        _role("google_ads_writer", 4, 5, "0.7500"),
+        _role("meta_ads_writer", 4, 5, "0.7500"),
+        _role("landing_page_writer", 3, 8, "1.0000"),
     )
 }

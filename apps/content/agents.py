@@ -1,25 +1,19 @@
 """What the agents of the blog pipeline are told, and how their answers are kept as text."""
 
-import json
-
-from pydantic import BaseModel
-
 from apps import storage
+from apps.activities.material import as_json as as_json
+from apps.activities.material import previous as _previous
+from apps.activities.material import promise as _promise
 from apps.activities.models import Activity
 from apps.activities.operations import context_files
 from apps.activities.prompting import DataBlock
 from apps.activities.queries import output_of
 from apps.shared.egress import EgressFailed, EgressRefused, request
-from apps.strategy import queries as strategy_queries
 
 from . import queries
 from .bodies import Article
 
 PAGE_CHARACTERS = 40_000
-
-
-def as_json(output: BaseModel) -> tuple[str, str]:
-    return json.dumps(output.model_dump(mode="json"), ensure_ascii=False, indent=2), "application/json"
 
 
 def article_as_text(article: Article) -> tuple[str, str]:
@@ -60,22 +54,3 @@ def gather_live_check(activity: Activity) -> list[DataBlock]:
         DataBlock("published_post", f"# {post.title}\n\n{approved}"),
         DataBlock("live_page", f"Address: {post.published_url}\n{page}"),
     ]
-
-
-def _promise(activity: Activity) -> list[DataBlock]:
-    deliverable = activity.deliverable
-    if deliverable is None:
-        return []
-    goals = "\n".join(
-        f"- {g.name}: {g.metric} from {g.baseline_value} to {g.target_value}"
-        for g in strategy_queries.goals_of(deliverable.strategy)
-    )
-    told = f"{deliverable.name}: {deliverable.quantity_per_period} per {deliverable.period} period, for {', '.join(deliverable.platforms)}"
-    return [DataBlock("deliverable", told), DataBlock("goals", goals)]
-
-
-def _previous(activity: Activity) -> list[DataBlock]:
-    """What was handed in before, when a person asked for a change."""
-    if not activity.revision_note or not activity.output_ref:
-        return []
-    return [DataBlock("previous_draft", storage.read_one(storage.ActivityOutput, activity.output_ref).text)]

@@ -258,6 +258,13 @@ def fit(text: str, low: int, high: int, maker: Maker, name: str) -> str:
     return text
 
 
+def fit_words(text: str, most: int) -> str:
+    """At most so many characters, cut after a whole word."""
+    if len(text) <= most:
+        return text
+    return text[: most + 1].rsplit(" ", 1)[0][:most].rstrip(" ,;:–-")
+
+
 def to_number(schema: dict[str, Any], value: Any, maker: Maker, name: str, *, whole: bool) -> float | int:
     low = float(schema.get("minimum", schema.get("exclusiveMinimum", 0)))
     if "exclusiveMinimum" in schema and "minimum" not in schema:

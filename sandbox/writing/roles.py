@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from sandbox.writing import article, phrases
+from sandbox.writing import advertising, article, phrases
 from sandbox.writing.banks import Filler, capital, lines, noun
 from sandbox.writing.conform import plain_slug
 from sandbox.writing.prompt import Facts
@@ -372,12 +372,18 @@ def meta_description(facts: Facts, rng: random.Random) -> str:
 ROLES: list[tuple[set[str], Role]] = [
     ({"strategymarkdown"}, strategy_writer),
     ({"bodymarkdown", "metadescription"}, copywriter),
+    ({"conversiongoal", "objections"}, advertising.landing_brief),
     ({"workingtitle", "recommendedoutline"}, content_brief_writer),
     ({"businesssummary"}, onboarding_agent),
     ({"markdown", "openquestions"}, context_file_writer),
     ({"islive"}, live_checker),
     ({"clusters"}, keyword_researcher),
     ({"goals", "deliverables"}, strategy_writer),
+    ({"audience", "offer", "angles"}, advertising.audience_and_offer),
+    ({"headlines", "descriptions", "paths"}, advertising.google_ads),
+    ({"primarytexts", "calltoaction"}, advertising.meta_ads),
+    ({"subheadline", "sections", "faq"}, advertising.landing_page),
+    ({"recommendations", "pacing"}, advertising.optimisation),
 ]
 
 

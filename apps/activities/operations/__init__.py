@@ -21,7 +21,7 @@ from .context_files import edit_context_file
 from .costs import catch_up_costs, roll_up_costs
 from .counting import recount
 from .edits import NotEditable, replace_output
-from .gates import digest_of, open_gate, refresh_gate, shown_at
+from .gates import digest_of, open_gate, refresh_gate, shown_at, step_behind
 from .money import go_on_with_money, wait_for_money, warn_of_spend
 from .pipelines import (
     NotATask,
@@ -127,6 +127,7 @@ __all__ = [
     "shown_at",
     "spawn_unit",
     "wait_for_money",
+    "step_behind",
     "wait_out",
     "warn_of_spend",
 ]

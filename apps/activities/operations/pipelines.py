@@ -24,6 +24,7 @@ from ..statuses import (
 )
 from .counting import recount
 from .gates import open_gate, person_for
+from .platforms import suited
 
 S = ActivityStatus
 SKIPPED = [S.COMPLETED, S.CANCELLED]
@@ -59,6 +60,7 @@ def spawn_unit(
     placed = {}
     if period is not None:
         deliverable = period.deliverable
+        steps = [suited(step, deliverable.platforms, number=number) for step in steps]
         placed = {"deliverable_period": period, "deliverable": deliverable, "goal_id": deliverable.goal_id}
     common = {"tenant_id": tenant_id, "created_by": by.user, "created_on": at, "ready_on": at, **placed}
     refs = {"template": template.ref_id, "template_version": template.version, "number": number}

@@ -135,7 +135,7 @@ def _story(request: HttpRequest, found: Activity, *, form: RetryForm | None = No
         "cost_usd": sum((run.cost_usd for run in runs), Decimal(0)),
         "run_count": len(runs),
         "live": _live(found, live) if live else None,
-        "output": queries.output_shown(found),
+        "output": queries.output_shown(_written(found)),
         "results": _results(found) if is_agents and not found.output_ref else [],
         "versions": _versions(found) if found.output_ref else [],
         "decisions": [_decision_row(decision, slug) for decision in decisions],
@@ -159,6 +159,12 @@ def _story(request: HttpRequest, found: Activity, *, form: RetryForm | None = No
 
 def _is_task(found: Activity, steps: list[Activity]) -> bool:
     return found.assignee_type == AssigneeType.HUMAN and not found.is_approval_gate and not steps
+
+
+def _written(found: Activity) -> Activity:
+    """The activity whose text the page shows: its own, or, at a person's step of a unit, what was written before it."""
+    is_hand_over = found.parent_activity_id and found.assignee_type == AssigneeType.HUMAN and not found.is_approval_gate
+    return (operations.step_behind(found) if is_hand_over else None) or found
 
 
 def _publishes(found: Activity) -> bool:

@@ -27,8 +27,8 @@ from apps.shared.errors import InvalidInput, OperationRefused
 from apps.shared.ids import spell
 from apps.shared.transitions import MoveRefused, Moves, touched
 
-from .models import REPORTED_BETWEEN, AdCampaign, AdCampaignDay, AdKeyword, SearchTermReport
-from .statuses import AdsPlatform
+from ..models import REPORTED_BETWEEN, AdCampaign, AdCampaignDay, AdKeyword, SearchTermReport
+from ..statuses import AdsPlatform
 
 # What a sync brings up to date of a row that is there; statuses follow by moves.
 UPDATED: dict[type[models.Model], list[str]] = {
