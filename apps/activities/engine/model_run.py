@@ -20,7 +20,7 @@ from apps.storage import clients
 from apps.tenants.models import Tenant
 from apps.tenants.statuses import PrivacyLevel
 
-from .. import operations, prompting, queries, registry
+from .. import memory, operations, prompting, queries, registry
 from ..adapters import ADAPTERS
 from ..adapters.base import Message, ModelFailed, ModelRequest, storable
 from ..models import Activity, AgentConfig, LlmProvider
@@ -113,7 +113,7 @@ def _work(attempt: Attempt, activity: Activity, role: registry.AgentRole, run_re
     """(output, what was kept, summary); the network is used here and no transaction is open."""
     if not all(clients.is_reachable().values()):
         raise storage.StorageUnavailable  # before money is spent on an answer that could not be kept
-    prompt = _prompt(activity, role)
+    prompt = _prompt(attempt, activity, role)
     messages = [Message("user", prompt.user)]
     stream = Stream(activity_ref=activity.ref_id, run_ref=run_ref)
     for repair in range(REPAIRS + 1):
@@ -170,7 +170,7 @@ def parse(schema: type[BaseModel], text: str) -> BaseModel:
     return schema.model_validate_json(text[start : end + 1] if 0 <= start < end else text)
 
 
-def _prompt(activity: Activity, role: registry.AgentRole) -> prompting.Prompt:
+def _prompt(attempt: Attempt, activity: Activity, role: registry.AgentRole) -> prompting.Prompt:
     tenant = Tenant.objects.get(pk=activity.tenant_id)
     unit = activity.parent_activity
     facts = {
@@ -184,7 +184,11 @@ def _prompt(activity: Activity, role: registry.AgentRole) -> prompting.Prompt:
     return prompting.build_prompt(
         prompting.load_prompt(activity.assignee_agent_role).text,
         facts=facts,
-        blocks=[*role.gather(activity), *_values_of_task(activity)],
+        blocks=[
+            *role.gather(activity),
+            *_values_of_task(activity),
+            *memory.blocks_of(attempt.claim.session_id, besides=activity),
+        ],
         task=activity.step.prompt_template,
         reviewer_note=activity.revision_note or None,
         schema=role.schema.model_json_schema(),

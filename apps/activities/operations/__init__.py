@@ -62,6 +62,7 @@ from .runs import (
     settle_failure,
     wait_out,
 )
+from .sessions import SessionOver, close_expired, count_tokens, end_session, end_sessions_of
 from .templates import copy_global_templates, seed_global_templates
 
 __all__ = [
@@ -85,6 +86,11 @@ __all__ = [
     "fill_variables",
     "spawn_due",
     "spawn_now",
+    "SessionOver",
+    "close_expired",
+    "count_tokens",
+    "end_session",
+    "end_sessions_of",
     "ApprovalHeld",
     "ApprovalStale",
     "Claim",
