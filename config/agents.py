@@ -1,4 +1,4 @@
-"""Agent role -> what it is told, what it must answer, and the operation that receives the answer; on one screen."""
+"""(Agent role, what its step creates) -> what it is told, what it must answer, and the operation that receives the answer; on one screen."""
 
 from apps.activities import onboarding
 from apps.activities.bodies import CRAWL_WEBSITE
@@ -9,7 +9,7 @@ from apps.content import operations as content_operations
 from apps.strategy import bodies as strategy_bodies
 
 AGENTS = {
-    "onboarding_agent": AgentRole(
+    ("onboarding_agent", ""): AgentRole(
         schema=strategy_bodies.Research,
         output_type="research",
         gather=onboarding.gather_research,
@@ -18,7 +18,7 @@ AGENTS = {
         keep=onboarding.keep_research,
         live_field="rawNotes",
     ),
-    "context_file_writer": AgentRole(
+    ("context_file_writer", "context_file"): AgentRole(
         schema=strategy_bodies.ContextFile,
         output_type="context_file",
         gather=onboarding.gather_context,
@@ -28,7 +28,7 @@ AGENTS = {
         keep=onboarding.keep_context_file,
         live_field="markdown",
     ),
-    "strategy_writer": AgentRole(
+    ("strategy_writer", "strategy"): AgentRole(
         schema=strategy_bodies.StrategyDraft,
         output_type="strategy",
         gather=onboarding.gather_strategy,
@@ -38,14 +38,14 @@ AGENTS = {
         keep=onboarding.keep_strategy,
         live_field="strategyMarkdown",
     ),
-    "keyword_researcher": AgentRole(
+    ("keyword_researcher", ""): AgentRole(
         schema=content_bodies.KeywordResearch,
         output_type="topic_list",
         gather=content.gather_keywords,
         text=content.as_json,
         receive=content_operations.receive_keywords,
     ),
-    "content_brief_writer": AgentRole(
+    ("content_brief_writer", "blog_request"): AgentRole(
         schema=content_bodies.TopicBrief,
         output_type="seo_brief",
         gather=content.gather_brief,
@@ -53,7 +53,7 @@ AGENTS = {
         receive=content_operations.receive_topic,
         live_field="angle",
     ),
-    "copywriter": AgentRole(
+    ("copywriter", "body_version"): AgentRole(
         schema=content_bodies.Article,
         output_type="blog_post",
         begin=content_operations.begin_article,
@@ -63,7 +63,7 @@ AGENTS = {
         receive=content_operations.receive_article,
         live_field="bodyMarkdown",
     ),
-    "data_analyst": AgentRole(
+    ("data_analyst", ""): AgentRole(
         schema=content_bodies.LiveCheck,
         output_type="live_check",
         gather=content.gather_live_check,

@@ -1,5 +1,6 @@
 """What a person can decide on, on one screen."""
 
+from apps.activities import answers
 from apps.activities.registry import Gate
 from apps.content import operations as content
 from apps.content import queries as content_queries
@@ -7,6 +8,14 @@ from apps.strategy import operations as strategy
 from apps.strategy import queries as strategy_queries
 
 GATES = {
+    "activity": Gate(
+        load=answers.load,
+        shown=answers.shown,
+        release=answers.release,
+        send_back=answers.send_back,
+        template="dm/activities/_answer_gate.html",
+        risk="medium",
+    ),
     "onboarding_run": Gate(
         load=strategy_queries.onboarding_run_of,
         shown=strategy_queries.onboarding_shown,

@@ -45,16 +45,18 @@ class Kept:
 
 @dataclass(frozen=True)
 class AgentRole:
-    """One function of one agent.
+    """One function of one agent: what it does at the steps that leave one kind of thing behind.
 
     gather(activity) -> [DataBlock]        what it is told; may read the stores and, through egress, the web
     text(output) -> (text, content type)   how its answer is kept and shown
     subject(activity) -> ref_id            whose history the text belongs to; the activity's own by default
     keep(output, activity, at) -> {}       further documents to store before the transaction (pointers by name)
     receive(output, activity, kept, by, at) what the answer changes; database only, in the closing transaction
+    title(output) -> str                   what the answer is called where people decide on it; the unit's by default
+    released(activity, by, at, gate)       what the approval of the answer at the final gate brings; only where the
+                                           answer itself is decided on and no row stands for it
     live_field                             the text field of the answer that people read along while it is written
-    takes_tasks                            whether it can work on a recurring task: an activity without unit or subject,
-                                           whose instruction and values are all it is told beside what `gather` finds
+    prompt                                 the file in `prompts/`; by default the one with the role's name
     """
 
     schema: type[BaseModel]
@@ -65,8 +67,10 @@ class AgentRole:
     begin: Callable[..., None] | None = None
     subject: Callable[[Any], str] = lambda activity: activity.ref_id
     keep: Callable[..., dict[str, str]] | None = None
+    title: Callable[[Any], str] | None = None
+    released: Callable[..., None] | None = None
     live_field: str = ""
-    takes_tasks: bool = False
+    prompt: str = ""
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,10 @@ class Publishable:
 
 
 GATES: dict[str, Gate] = {}
-AGENTS: dict[str, AgentRole] = {}
+# By the agent's role and by what its step `creates`: "" for a step that creates no record, TASK for a recurring task,
+# which has neither unit nor subject: its instruction and values are all it is told beside what `gather` finds.
+AGENTS: dict[tuple[str, str], AgentRole] = {}
+TASK = "task"
 PUBLISHABLE: dict[str, Publishable] = {}
 SYSTEM_JOBS: dict[str, Callable[..., dict]] = {}
 
@@ -94,3 +101,11 @@ POINTERS: list = []
 FOUND_BY_REF: list = []
 IS_REFERENCED: dict[type, Callable[[list], set[str]]] = {}
 INTEGRITY_RULES: list[tuple[str, str]] = []
+
+
+def work_of(activity) -> AgentRole | None:
+    """What an agent does at this activity; None where it has no such function, or is no agent."""
+    if not activity.assignee_agent_role or activity.is_unit:
+        return None
+    creates = activity.step.creates if activity.parent_activity_id else TASK
+    return AGENTS.get((activity.assignee_agent_role, creates or ""))

@@ -443,16 +443,21 @@ RECURRING: tuple[RecurringTemplate, ...] = (
 
 MINUTE_MS = 60_000
 
+
+def _role(role: str, at_once: int, minutes: int, most_usd: str, **rest: Any) -> AgentDefaults:
+    return AgentDefaults(role, at_once, minutes * MINUTE_MS, Decimal(most_usd), **rest)
+
+
 # Concurrency and time limits are the product's specification; the cost limit leaves room for two repairs and a retry.
 AGENT_DEFAULTS: dict[str, AgentDefaults] = {
     defaults.agent_role: defaults
     for defaults in (
-        AgentDefaults("onboarding_agent", 3, 15 * MINUTE_MS, Decimal("2.0000")),
-        AgentDefaults("context_file_writer", 5, 15 * MINUTE_MS, Decimal("1.5000")),
-        AgentDefaults("strategy_writer", 3, 8 * MINUTE_MS, Decimal("1.5000")),
-        AgentDefaults("keyword_researcher", 4, 8 * MINUTE_MS, Decimal("0.7500")),
-        AgentDefaults("content_brief_writer", 6, 5 * MINUTE_MS, Decimal("0.7500")),
-        AgentDefaults("copywriter", 1, 10 * MINUTE_MS, Decimal("1.5000")),
-        AgentDefaults("data_analyst", 3, 8 * MINUTE_MS, Decimal("0.7500")),
+        _role("onboarding_agent", 3, 15, "2.0000"),
+        _role("context_file_writer", 5, 15, "1.5000"),
+        _role("strategy_writer", 3, 8, "1.5000"),
+        _role("keyword_researcher", 4, 8, "0.7500"),
+        _role("content_brief_writer", 6, 5, "0.7500"),
+        _role("copywriter", 1, 10, "1.5000"),
+        _role("data_analyst", 3, 8, "0.7500"),
     )
 }

@@ -4,7 +4,9 @@ Everything here takes hostile text. Markdown goes through two locks: markdown-it
 allow-list sanitiser. Nothing that is rendered loads anything from anywhere.
 """
 
+import json
 import re
+from typing import Any
 from urllib.parse import urlsplit
 
 import nh3
@@ -57,6 +59,55 @@ def to_html(markdown: str) -> SafeString:
             strip_comments=True,
         )
     )
+
+
+def answer_markdown(text: str) -> str:
+    """An agent's JSON answer as Markdown to read: fields as headings in words, lists as lists. Other text stays as it is.
+
+    The result goes through `to_html` like any foreign text.
+    """
+    try:
+        answer = json.loads(text)
+    except ValueError:
+        return text
+    return "\n\n".join(_told(answer, level=3)) if isinstance(answer, dict | list) else text
+
+
+def _told(value: Any, *, level: int) -> list[str]:
+    """Paragraphs that tell a value; `level` is that of a heading inside it, six at most."""
+    if isinstance(value, dict):
+        parts = []
+        short = {name: part for name, part in value.items() if _is_line(part)}
+        if short:
+            parts.append("\n".join(f"- **{in_words(name)}:** {_line(part)}" for name, part in short.items()))
+        for name, part in value.items():
+            if name not in short and part not in ("", [], {}, None):
+                parts += [f"{'#' * level} {in_words(name)}", *_told(part, level=min(level + 1, 6))]
+        return parts
+    if isinstance(value, list):
+        if all(_is_line(part) for part in value):
+            return ["\n".join(f"- {_line(part)}" for part in value)]
+        parts = []
+        for number, part in enumerate(value, start=1):
+            parts += [f"{'#' * level} {number}.", *_told(part, level=min(level + 1, 6))]
+        return parts
+    return [_line(value) if _is_line(value) else str(value)]
+
+
+def _is_line(value: Any) -> bool:
+    return value is None or isinstance(value, int | float | bool) or (isinstance(value, str) and "\n" not in value)
+
+
+def _line(value: Any) -> str:
+    if value is None:
+        return "—"
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+
+
+def in_words(name: str) -> str:
+    """A field's name as people read it: `metaDescription` is "Meta description"."""
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|_+", " ", name).lower().strip()
+    return words[:1].upper() + words[1:]
 
 
 def plain_excerpt(markdown: str, length: int = 160) -> str:

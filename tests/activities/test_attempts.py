@@ -186,7 +186,8 @@ def test_a_defect_of_ours_fails_the_attempt_and_the_worker_goes_on(drafts, monke
     def broken(activity):
         raise ZeroDivisionError("never shown")
 
-    monkeypatch.setitem(registry.AGENTS, "copywriter", replace(registry.AGENTS["copywriter"], gather=broken))
+    work = registry.AGENTS["copywriter", "body_version"]
+    monkeypatch.setitem(registry.AGENTS, ("copywriter", "body_version"), replace(work, gather=broken))
 
     assert worker.work() == 2
 

@@ -372,8 +372,8 @@ def test_a_task_of_an_agent_that_cannot_do_it_goes_to_a_person_with_the_reason(c
 
 @pytest.mark.parametrize("is_enabled", [True, False])
 def test_an_agent_that_takes_tasks_gets_it_while_it_is_switched_on(client, monkeypatch, is_enabled):
-    role = replace(registry.AGENTS["data_analyst"], takes_tasks=True)
-    monkeypatch.setitem(registry.AGENTS, "data_analyst", role)
+    work = registry.AGENTS["data_analyst", ""]
+    monkeypatch.setitem(registry.AGENTS, ("data_analyst", registry.TASK), work)
     AgentConfig.objects.filter(agent_role="data_analyst").update(is_enabled=is_enabled)
     template = a_template(
         client, assignee_type="agent", human_role=None, agent_role="data_analyst", created_on=utc(2025, 5, 6)

@@ -180,3 +180,32 @@ def test_a_difference_of_long_strange_texts_comes_in_time():
     words = " ".join(str(number) for number in range(60_000))
 
     assert "<ins>" in markup.difference_html(words, words[::-1])
+
+
+def test_an_answer_in_json_reads_as_headings_words_and_lists():
+    html = markup.to_html(
+        markup.answer_markdown(
+            '{"headline": "Fresh beans", "isSeasonal": true, "sections": [{"title": "Why", "body": "One.\\n\\nTwo."}],'
+            ' "hashtags": ["#coffee", "#office"], "nothing": [], "priceUsd": 3.5, "byline": null}'
+        )
+    )
+
+    assert "<li><strong>Headline:</strong> Fresh beans</li>" in html
+    assert "<strong>Is seasonal:</strong> yes" in html and "<strong>Price usd:</strong> 3.5" in html
+    assert "<strong>Byline:</strong> —" in html
+    assert "<h3>Sections</h3>" in html and "<h4>1.</h4>" in html and "<p>Two.</p>" in html
+    assert "<li>#coffee</li>" in html
+    assert "Nothing" not in html
+
+
+@pytest.mark.parametrize("text", ["# Plain Markdown", "{broken", "42", '"word"', ""])
+def test_an_answer_that_is_no_json_object_stays_as_it_is(text):
+    assert markup.answer_markdown(text) == text
+
+
+def test_markup_inside_an_answer_appears_as_typed():
+    html = markup.to_html(
+        markup.answer_markdown('{"<b>k</b>": "<script>alert(1)</script>\\n[x](javascript:alert(1))"}')
+    )
+
+    assert "<script" not in html and "<b>" not in html and attributes_of(html, "a") == []

@@ -44,6 +44,12 @@ class AgentOff(OperationRefused):
     code = "agent_off"
 
 
+class NoSuchWork(OperationRefused):
+    """This agent has nothing to do at a step of this kind. Change the step in the pipeline, or cancel it."""
+
+    code = "no_such_work"
+
+
 @dataclass
 class Attempt:
     """What one attempt has used so far."""
@@ -64,7 +70,9 @@ def run(claim: Claim) -> None:
     config = AgentConfig.objects.get(agent_role=claim.role)
     attempt = Attempt(claim, config, by, time.monotonic() + config.timeout_ms / 1000)
     try:
-        role = registry.AGENTS[claim.role]
+        role = registry.work_of(activity)
+        if role is None:
+            raise NoSuchWork
         if role.begin:
             role.begin(activity, by=by, at=timezone.now())
         output, kept, summary = _work(attempt, activity, role, run_ref)
@@ -157,6 +165,8 @@ def _work(attempt: Attempt, activity: Activity, role: registry.AgentRole, run_re
         output,
         registry.Kept(pointer, sha256, version, extra),
         {
+            "title": (role.title(output) if role.title else "")[:200],
+            "content_type": content_type,
             "words": len(body.split()),
             "model": attempt.claim.model_id,
             "metadata_sha256": operations.digest_of(metadata),
@@ -182,7 +192,7 @@ def _prompt(attempt: Attempt, activity: Activity, role: registry.AgentRole) -> p
         "unit": unit.title if unit else activity.title,
     }
     return prompting.build_prompt(
-        prompting.load_prompt(activity.assignee_agent_role).text,
+        prompting.load_prompt(role.prompt or activity.assignee_agent_role).text,
         facts=facts,
         blocks=[
             *role.gather(activity),

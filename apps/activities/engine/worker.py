@@ -52,7 +52,7 @@ def run(taken: Claim) -> None:
                 publishing.run(taken)
             elif taken.role in registry.SYSTEM_JOBS:
                 _run_job(taken)
-            elif taken.role in registry.AGENTS:
+            elif any(role == taken.role for role, _ in registry.AGENTS):
                 model_run.run(taken)
             else:
                 _no_such_role(taken)

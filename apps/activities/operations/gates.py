@@ -18,6 +18,7 @@ from ..statuses import (
     AssigneeType,
     HumanRole,
     RiskLevel,
+    SubjectType,
 )
 
 LIVES = {RiskLevel.HIGH: timedelta(hours=24), RiskLevel.MEDIUM: timedelta(hours=72), RiskLevel.LOW: timedelta(days=7)}
@@ -30,24 +31,32 @@ def person_for(human_role: str | None, tenant_id):
     return tenant_queries.reviewer_of(tenant_id)
 
 
-BODY_FACTS = ("sha256", "metadata_sha256")  # of the step's summary, where the run or the edit put them
-
-
-def body_behind(gate: Activity) -> dict[str, str]:
-    """Pointer and digests of the text the gate decides on: the output of the nearest agent's step before it.
-
-    The second digest is that of the small facts kept beside the text, such as categories and tags, which go out with it.
-    """
+def step_behind(gate: Activity) -> Activity | None:
+    """The nearest agent's step before a gate that has handed something in."""
     steps = {step.pipeline_step: step for step in gate.unit.steps.all()}
     frontier = list(gate.step.depends_on)
     while frontier:
         step = steps[frontier.pop(0)]
         if step.assignee_type == AssigneeType.AGENT and step.output_ref:
-            return {"ref": step.output_ref} | {
-                name: step.output_summary[name] for name in BODY_FACTS if name in step.output_summary
-            }
+            return step
         frontier.extend(step.step.depends_on)
-    return {"ref": "", "sha256": ""}
+    return None
+
+
+BODY_FACTS = ("sha256", "metadata_sha256")  # of the step's summary, where the run or the edit put them
+
+
+def body_behind(gate: Activity) -> dict[str, str]:
+    """Pointer and digests of the text the gate decides on: the output of the step behind it.
+
+    The second digest is that of the small facts kept beside the text, such as categories and tags, which go out with it.
+    """
+    step = step_behind(gate)
+    if step is None:
+        return {"ref": "", "sha256": ""}
+    return {"ref": step.output_ref or ""} | {
+        name: step.output_summary[name] for name in BODY_FACTS if name in step.output_summary
+    }
 
 
 def shown_at(gate: Activity) -> dict[str, Any]:
@@ -61,12 +70,24 @@ def digest_of(shown: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(shown, sort_keys=True, separators=(",", ":"), default=str).encode()).hexdigest()
 
 
+def decide_on_answer(gate: Activity) -> None:
+    """Where no row stands for what a pipeline makes, the gate is about the activity whose answer is shown."""
+    step = step_behind(gate)
+    if step is None:
+        raise ValueError(f"Gate {gate.ref_id} has nothing to decide on: no agent handed anything in before it.")
+    gate.input_data = {**gate.input_data, "subject": {"type": SubjectType.ACTIVITY, "ref": step.ref_id}}
+
+
 def open_gate(gate: Activity, *, by: Actor, at: datetime) -> Approval:
     """Ask the person whose turn it is; the approval is bound to exactly what is shown now. Part of a transaction."""
+    if not gate.subject_type:
+        decide_on_answer(gate)
     shown = shown_at(gate)
     risk = registry.GATES[gate.subject_type].risk
     assignee = person_for(gate.step.human_role, gate.tenant_id)
-    ACTIVITY_MOVES.perform(gate, "ask_approval", by=by, at=at, assignee_user=assignee, started_on=at)
+    ACTIVITY_MOVES.perform(
+        gate, "ask_approval", by=by, at=at, assignee_user=assignee, started_on=at, input_data=gate.input_data
+    )
     approval = Approval.objects.create(
         tenant_id=gate.tenant_id,
         subject_type=gate.subject_type,

@@ -283,15 +283,17 @@ def raise_task(
 
 
 def finish_task(task: Activity, *, by: Actor, at: datetime) -> Activity:
-    """A person says that a task of theirs is done. Raises NotATask for anything else."""
-    if (
-        task.assignee_type != AssigneeType.HUMAN
-        or task.is_approval_gate
-        or task.parent_activity_id
-        or task.steps.exists()
-    ):
+    """A person says that a task of theirs is done: one of its own, or a step of a unit, which then goes on.
+
+    Raises NotATask for an agent's work, a gate or a unit.
+    """
+    if task.assignee_type != AssigneeType.HUMAN or task.is_approval_gate or task.steps.exists():
         raise NotATask
     with transaction.atomic():
+        if task.parent_activity is not None:
+            _, task = locks.take(task.parent_activity, task)
         if task.status == S.ASSIGNED:
             task = ACTIVITY_MOVES.perform(task, "start", by=by, at=at, started_on=at)
+        if task.parent_activity is not None:
+            return close_step(task, by=by, at=at)
         return ACTIVITY_MOVES.perform(task, "complete", by=by, at=at, completed_on=at)

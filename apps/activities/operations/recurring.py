@@ -330,8 +330,7 @@ def _spawn(
 def _why_no_agent(template: RecurringTaskTemplate) -> str:
     """Why a person gets what was meant for an agent; '' where the agent can do it."""
     name = (template.agent_role or "").replace("_", " ")
-    role = registry.AGENTS.get(template.agent_role or "")
-    if role is None or not role.takes_tasks:
+    if (template.agent_role or "", registry.TASK) not in registry.AGENTS:
         return f"Meant for the agent “{name}”, which cannot do tasks of this kind yet: please do it yourself."
     if not AgentConfig.objects.filter(
         tenant_id=template.tenant_id, agent_role=template.agent_role, is_enabled=True

@@ -94,7 +94,8 @@ def finish_run(
     """Store the pointer, hand the answer to its receiver, close the run, free the lease, make the next steps ready."""
     with transaction.atomic():
         _, activity, lease = held(claim)
-        role = registry.AGENTS[claim.role]
+        role = registry.work_of(activity)
+        assert role is not None  # the run began with it
         changes = {
             "output_ref": kept.pointer,
             "output_summary": {**summary, "sha256": kept.sha256, "version": kept.version},

@@ -158,12 +158,7 @@ def _story(request: HttpRequest, found: Activity, *, form: RetryForm | None = No
 
 
 def _is_task(found: Activity, steps: list[Activity]) -> bool:
-    return (
-        found.assignee_type == AssigneeType.HUMAN
-        and not found.is_approval_gate
-        and not found.parent_activity_id
-        and not steps
-    )
+    return found.assignee_type == AssigneeType.HUMAN and not found.is_approval_gate and not steps
 
 
 def _publishes(found: Activity) -> bool:
@@ -253,7 +248,7 @@ def _run_row(run: ActivityRun) -> dict:
 
 
 def _versions(found: Activity) -> list[dict]:
-    role = registry.AGENTS.get(found.assignee_agent_role)
+    role = registry.work_of(found)
     if role is None:
         return []
     return [
@@ -306,7 +301,7 @@ def _attempt_row(attempt) -> dict:
 
 def _live(found: Activity, run: ActivityRun | None) -> dict:
     """The live text of a run; nothing asks again once it has ended."""
-    role = registry.AGENTS.get(found.assignee_agent_role)
+    role = registry.work_of(found)
     streamed = streams.read(run.ref_id) if run else ""
     text = streams.live_text(streamed, role.live_field) if role and role.live_field else ""
     return {

@@ -57,6 +57,12 @@ def markdown(text: str | None) -> SafeString:
 
 
 @register.filter
+def answer(text: str | None) -> SafeString:
+    """An agent's answer, whether it is Markdown or JSON, as safe HTML; see `markup.answer_markdown`."""
+    return markup.to_html(markup.answer_markdown(text or ""))
+
+
+@register.filter
 def difference(new: str | None, old: str | None) -> SafeString:
     """`new|difference:old` marks what changed; see `markup.difference_html`."""
     return markup.difference_html(old or "", new or "")
