@@ -7,7 +7,7 @@ transaction is committed, at least once. RINGS names the bell that the workers h
 from apps.activities import operations as work
 from apps.activities.models import ActivityTemplate
 from apps.strategy import operations as strategy
-from apps.strategy.models import OnboardingRun
+from apps.strategy.models import Goal, OnboardingRun
 
 
 def start_onboarding(contract, *, by, at):
@@ -51,6 +51,14 @@ def spawn_strategy(draft, *, by, at):
     )
 
 
+def forget_strategy(former, *, by, at):
+    work.end_sessions_of(Goal.with_deleted.filter(strategy=former), by=by, at=at)
+
+
+def forget_goal(goal, *, by, at):
+    work.end_sessions_of(Goal.objects.filter(pk=goal.pk), by=by, at=at)
+
+
 TOGETHER = {
     "tenant.edited": [work.go_on_with_money],
     "agent_config.edited": [work.go_on_with_money],
@@ -60,6 +68,8 @@ TOGETHER = {
     "onboarding.opened": [spawn_onboarding],
     "onboarding.completed": [begin_strategy],
     "strategy.begun": [spawn_strategy],
+    "strategy.archived": [forget_strategy],
+    "goal.paused": [forget_goal],
 }
 
 AFTER = {

@@ -66,6 +66,16 @@ def spawn_recurring(**_) -> int:
     return made
 
 
+@shared_task(name="activities.close_sessions")
+def close_sessions(**_) -> int:
+    """Close what agents remembered of work that nobody went on with in time, at every client; how many were closed."""
+    closed = 0
+    for tenant in tenant_queries.facts_of_all(only_open=False):
+        with inside(tenant.id) as facts:
+            closed += operations.close_expired(facts, by=Actor.system("activities.close_sessions"), at=timezone.now())
+    return closed
+
+
 @shared_task(name="activities.ensure_partitions")
 def ensure_partitions(**_) -> int:
     """Months of llm_calls: this one and three ahead."""

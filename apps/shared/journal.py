@@ -74,6 +74,30 @@ def record_batch(
     )
 
 
+def record_document(
+    code: str,
+    collection: str,
+    ref_id: str,
+    *,
+    tenant_id,
+    by: Actor,
+    at: datetime,
+    before: dict[str, Any] | None = None,
+    after: dict[str, Any] | None = None,
+) -> JournalEntry:
+    """Write what happened to a document of MongoDB that no row points to; of the platform's own where `tenant_id` is None."""
+    return _insert(
+        code,
+        by=by,
+        at=at,
+        tenant_id=tenant_id,
+        subject_type=collection,
+        subject_ref=ref_id,
+        before=redact(before or {}),
+        after=redact(after or {}),
+    )
+
+
 def _impersonal(subject: models.Model, values: dict[str, Any]) -> dict[str, Any]:
     """Of columns about a person only whether they are filled: entries and their copies are append-only."""
     personal = getattr(subject, "personal", ())

@@ -18,7 +18,19 @@ from .documents import (
 )
 from .errors import BodyMissing, StorageUnavailable, VersionTaken
 from .sweeping import Swept, sweep
-from .verbs import Body, document, find, read, read_one, search_skills, url, write, write_with_digest
+from .verbs import (
+    Body,
+    document,
+    documents,
+    find,
+    newest_skills,
+    read,
+    read_one,
+    search_skills,
+    url,
+    write,
+    write_with_digest,
+)
 
 __all__ = [
     "ActivityOutput",
@@ -36,8 +48,10 @@ __all__ = [
     "audit",
     "contracts",
     "document",
+    "documents",
     "find",
     "media",
+    "newest_skills",
     "read",
     "read_one",
     "search_skills",

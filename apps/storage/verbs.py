@@ -64,6 +64,17 @@ def document(model: type[D], pointer: str) -> D:
     return _load(model, raw)
 
 
+def documents(model: type[D], pointers: Iterable[str]) -> dict[str, D]:
+    """The documents behind these pointers that the tenants in scope may see, in the pointers' order; others are left out."""
+    wanted = list(dict.fromkeys(pointers))
+    if not wanted:
+        return {}
+    with translated():
+        rows = _collection(model).find({"_id": {"$in": _ids(wanted)}, "deletedOn": None, **_scope(model)})
+        found = {str(raw["_id"]): _load(model, raw) for raw in rows}
+    return {pointer: found[pointer] for pointer in wanted if pointer in found}
+
+
 def read(model: type[D], pointers: Iterable[str], *, part: str = "") -> dict[str, Body[D]]:
     """The bodies behind these pointers, of tenants in scope only; one MongoDB query, S3 by version and digest.
 
@@ -100,6 +111,18 @@ def find(
     with translated():
         rows = _collection(model).find({**filters, "deletedOn": None, **_scope(model)}, sort=sort, limit=limit)
         return [(str(raw["_id"]), _load(model, raw)) for raw in rows]
+
+
+def newest_skills() -> list[tuple[str, Skill]]:
+    """(pointer, skill) of tenants in scope and of the platform: each skill once, in its newest version, switched off or not."""
+    newest = [
+        {"$match": {"deletedOn": None, **_scope(Skill)}},
+        {"$sort": {"tenantId": 1, "name": 1, "version": -1}},
+        {"$group": {"_id": {"tenantId": "$tenantId", "name": "$name"}, "newest": {"$first": "$$ROOT"}}},
+    ]
+    with translated():
+        rows = [row["newest"] for row in _collection(Skill).aggregate(newest)]
+        return [(str(raw["_id"]), _load(Skill, raw)) for raw in rows]
 
 
 def search_skills(words: str, *, limit: int = 20) -> list[tuple[str, Skill]]:

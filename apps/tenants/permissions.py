@@ -44,6 +44,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         "approval.decide_as_admin": (ADMIN,),
         "template.edit": (SUPER,),
         "agent_config.edit": (SUPER,),
+        "session.end": (SUPER,),
         "provider.edit": (SUPER,),
         "price.set": (SUPER,),
         "journal.read": (SUPER,),

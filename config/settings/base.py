@@ -204,6 +204,8 @@ LEASE_SECONDS = env.float("LEASE_SECONDS", default=30.0)
 HEARTBEAT_SECONDS = env.float("HEARTBEAT_SECONDS", default=10.0)
 SWEEP_SECONDS = env.float("SWEEP_SECONDS", default=10.0)
 SETTLE_SECONDS = env.float("SETTLE_SECONDS", default=30.0)
+# What an agent remembers of its work towards a goal: over a month, so that one month's work knows the last one's.
+SESSION_SECONDS = env.float("SESSION_SECONDS", default=45 * 86_400.0)
 
 # Models. A base URL left empty means the vendor's own address.
 ANTHROPIC_BASE_URL = env("ANTHROPIC_BASE_URL", default="") or "https://api.anthropic.com"

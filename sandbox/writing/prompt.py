@@ -24,6 +24,8 @@ HEADINGS = {
     "facts": r"\bfacts\b",
 }
 GUIDANCE = re.compile(r"skill")  # blocks on how to write, which say nothing about the client
+HISTORY = "session_history"  # what the agent handed in before: nothing to write from, only what not to repeat
+SUBJECT = re.compile(r'"(?:primary|primaryKeyword|primary_keyword)":\s*"([^"]+)"')
 # Blocks that other agents wrote: good for topics, no source to quote from.
 SECOND_HAND = re.compile(
     r"competitor|industry|strategy|brief|keyword|cluster|research|draft|post|article|schema|plan|goal", re.IGNORECASE
@@ -92,6 +94,7 @@ class Facts:
     note: str = ""
     word_count: int = 0
     blocks: dict[str, str] = field(default_factory=dict)
+    taken: list[str] = field(default_factory=list)  # subjects of earlier work for the same goal, in lower case
 
     def first(self, *names: str) -> Any:
         """The first value under any of the names, or None."""
@@ -127,14 +130,17 @@ def read(system: str, prompt: str) -> Facts:
     """The system text is read only when the prompt holds no data blocks: else it speaks about data and holds none."""
     whole = prompt if BLOCK.search(prompt) else f"{system}\n{prompt}"
     blocks: dict[str, str] = {}
+    earlier = ""
     for _, attributes, inner in BLOCK.findall(whole):
         name = BLOCK_NAME.search(attributes)
         key = name.group(1) if name else "data"
-        if not GUIDANCE.match(key):
+        if key == HISTORY:
+            earlier = inner
+        elif not GUIDANCE.match(key):
             blocks[key] = f"{blocks[key]}\n{inner}" if key in blocks else inner
     outside = BLOCK.sub("\n", whole)
     told = [_readable(inner) for name, inner in blocks.items() if normalised(name) not in NOTE]
-    facts = Facts(corpus="\n\n".join(told) if told else prompt, blocks=blocks)
+    facts = Facts(corpus="\n\n".join(told) if told else prompt, blocks=blocks, taken=_taken(earlier))
     for name, inner in blocks.items():
         _collect(facts.fields, name, _parsed(inner))
     for inner in blocks.values():
@@ -144,6 +150,15 @@ def read(system: str, prompt: str) -> Facts:
             facts.fields.setdefault(normalised(name), []).append(value.strip())
     _interpret(facts, outside)
     return facts
+
+
+def _taken(history: str) -> list[str]:
+    """Of each earlier work the subject it named first."""
+    works = _parsed(history)
+    if not isinstance(works, list):
+        return []
+    found = (SUBJECT.search(f"{work.get('begins', '')} {json.dumps(work.get('facts', {}))}") for work in works)
+    return list(dict.fromkeys(subject[1].lower() for subject in found if subject))
 
 
 def _parsed(text: str) -> Any:

@@ -30,7 +30,8 @@ def keyword_researcher(facts: Facts, rng: random.Random) -> dict[str, Any]:
     wanted = facts.listed("topics", "topic", "keyword", "primarykeyword", "theme")
     unit = str(facts.first("unitnumber") or 1)
     turn = (int(unit) - 1 if unit.isdigit() else 0) % len(facts.phrases)  # each unit of a period gets its own subject
-    pool = list(dict.fromkeys([*wanted, *facts.phrases[turn:], *facts.phrases[:turn]]))[:5]
+    pool = list(dict.fromkeys([*wanted, *facts.phrases[turn:], *facts.phrases[:turn]]))
+    pool = [seed for seed in pool if noun(seed.lower()) not in facts.taken][:5] or pool[:5]
     place = next(iter(facts.listed("market", "location", "city", "region")), "")
     clusters = []
     for number, seed in enumerate(pool):
@@ -58,6 +59,9 @@ def keyword_researcher(facts: Facts, rng: random.Random) -> dict[str, Any]:
 
 def content_brief_writer(facts: Facts, rng: random.Random) -> dict[str, Any]:
     keyword = facts.text("primarykeyword", "primary", "keyword", "targetkeyword", "topic") or facts.keyword
+    offered = [value for value in facts.fields.get("primary", []) if isinstance(value, str)]
+    if keyword.lower() in facts.taken:
+        keyword = next((subject for subject in offered if subject.lower() not in facts.taken), keyword)
     filler = Filler(facts, rng, keyword)
     secondary = facts.listed("secondary", "secondarykeywords") or [
         f"{noun(keyword)} cost",

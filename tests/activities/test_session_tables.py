@@ -15,13 +15,15 @@ from tests.activities.tables import a_session, a_tool_call, refused
 @pytest.mark.acceptance("FLOW-session")
 def test_a_session_counts_its_tokens_and_ends_by_its_time(acme):
     session = a_session()
+    row = Session.objects.filter(pk=session.pk)
+    assert row.filter(expires_at__gt=timezone.now()).exists()
 
     session.token_count += 1_200
     session.expires_at = timezone.now()
     session.save(update_fields=["token_count", "expires_at"])
 
-    assert Session.objects.filter(expires_at__gt=timezone.now()).count() == 0
-    assert Session.objects.get().token_count == 1_200
+    assert not row.filter(expires_at__gt=timezone.now()).exists()
+    assert Session.objects.get(pk=session.pk).token_count == 1_200
 
 
 @pytest.mark.acceptance("sessions")
@@ -36,10 +38,10 @@ def test_a_session_counts_its_tokens_and_ends_by_its_time(acme):
     ],
 )
 def test_a_session_stays_with_its_role_its_goal_and_its_model(acme, column, value):
-    a_session()
+    session = a_session()
 
     with refused() as why, connection.cursor() as cursor:
-        cursor.execute(f"UPDATE sessions SET {column} = {value}")
+        cursor.execute(f"UPDATE sessions SET {column} = {value} WHERE id = %s", [session.id])
 
     assert why.by == "guard_immutable"
 
@@ -49,17 +51,19 @@ def test_what_one_client_told_a_model_is_never_continued_for_another(world):
     with world.at("drafts"):
         a_session()
     with world.at("rival"):
+        before = Session.objects.count()
         with refused() as why:
             a_session()
         a_session(external_session_id=None)
         a_session(external_session_id=None)  # services that keep none
 
         assert why.by == "uniq_sessions_external"
-        assert Session.objects.count() == 2
+        assert Session.objects.count() == before + 2
 
 
 @pytest.mark.acceptance("sessions")
 def test_a_session_that_cannot_be_is_refused(acme):
+    before = Session.objects.count()
     with refused() as negative:
         a_session(token_count=-1)
     with refused() as backwards:
@@ -70,7 +74,7 @@ def test_a_session_that_cannot_be_is_refused(acme):
     assert negative.by == "sessions_token_count_not_negative"
     assert backwards.by == "sessions_end_after_start"
     assert aimless.by is None  # NOT NULL has no name
-    assert Session.objects.count() == 0
+    assert Session.objects.count() == before
 
 
 @pytest.mark.acceptance("REL-18")
@@ -91,7 +95,7 @@ def test_a_run_may_name_the_session_it_went_on_with(acme):
 
     assert list(ActivityRun.objects.filter(session=session)) == [following]
     assert following.session.goal == session.goal
-    assert run.session is None  # the claim begins a run without one
+    assert run.session is None  # the first one was for no goal yet
 
 
 @pytest.mark.acceptance("tool_calls")

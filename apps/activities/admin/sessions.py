@@ -1,13 +1,20 @@
-"""What model services remember of agents' work, and which tools agents used."""
+"""What agents remember of their work towards a goal, and which tools they used."""
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.utils import timezone
 
 from apps.tenants.doors.admin import ManageAdmin
 from apps.tenants.doors.admin_display import badge, column, link, moment, usd
 from apps.tenants.doors.admin_lists import ClientFilter, text_filter
-from apps.tenants.doors.admin_tasks import Panel
+from apps.tenants.doors.admin_tasks import Panel, Task
 
+from .. import operations
 from ..models import ActivityRun, Session, ToolCall
+
+
+def end_session(request, session: Session) -> None:
+    operations.end_session(session, by=request.actor, at=request.at)
+    messages.success(request, "Ended. The agent's next piece of work for this goal begins anew.")
 
 
 @admin.register(Session)
@@ -19,6 +26,7 @@ class SessionAdmin(ManageAdmin):
         column("goal"),
         column("model_id", label="Model"),
         column("token_count", label="Tokens"),
+        "state",
         column("expires_at", label="Expires"),
     )
     list_select_related = ("tenant", "goal")
@@ -27,14 +35,41 @@ class SessionAdmin(ManageAdmin):
         ClientFilter,
         text_filter("agent", "agent_role", name="agent", placeholder_="copywriter"),
     )
-    empty = "No model service keeps a session."
+    empty = "No agent has worked towards a goal yet."
+    tasks = (
+        Task(
+            "end",
+            "End session",
+            "session.end",
+            end_session,
+            when=lambda session: session.expires_at > timezone.now(),
+            asks="The agent forgets what it handed in for this goal so far. The work itself stays.",
+        ),
+    )
     sections = (
-        ("Session", ("agent_role", "tenant", "goal", "expires_at", "token_count", "created_on", "ref_id")),
+        (
+            "Session",
+            (
+                "agent_role",
+                "tenant",
+                "goal",
+                "state",
+                "expires_at",
+                "token_count",
+                "created_on",
+                "updated_on",
+                "ref_id",
+            ),
+        ),
         ("Model", ("adapter_type", "model_id", "external_session_id")),
     )
 
     def get_queryset(self, request):
         return super().get_queryset(request).select_related("tenant", "goal")
+
+    @admin.display(description="State")
+    def state(self, row):
+        return "Open" if row.expires_at > timezone.now() else "Over"
 
     def panels(self, request, row):
         runs = ActivityRun.objects.filter(session=row).select_related("activity").order_by("-ref_id")[:20]

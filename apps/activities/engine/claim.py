@@ -11,7 +11,8 @@ from ..operations.runs import Claim
 
 # Due work in the order urgent first, then the client who was served longest ago, then longest ready: a thousand activities
 # of one client keep nobody else waiting. Rows that somebody decides on at this moment are skipped. A role's
-# max_concurrent counts live leases. A publish step and a system job have a lease and no model run.
+# max_concurrent counts live leases. A publish step and a system job have a lease and no model run. A run that serves a goal
+# continues the session of its role, goal and model, or begins one; sessions need no lock, because claimers take turns.
 CLAIM = """
 WITH running AS (
   SELECT l.tenant_id, b.assignee_agent_role AS role, count(*) AS at_once
@@ -24,7 +25,7 @@ client AS MATERIALIZED (
     FROM tenants t WHERE t.status IN ('trialing', 'active')),
 candidate AS (
   SELECT a.id, a.tenant_id, a.assignee_agent_role AS role, c.adapter_type, c.model_id,
-         a.assignee_agent_role NOT LIKE 'system.%%' AND a.assignee_agent_role <> %(publisher)s AS has_model
+         a.assignee_agent_role NOT LIKE 'system.%%' AND a.assignee_agent_role <> %(publisher)s AS has_model, a.goal_id
     FROM activities a
     JOIN client ON client.id = a.tenant_id
     LEFT JOIN running r ON r.tenant_id = a.tenant_id AND r.role = a.assignee_agent_role
@@ -49,15 +50,31 @@ lease AS (
      SET attempt = l.attempt + 1, worker = excluded.worker, leased_on = excluded.leased_on,
          heartbeat_on = excluded.heartbeat_on, expires_on = excluded.expires_on, updated_on = statement_timestamp()
   RETURNING activity_id, attempt),
+continued AS (
+  SELECT s.id
+    FROM sessions s
+    JOIN candidate c ON s.tenant_id = c.tenant_id AND s.goal_id = c.goal_id AND s.agent_role = c.role
+                    AND s.adapter_type = c.adapter_type AND s.model_id = c.model_id
+   WHERE c.has_model AND s.expires_at > statement_timestamp()
+   ORDER BY s.ref_id DESC
+   LIMIT 1),
+begun AS (
+  INSERT INTO sessions (id, tenant_id, created_on, agent_role, goal_id, adapter_type, model_id, token_count, expires_at)
+  SELECT ulid_uuid(), c.tenant_id, statement_timestamp(), c.role, c.goal_id, c.adapter_type, c.model_id, 0,
+         statement_timestamp() + %(session)s * interval '1 second'
+    FROM candidate c JOIN lease ON lease.activity_id = c.id
+   WHERE c.has_model AND c.goal_id IS NOT NULL AND NOT EXISTS (SELECT FROM continued)
+  RETURNING id),
 run AS (
   INSERT INTO activity_runs
-         (id, tenant_id, created_on, activity_id, adapter_type, model_id, status, error, input_tokens, output_tokens,
+         (id, tenant_id, created_on, activity_id, adapter_type, model_id, session_id, status, error, input_tokens, output_tokens,
           cost_usd, started_on, attempt)
-  SELECT ulid_uuid(), c.tenant_id, statement_timestamp(), c.id, c.adapter_type, c.model_id, 'running', '', 0, 0, 0, statement_timestamp(), lease.attempt
+  SELECT ulid_uuid(), c.tenant_id, statement_timestamp(), c.id, c.adapter_type, c.model_id,
+         coalesce((SELECT id FROM continued), (SELECT id FROM begun)), 'running', '', 0, 0, 0, statement_timestamp(), lease.attempt
     FROM candidate c JOIN lease ON lease.activity_id = c.id WHERE c.has_model
-  RETURNING id)
-SELECT c.id, c.tenant_id, c.role, lease.attempt, (SELECT id FROM run), c.adapter_type, c.model_id
-  FROM candidate c JOIN lease ON lease.activity_id = c.id
+  RETURNING id, session_id)
+SELECT c.id, c.tenant_id, c.role, lease.attempt, run.id, c.adapter_type, c.model_id, run.session_id
+  FROM candidate c JOIN lease ON lease.activity_id = c.id LEFT JOIN run ON true
 """
 
 
@@ -70,9 +87,17 @@ def claim(worker: str) -> Claim | None:
     ):
         # One claimer at a time, for a few milliseconds: it sees the leases of those before it, so no limit is passed.
         locks.take_turns("claim")
-        cursor.execute(CLAIM, {"worker": worker, "lease": settings.LEASE_SECONDS, "publisher": PUBLISHER})
+        cursor.execute(
+            CLAIM,
+            {
+                "worker": worker,
+                "lease": settings.LEASE_SECONDS,
+                "session": settings.SESSION_SECONDS,
+                "publisher": PUBLISHER,
+            },
+        )
         row = cursor.fetchone()
     if row is None:
         return None
-    activity_id, tenant_id, role, attempt, run_id, adapter_type, model_id = row
-    return Claim(activity_id, tenant_id, role, attempt, worker, run_id, adapter_type or "", model_id or "")
+    activity_id, tenant_id, role, attempt, run_id, adapter_type, model_id, session_id = row
+    return Claim(activity_id, tenant_id, role, attempt, worker, run_id, adapter_type or "", model_id or "", session_id)

@@ -20,11 +20,11 @@ from apps.storage import clients
 from apps.tenants.models import Tenant
 from apps.tenants.statuses import PrivacyLevel
 
-from .. import operations, prompting, queries, registry
+from .. import memory, operations, prompting, queries, registry, skill_library
 from ..adapters import ADAPTERS
 from ..adapters.base import Message, ModelFailed, ModelRequest, storable
 from ..models import Activity, AgentConfig, LlmProvider
-from ..operations import Claim, LeaseLost, Spent
+from ..operations import Claim, LeaseLost, Spent, context_files
 from ..statuses import RunStatus
 from . import pricing, providers
 from .streams import Stream
@@ -121,7 +121,8 @@ def _work(attempt: Attempt, activity: Activity, role: registry.AgentRole, run_re
     """(output, what was kept, summary); the network is used here and no transaction is open."""
     if not all(clients.is_reachable().values()):
         raise storage.StorageUnavailable  # before money is spent on an answer that could not be kept
-    prompt = _prompt(activity, role)
+    given = skill_library.given_to(activity, attempt.config)
+    prompt = _prompt(attempt, activity, role, given)
     messages = [Message("user", prompt.user)]
     stream = Stream(activity_ref=activity.ref_id, run_ref=run_ref)
     for repair in range(REPAIRS + 1):
@@ -143,7 +144,7 @@ def _work(attempt: Attempt, activity: Activity, role: registry.AgentRole, run_re
     at = timezone.now()
     body, content_type = role.text(output)
     subject = role.subject(activity)
-    version, metadata = queries.next_version(subject), queries.metadata_of(output)
+    version, metadata = queries.next_version(subject), {**queries.metadata_of(output), **given.facts}
     pointer = storage.write(
         storage.ActivityOutput(
             activityId=activity.ref_id,
@@ -180,7 +181,9 @@ def parse(schema: type[BaseModel], text: str) -> BaseModel:
     return schema.model_validate_json(text[start : end + 1] if 0 <= start < end else text)
 
 
-def _prompt(activity: Activity, role: registry.AgentRole) -> prompting.Prompt:
+def _prompt(
+    attempt: Attempt, activity: Activity, role: registry.AgentRole, given: skill_library.Given
+) -> prompting.Prompt:
     tenant = Tenant.objects.get(pk=activity.tenant_id)
     unit = activity.parent_activity
     facts = {
@@ -194,11 +197,24 @@ def _prompt(activity: Activity, role: registry.AgentRole) -> prompting.Prompt:
     return prompting.build_prompt(
         prompting.load_prompt(role.prompt or activity.assignee_agent_role).text,
         facts=facts,
-        blocks=[*role.gather(activity), *_values_of_task(activity)],
+        blocks=[
+            *_with_context_file(role.gather(activity)),
+            *_values_of_task(activity),
+            *memory.blocks_of(attempt.claim.session_id, besides=activity),
+        ],
         task=activity.step.prompt_template,
+        skills=given.told,
         reviewer_note=activity.revision_note or None,
         schema=role.schema.model_json_schema(),
     )
+
+
+def _with_context_file(blocks: list[prompting.DataBlock]) -> list[prompting.DataBlock]:
+    """Every agent knows the client: the approved context file, in full, beside what its role gathers."""
+    if any(block.name == "context_file" for block in blocks):
+        return blocks
+    approved = context_files.approved()
+    return [prompting.DataBlock("context_file", approved), *blocks] if approved else blocks
 
 
 def _values_of_task(activity: Activity) -> list[prompting.DataBlock]:

@@ -10,7 +10,7 @@ from ..statuses import AdapterType
 
 
 class Session(TenantRecord, Mutable):
-    """What a model service remembers of one agent role's work towards one goal, until it expires.
+    """What one agent role remembers of its work towards one goal, with one model, until it expires: the runs that name it.
 
     A session is over once `expires_at` has passed, or was set to the moment of its end: there is no status, and rows stay.
     """

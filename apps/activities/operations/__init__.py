@@ -63,6 +63,17 @@ from .runs import (
     settle_failure,
     wait_out,
 )
+from .sessions import SessionOver, close_expired, count_tokens, end_session, end_sessions_of
+from .skills import (
+    NothingToChange,
+    SkillExists,
+    add_skill,
+    assign_skill,
+    edit_skill,
+    restore_skill,
+    seed_global_skills,
+    switch_skill,
+)
 from .templates import copy_global_templates, seed_global_templates
 
 __all__ = [
@@ -86,6 +97,19 @@ __all__ = [
     "fill_variables",
     "spawn_due",
     "spawn_now",
+    "NothingToChange",
+    "SkillExists",
+    "add_skill",
+    "assign_skill",
+    "edit_skill",
+    "restore_skill",
+    "seed_global_skills",
+    "switch_skill",
+    "SessionOver",
+    "close_expired",
+    "count_tokens",
+    "end_session",
+    "end_sessions_of",
     "ApprovalHeld",
     "ApprovalStale",
     "Claim",

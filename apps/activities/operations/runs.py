@@ -18,7 +18,7 @@ from apps.shared.scoping import only_tenant
 from .. import registry
 from ..models import Activity, ActivityLease, AgentConfig, LlmCall
 from ..statuses import ACTIVITY_MOVES, ActivityStatus, RunStatus
-from . import pipelines
+from . import pipelines, sessions
 
 BACK_OFF_SECONDS = (5, 20, 60, 300)
 OUTAGE_SECONDS = (5, 15, 45)  # then every 45: work goes on within a minute of a store's or a model's return
@@ -45,6 +45,7 @@ class Claim:
     run_id: UUID | None  # None, and '' below, for work without a model
     adapter_type: str
     model_id: str
+    session_id: UUID | None = None  # None for work that serves no goal
 
 
 @dataclass(frozen=True)
@@ -259,6 +260,8 @@ def record_call(
     what was spent was spent."""
     with transaction.atomic():
         billing.settle(reservation, cost_usd=cost_usd, by=by, at=at)
+        if claim.session_id is not None:
+            sessions.count_tokens(claim.session_id, input_tokens + output_tokens, at=at)
         return LlmCall.objects.create(
             tenant_id=only_tenant().id,
             activity_run_id=claim.run_id,

@@ -36,6 +36,7 @@ TICKS = {
     "activities.spawn_recurring": MINUTE,
     "activities.plan_periods": HOUR,
     "activities.roll_up_costs": HOUR,
+    "activities.close_sessions": HOUR,
     "activities.ensure_partitions": DAY,
     "storage.sweep": DAY,
     "shared.slow_queries": WEEK,
@@ -55,6 +56,7 @@ class Command(BaseCommand):
             self.stdout.write(f"  S3: {len(made)} buckets made, versioning and Object Lock in place.")
         self.stdout.write(f"  Partitions: {queries.ensure_partitions(at)} made.")
         self.stdout.write(f"  Templates: {operations.seed_global_templates(at=at)} made.")
+        self.stdout.write(f"  Skills: {operations.seed_global_skills(at=at)} versions written.")
         self.stdout.write(f"  Plans: {seed_plans(at=at)} made.")
         self._providers(at)
         self._ticks()
