@@ -191,6 +191,14 @@ class Walk:
         page = self.alice.open("/app/contract/")
         return page if any("/accept/" in (form.get("action") or "") for form in page.tree.forms) else None
 
+    def ask_for_more(self, note: str) -> None:
+        """Alice reads the strategy and wants more in it."""
+        with self.step() as told:
+            (address,) = self.wait_for(lambda: self.waiting(self.alice, "/app/approvals/", 1), "the strategy")
+            page = self.alice.open(address)
+            self.alice.submit(page, page.form(action="/reject/"), note=note)
+            told.append("An agent drafts the strategy; Alice sends it back and asks for more")
+
     def approve_strategy(self) -> None:
         with self.step() as told:
             (address,) = self.wait_for(lambda: self.waiting(self.alice, "/app/approvals/", 1), "the strategy")

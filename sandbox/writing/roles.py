@@ -23,6 +23,18 @@ AVOID = [
     "Comparisons that name a competitor",
     "Promises about results by a date",
 ]
+# What a client may ask for beside blog posts, and where it would go out.
+PLATFORMS_OF = {
+    "social_posts": ["linkedin"],
+    "backlinks": [],
+    "gbp_posts": ["google_business_profile"],
+    "website_audit": [],
+    "email_newsletters": ["mailchimp"],
+    "ad_copy_sets": ["google_ads"],
+    "performance_reports": [],
+    "landing_pages": ["wordpress"],
+    "video_scripts": [],
+}
 INTENTS = ("informational", "commercial", "transactional", "informational", "commercial")
 
 
@@ -204,6 +216,7 @@ def strategy_writer(facts: Facts, rng: random.Random) -> dict[str, Any]:
         for name in facts.listed("requesteddeliverables", "deliverabletypes", "requesteddeliverabletypes")
         if name != "blog_posts"
     ]
+    asked += [name for name in PLATFORMS_OF if name.replace("_", " ") in facts.note.lower() and name not in asked]
     deliverables += [
         {
             "goalIndex": 1,
@@ -211,7 +224,7 @@ def strategy_writer(facts: Facts, rng: random.Random) -> dict[str, Any]:
             "name": capital(name.replace("_", " ")),
             "quantityPerPeriod": 1,
             "period": "monthly",
-            "platforms": [],
+            "platforms": PLATFORMS_OF.get(name, []),
         }
         for name in asked
     ]

@@ -21,6 +21,10 @@ def set_cap(tenant_id, usd) -> None:
     Tenant.objects.filter(pk=tenant_id).update(monthly_spend_cap_usd=usd)
 
 
+def spent(step) -> Decimal:
+    return Tenant.objects.get(pk=step.tenant_id).current_month_spend_usd
+
+
 def raise_cap(tenant_id, usd: Decimal, *, by) -> None:
     """As a super admin does in Manage."""
     tenant = Tenant.objects.get(pk=tenant_id)
@@ -88,7 +92,7 @@ def test_another_agents_limit_wakes_nobody(draft, sam):
 
 
 def test_what_other_calls_hold_only_for_the_moment_is_waited_for_briefly_and_nobody_is_bothered(draft):
-    set_cap(draft.tenant_id, Decimal(5))
+    set_cap(draft.tenant_id, spent(draft) + 5)
     held = reserve(Decimal("4.9999"))
 
     step = attempt(draft)
@@ -103,9 +107,8 @@ def test_what_other_calls_hold_only_for_the_moment_is_waited_for_briefly_and_nob
 def test_at_four_fifths_of_the_month_a_reviewer_hears_of_it_once(draft, rita):
     set_cap(draft.tenant_id, Decimal(100))
     Activity.objects.filter(pk=draft.pk).update(ready_on=timezone.now() + timedelta(days=1))
-    spent = Tenant.objects.get(pk=draft.tenant_id).current_month_spend_usd
 
-    close(reserve(Decimal(90)), "settle", cost=Decimal("79.999999") - spent)
+    close(reserve(Decimal(90)), "settle", cost=Decimal("79.999999") - spent(draft))
     assert told() == []
     close(reserve(Decimal(1)), "settle", cost=Decimal("0.000001"))
     close(reserve(Decimal(1)), "settle", cost=Decimal(1))
@@ -117,11 +120,12 @@ def test_at_four_fifths_of_the_month_a_reviewer_hears_of_it_once(draft, rita):
 
 
 def test_the_refusal_says_whose_cap_it_was_and_whether_the_money_is_spent(draft):
-    set_cap(draft.tenant_id, Decimal(1))
+    cap = spent(draft) + 1
+    set_cap(draft.tenant_id, cap)
     held = reserve(Decimal("0.9"))
     with pytest.raises(billing.CapReached) as refused:
         reserve(Decimal("0.2"))
-    assert (refused.value.scope, refused.value.cap_usd, refused.value.is_spent) == ("tenant", 1, False)
+    assert (refused.value.scope, refused.value.cap_usd, refused.value.is_spent) == ("tenant", cap, False)
 
     close(held, "settle", cost=Decimal("0.9"))
     with pytest.raises(billing.CapReached) as refused:

@@ -1,4 +1,4 @@
-"""Walk the first journey through the doors, and print what happened."""
+"""Walk the first journey and a month of all deliverables through the doors, and print what happened."""
 
 import os
 
@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from apps.portals.browser import WalkStopped
 from apps.portals.rehearsal import Addresses, Walk
+from apps.portals.rehearsal_month import MonthWalk
 
 
 class Command(BaseCommand):
@@ -24,12 +25,15 @@ class Command(BaseCommand):
         self.stdout.write(f"  The first journey, at {addresses.product}, with {model}")
         cache.set("rehearsal", "running", timeout=None)
         try:
-            walked = Walk(addresses, lambda seconds, what: self.stdout.write(f"  {seconds:6.1f} s  {what}")).run()
+            walked = Walk(addresses, self._say).run()
+            self.stdout.write(f"  {walked.seconds:6.1f} s  in all, for {walked.client}\n")
+            self.stdout.write("  A month with all ten types of deliverables")
+            month = MonthWalk(addresses, self._say).run()
         except WalkStopped as error:
             cache.set("rehearsal", "failed", timeout=None)
             raise CommandError(f"The demo stopped. {error}") from error
         cache.set("rehearsal", "done", timeout=None)
-        self.stdout.write(f"  {walked.seconds:6.1f} s  in all, for {walked.client}\n")
+        self.stdout.write(f"  {month.seconds:6.1f} s  in all, for {month.client}\n")
         for link in walked.live:
             self.stdout.write(f"  Live post        {link}")
         self.stdout.write(f"  Manage           {addresses.product}/manage/  sam@leadmetrics.test")
@@ -37,3 +41,6 @@ class Command(BaseCommand):
         self.stdout.write(f"  Client dashboard {addresses.product}/app/  {walked.admin_email}")
         self.stdout.write(f"  Mail catcher     {addresses.sandbox}/mail/")
         self.stdout.write("  Every password is DEMO_PASSWORD in .local/env.")
+
+    def _say(self, seconds: float, what: str) -> None:
+        self.stdout.write(f"  {seconds:6.1f} s  {what}")
