@@ -1,6 +1,6 @@
 """Agent role -> what it is told, what it must answer, and the operation that receives the answer; on one screen."""
 
-from apps.activities import onboarding
+from apps.activities import checks, onboarding, quality
 from apps.activities.bodies import CRAWL_WEBSITE
 from apps.activities.registry import AgentRole, Publishable
 from apps.content import agents as content
@@ -25,6 +25,7 @@ AGENTS = {
         text=onboarding.context_as_text,
         subject=onboarding.subject,
         receive=onboarding.receive_context_file,
+        to_check=checks.internal_text,
         keep=onboarding.keep_context_file,
         live_field="markdown",
     ),
@@ -35,6 +36,7 @@ AGENTS = {
         text=onboarding.strategy_as_text,
         subject=onboarding.subject,
         receive=onboarding.receive_strategy,
+        to_check=checks.internal_text,
         keep=onboarding.keep_strategy,
         live_field="strategyMarkdown",
     ),
@@ -51,6 +53,7 @@ AGENTS = {
         gather=content.gather_brief,
         text=content.as_json,
         receive=content_operations.receive_topic,
+        to_check=checks.internal_text,
         live_field="angle",
     ),
     "copywriter": AgentRole(
@@ -61,6 +64,7 @@ AGENTS = {
         text=content.article_as_text,
         subject=onboarding.subject,
         receive=content_operations.receive_article,
+        to_check=content.article_to_check,
         live_field="bodyMarkdown",
     ),
     "data_analyst": AgentRole(
@@ -69,6 +73,14 @@ AGENTS = {
         gather=content.gather_live_check,
         text=content.as_json,
         receive=content_operations.receive_live_check,
+    ),
+    "quality_checker": AgentRole(
+        schema=quality.QualityReview,
+        output_type="quality_review",
+        gather=quality.gather_draft,
+        text=quality.review_as_text,
+        receive=quality.receive_review,
+        is_advice=True,
     ),
 }
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from .checks import Draft
 from .prompting import DataBlock
 
 
@@ -53,6 +54,9 @@ class AgentRole:
     keep(output, activity, at) -> {}       further documents to store before the transaction (pointers by name)
     receive(output, activity, kept, by, at) what the answer changes; database only, in the closing transaction
     live_field                             the text field of the answer that people read along while it is written
+    to_check(output, activity) -> Draft    what the checks look at before a person does; None for what nobody decides on
+    is_advice                              its answer is findings on another step's text: shown with that text at the
+                                           gate, and never what is decided on
     takes_tasks                            whether it can work on a recurring task: an activity without unit or subject,
                                            whose instruction and values are all it is told beside what `gather` finds
     """
@@ -66,6 +70,8 @@ class AgentRole:
     subject: Callable[[Any], str] = lambda activity: activity.ref_id
     keep: Callable[..., dict[str, str]] | None = None
     live_field: str = ""
+    to_check: Callable[..., Draft] | None = None
+    is_advice: bool = False
     takes_tasks: bool = False
 
 

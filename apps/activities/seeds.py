@@ -454,5 +454,6 @@ AGENT_DEFAULTS: dict[str, AgentDefaults] = {
         AgentDefaults("content_brief_writer", 6, 5 * MINUTE_MS, Decimal("0.7500")),
         AgentDefaults("copywriter", 1, 10 * MINUTE_MS, Decimal("1.5000")),
         AgentDefaults("data_analyst", 3, 8 * MINUTE_MS, Decimal("0.7500")),
+        AgentDefaults("quality_checker", 4, 5 * MINUTE_MS, Decimal("0.5000")),
     )
 }

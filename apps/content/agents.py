@@ -5,6 +5,7 @@ import json
 from pydantic import BaseModel
 
 from apps import storage
+from apps.activities.checks import Draft
 from apps.activities.models import Activity
 from apps.activities.operations import context_files
 from apps.activities.prompting import DataBlock
@@ -12,7 +13,7 @@ from apps.activities.queries import output_of
 from apps.shared.egress import EgressFailed, EgressRefused, request
 from apps.strategy import queries as strategy_queries
 
-from . import queries
+from . import drafts, queries
 from .bodies import Article
 
 PAGE_CHARACTERS = 40_000
@@ -24,6 +25,15 @@ def as_json(output: BaseModel) -> tuple[str, str]:
 
 def article_as_text(article: Article) -> tuple[str, str]:
     return article.body_markdown, "text/markdown"
+
+
+def article_to_check(article: Article, activity: Activity) -> Draft:
+    return drafts.article(
+        title=article.title,
+        description=article.meta_description,
+        text=article.body_markdown,
+        request=queries.blog_post_of(activity.subject_ref).blog_request,
+    )
 
 
 def gather_keywords(activity: Activity) -> list[DataBlock]:

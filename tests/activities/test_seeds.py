@@ -183,7 +183,8 @@ def test_a_recurring_template_uses_exactly_the_variables_it_defines(template):
 def test_every_model_role_of_the_shipped_pipelines_has_settings_a_prompt_and_a_price():
     roles = {step.agent_role for pipeline in seeds.PIPELINES for step in pipeline.steps if step.agent_role}
 
-    assert roles - {bodies.PUBLISHER, bodies.CRAWL_WEBSITE} == set(seeds.AGENT_DEFAULTS)
+    by_choice = {"quality_checker"}  # a client's pipeline may have one
+    assert roles - {bodies.PUBLISHER, bodies.CRAWL_WEBSITE} | by_choice == set(seeds.AGENT_DEFAULTS)
     for role, defaults in seeds.AGENT_DEFAULTS.items():
         price = calc_price(Usage(input_tokens=1000, output_tokens=100), defaults.model_id, provider_id="anthropic")
         assert prompting.load_prompt(role).text
@@ -202,6 +203,7 @@ def test_concurrency_and_time_limits_are_those_of_the_specification():
         "content_brief_writer": (6, 5),
         "copywriter": (1, 10),
         "data_analyst": (3, 8),
+        "quality_checker": (4, 5),
     }
     assert {d.escalation_after_failures for d in seeds.AGENT_DEFAULTS.values()} == {3}
     assert seeds.AGENT_DEFAULTS["copywriter"].max_cost_usd_per_activity == Decimal("1.5000")

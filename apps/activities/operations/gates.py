@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -30,30 +31,65 @@ def person_for(human_role: str | None, tenant_id):
     return tenant_queries.reviewer_of(tenant_id)
 
 
-BODY_FACTS = ("sha256", "metadata_sha256")  # of the step's summary, where the run or the edit put them
+# Of the step's summary, where the run or the edit put them: what `body_behind` shows with the text.
+BODY_FACTS = ("sha256", "metadata_sha256", "checks", "author")
 
 
-def body_behind(gate: Activity) -> dict[str, str]:
+def body_behind(gate: Activity) -> dict[str, Any]:
     """Pointer and digests of the text the gate decides on: the output of the nearest agent's step before it.
 
     The second digest is that of the small facts kept beside the text, such as categories and tags, which go out with it.
+    `checks` are the findings on exactly this text, left out where nobody looked; `author` is who wrote it.
     """
+    step = next((each for each in _agents_before(gate) if not _gives_advice(each)), None)
+    if step is None:
+        return {"ref": "", "sha256": ""}
+    return {"ref": step.output_ref} | {
+        name: step.output_summary[name] for name in BODY_FACTS if name in step.output_summary
+    }
+
+
+def advice_before(gate: Activity) -> list[dict[str, Any]]:
+    """What agents found who read the text before the person, each with the digest of the version it read."""
+    before = []
+    for step in _agents_before(gate):
+        if not _gives_advice(step):
+            break  # this is the text itself
+        before.append(step.output_summary.get("advice", {}))
+    return before
+
+
+def brief_behind(step: Activity) -> str:
+    """Pointer to what the text before this step was written from: the output of the agent's step before it; '' for none."""
+    texts = [each.output_ref for each in _agents_before(step) if not _gives_advice(each)]
+    return texts[1] if len(texts) > 1 else ""
+
+
+def _agents_before(gate: Activity) -> Iterator[Activity]:
+    """The agents' steps with an output that a step waits for, the nearest first."""
     steps = {step.pipeline_step: step for step in gate.unit.steps.all()}
     frontier = list(gate.step.depends_on)
     while frontier:
         step = steps[frontier.pop(0)]
         if step.assignee_type == AssigneeType.AGENT and step.output_ref:
-            return {"ref": step.output_ref} | {
-                name: step.output_summary[name] for name in BODY_FACTS if name in step.output_summary
-            }
+            yield step
         frontier.extend(step.step.depends_on)
-    return {"ref": "", "sha256": ""}
+
+
+def _gives_advice(step: Activity) -> bool:
+    role = registry.AGENTS.get(step.assignee_agent_role)
+    return role is not None and role.is_advice
 
 
 def shown_at(gate: Activity) -> dict[str, Any]:
-    """Everything that goes out if this is approved, but for the text itself, which its digest stands for."""
+    """Everything that goes out if this is approved, but for the text itself, which its digest stands for.
+
+    With it goes what was found on the text before: a person decides knowing that, and it is bound as the rest is.
+    """
     behind = registry.GATES[gate.subject_type]
-    return {"subject": behind.shown(behind.load(gate.subject_ref)), "body": body_behind(gate)}
+    shown = {"subject": behind.shown(behind.load(gate.subject_ref)), "body": body_behind(gate)}
+    advice = advice_before(gate)
+    return {**shown, "advice": advice} if advice else shown
 
 
 def digest_of(shown: dict[str, Any]) -> str:
