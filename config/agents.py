@@ -1,6 +1,6 @@
 """(Agent role, what its step creates) -> what it is told, what it must answer, and the operation that receives the answer; on one screen."""
 
-from apps.activities import material, onboarding
+from apps.activities import checks, material, onboarding, quality
 from apps.activities.bodies import CRAWL_WEBSITE
 from apps.activities.registry import TASK, AgentRole, Publishable
 from apps.ads import agents as ads
@@ -28,6 +28,7 @@ AGENTS = {
         text=onboarding.context_as_text,
         subject=onboarding.subject,
         receive=onboarding.receive_context_file,
+        to_check=checks.internal_text,
         keep=onboarding.keep_context_file,
         live_field="markdown",
     ),
@@ -38,6 +39,7 @@ AGENTS = {
         text=onboarding.strategy_as_text,
         subject=onboarding.subject,
         receive=onboarding.receive_strategy,
+        to_check=checks.internal_text,
         keep=onboarding.keep_strategy,
         live_field="strategyMarkdown",
     ),
@@ -54,6 +56,7 @@ AGENTS = {
         gather=content.gather_brief,
         text=content.as_json,
         receive=content_operations.receive_topic,
+        to_check=checks.internal_text,
         live_field="angle",
     ),
     ("copywriter", "body_version"): AgentRole(
@@ -64,6 +67,7 @@ AGENTS = {
         text=content.article_as_text,
         subject=onboarding.subject,
         receive=content_operations.receive_article,
+        to_check=content.article_to_check,
         live_field="bodyMarkdown",
     ),
     ("data_analyst", ""): AgentRole(
@@ -121,6 +125,14 @@ AGENTS = {
         text=landing_pages.page_as_text,
         title=landing_pages.title_of_page,
         receive=material.changes_no_row,
+    ),
+    ("quality_checker", ""): AgentRole(
+        schema=quality.QualityReview,
+        output_type="quality_review",
+        gather=quality.gather_draft,
+        text=quality.review_as_text,
+        receive=quality.receive_review,
+        is_advice=True,
     ),
 }
 

@@ -32,6 +32,7 @@ AGENT_ROLES = frozenset(
         "lead_enricher",
         "meta_ads_writer",
         "onboarding_agent",
+        "quality_checker",
         "report_writer",
         "review_response_writer",
         "search_term_classifier",

@@ -11,7 +11,7 @@ import re
 import secrets
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -88,8 +88,11 @@ class Skill:
 
 @dataclass(frozen=True)
 class Prompt:
+    """`delimiter` marks this prompt's data blocks, those of later messages too; nobody outside may learn it."""
+
     system: str
     user: str
+    delimiter: str = field(default="", repr=False)
 
 
 @cache
@@ -158,7 +161,18 @@ def build_prompt(
     user = "\n\n".join(filter(None, [*marked, instruction or "Do the job your role describes with the data above."]))
     if len(user) > PROMPT_LIMIT:
         raise ValueError(f"The prompt has {len(user)} characters, the limit is {PROMPT_LIMIT}.")
-    return Prompt(system="\n\n".join(system), user=user)
+    return Prompt(system="\n\n".join(system), user=user, delimiter=delimiter)
+
+
+def asked_again(problems: Sequence[str], *, delimiter: str) -> str:
+    """What the model is told about an answer that fits its schema and cannot be used. The problems quote it: data too."""
+    block = _marked(
+        DataBlock("problems", "\n".join(f"- {_one_line(problem)}" for problem in problems)), delimiter=delimiter
+    )
+    return (
+        f"That answer cannot be used: the block says why.\n\n{block}\n\n"
+        "Change what it names and nothing else. Answer again, whole, in the asked-for JSON."
+    )
 
 
 def clean(text: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from .checks import Draft
 from .prompting import DataBlock
 
 
@@ -57,6 +58,9 @@ class AgentRole:
                                            answer itself is decided on and no row stands for it
     live_field                             the text field of the answer that people read along while it is written
     prompt                                 the file in `prompts/`; by default the one with the role's name
+    to_check(output, activity) -> Draft    what the checks look at before a person does; None for what nobody decides on
+    is_advice                              its answer is findings on another step's text: shown with that text at the
+                                           gate, and never what is decided on
     """
 
     schema: type[BaseModel]
@@ -71,6 +75,8 @@ class AgentRole:
     released: Callable[..., None] | None = None
     live_field: str = ""
     prompt: str = ""
+    to_check: Callable[..., Draft] | None = None
+    is_advice: bool = False
 
 
 @dataclass(frozen=True)

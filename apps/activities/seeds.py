@@ -473,5 +473,6 @@ AGENT_DEFAULTS: dict[str, AgentDefaults] = {
         _role("google_ads_writer", 4, 5, "0.7500"),
         _role("meta_ads_writer", 4, 5, "0.7500"),
         _role("landing_page_writer", 3, 8, "1.0000"),
+        _role("quality_checker", 4, 5, "0.5000"),
     )
 }

@@ -1,6 +1,7 @@
 """What the agents of the blog pipeline are told, and how their answers are kept as text."""
 
 from apps import storage
+from apps.activities.checks import Draft
 from apps.activities.material import as_json as as_json
 from apps.activities.material import previous as _previous
 from apps.activities.material import promise as _promise
@@ -10,7 +11,7 @@ from apps.activities.prompting import DataBlock
 from apps.activities.queries import output_of
 from apps.shared.egress import EgressFailed, EgressRefused, request
 
-from . import queries
+from . import drafts, queries
 from .bodies import Article
 
 PAGE_CHARACTERS = 40_000
@@ -18,6 +19,15 @@ PAGE_CHARACTERS = 40_000
 
 def article_as_text(article: Article) -> tuple[str, str]:
     return article.body_markdown, "text/markdown"
+
+
+def article_to_check(article: Article, activity: Activity) -> Draft:
+    return drafts.article(
+        title=article.title,
+        description=article.meta_description,
+        text=article.body_markdown,
+        request=queries.blog_post_of(activity.subject_ref).blog_request,
+    )
 
 
 def gather_keywords(activity: Activity) -> list[DataBlock]:

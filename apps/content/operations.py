@@ -6,6 +6,7 @@ from datetime import datetime
 from django.db import transaction
 
 from apps import storage
+from apps.activities import checking
 from apps.activities import operations as work
 from apps.activities.models import Activity, Approval
 from apps.activities.queries import next_version
@@ -20,7 +21,7 @@ from apps.shared.actors import Actor
 from apps.shared.errors import OperationRefused
 from apps.shared.transitions import touched
 
-from . import queries
+from . import drafts, queries
 from .bodies import Article, KeywordResearch, LiveCheck, TopicBrief, count_words
 from .models import BlogPost, BlogRequest
 from .statuses import (
@@ -171,10 +172,22 @@ def edit_post(post: BlogPost, edit: PostEdit, *, by: Actor, at: datetime, shown_
     if approval.content_sha256 != shown_sha256:
         raise work.ApprovalStale  # before anything is stored; asked again under the lock
     draft = approval.activity.unit.steps.get(pipeline_step="draft")
+    to_check = drafts.article(
+        title=edit.title, description=edit.meta_description, text=edit.body_markdown, request=post.blog_request
+    )
+    findings = checking.of_edit(to_check, draft.output_summary.get("checks", ()))
     pointer, sha256, version = _store_edit(post, draft, edit, at=at, by=by)
     with transaction.atomic():
         _, draft, gate = locks.take(draft.unit, draft, approval.activity)
-        work.replace_output(draft, gate, pointer=pointer, sha256=sha256, version=version, shown_sha256=shown_sha256)
+        work.replace_output(
+            draft,
+            gate,
+            pointer=pointer,
+            sha256=sha256,
+            version=version,
+            shown_sha256=shown_sha256,
+            findings=findings,
+        )
         (post,) = locks.take(post)
         before = queries.blog_post_shown(post)
         changes = {

@@ -386,6 +386,23 @@ def meta_description(facts: Facts, rng: random.Random) -> str:
 
 
 # The first role of which all named fields are asked for is the one that answers.
+def quality_checker(facts: Facts, rng: random.Random) -> dict[str, Any]:
+    """Quotes a sentence of the draft it was given; finds nothing where there is none."""
+    draft = next((text for name, text in facts.blocks.items() if "draft" in name), "")
+    sentence = re.search(r"^[A-Z][^.\n]{20,150}\.", draft, re.MULTILINE)
+    finding = {
+        "severity": "minor",
+        "concern": "language",
+        "problem": "This sentence needs a second reading.",
+        "quote": sentence.group(0) if sentence else "",
+        "suggestion": "Say it in two sentences.",
+    }
+    return {
+        "summary": f"An article for {facts.company} that answers its brief. Look at one sentence first.",
+        "findings": [finding] if sentence else [],
+    }
+
+
 ROLES: list[tuple[set[str], Role]] = [
     ({"strategymarkdown"}, strategy_writer),
     ({"bodymarkdown", "metadescription"}, copywriter),
@@ -395,6 +412,7 @@ ROLES: list[tuple[set[str], Role]] = [
     ({"markdown", "openquestions"}, context_file_writer),
     ({"islive"}, live_checker),
     ({"clusters"}, keyword_researcher),
+    ({"summary", "findings"}, quality_checker),
     ({"goals", "deliverables"}, strategy_writer),
     ({"audience", "offer", "angles"}, advertising.audience_and_offer),
     ({"headlines", "descriptions", "paths"}, advertising.google_ads),

@@ -16,6 +16,7 @@ ROLES = [
     "content_brief_writer",
     "copywriter",
     "data_analyst",
+    "quality_checker",
 ]
 REMEMBERING = {"keyword_researcher", "content_brief_writer", "copywriter"}
 DELIMITER = "8f3a00112233442c"

@@ -146,14 +146,70 @@ class ApprovalSerializer(Row):
         ]
 
 
+class FindingSerializer(serializers.Serializer):
+    """What a check found on the text."""
+
+    code = serializers.CharField(read_only=True)
+    level = serializers.CharField(
+        read_only=True, help_text="fail: to be mended; warn: to be looked at; info: to be known."
+    )
+    sentence = serializers.CharField(read_only=True)
+    part = serializers.CharField(read_only=True)
+    line = serializers.IntegerField(read_only=True, help_text="Of the part; 0 for the part as a whole.")
+    quote = serializers.CharField(read_only=True)
+
+
+class QualityFindingSerializer(serializers.Serializer):
+    severity = serializers.CharField(read_only=True)
+    concern = serializers.CharField(read_only=True)
+    problem = serializers.CharField(read_only=True)
+    quote = serializers.CharField(read_only=True)
+    suggestion = serializers.CharField(read_only=True)
+
+
+class AdviceSerializer(serializers.Serializer):
+    """What an agent says that read the text first. It advises and decides nothing."""
+
+    summary = serializers.CharField(read_only=True)
+    is_about_this_version = serializers.BooleanField(read_only=True)
+    findings = QualityFindingSerializer(many=True, read_only=True)
+
+
 class ApprovalDetail(ApprovalSerializer):
     shown = serializers.SerializerMethodField(help_text="The facts that are decided on, beside the text.")
     text = serializers.SerializerMethodField(help_text="The text that is decided on; null where there is none.")
     content_type = serializers.SerializerMethodField(help_text="text/markdown or application/json.")
+    checks = serializers.SerializerMethodField(
+        help_text="What the checks found; null where they did not see this version."
+    )
+    advice = serializers.SerializerMethodField(help_text="What agents found who read it before you.")
     available_moves = serializers.SerializerMethodField(help_text="The actions you may take on it now.")
 
     class Meta(ApprovalSerializer.Meta):
-        fields = [*ApprovalSerializer.Meta.fields, "shown", "text", "content_type", "available_moves"]
+        fields = [
+            *ApprovalSerializer.Meta.fields,
+            "shown",
+            "text",
+            "content_type",
+            "checks",
+            "advice",
+            "available_moves",
+        ]
+
+    @extend_schema_field(FindingSerializer(many=True, allow_null=True))
+    def get_checks(self, approval):
+        found = approval.shown_snapshot.get("body", {}).get("checks")
+        return None if found is None else FindingSerializer(found, many=True).data
+
+    @extend_schema_field(AdviceSerializer(many=True))
+    def get_advice(self, approval):
+        read = approval.shown_snapshot.get("body", {}).get("sha256")
+        told = [
+            {**advice, "is_about_this_version": advice["read"] == read}
+            for advice in approval.shown_snapshot.get("advice", ())
+            if advice
+        ]
+        return AdviceSerializer(told, many=True).data
 
     def get_shown(self, approval) -> dict[str, Any]:
         facts = approval.shown_snapshot.get("subject", {})

@@ -20,7 +20,7 @@ from apps.storage import clients
 from apps.tenants.models import Tenant
 from apps.tenants.statuses import PrivacyLevel
 
-from .. import memory, operations, prompting, queries, registry, skill_library
+from .. import checking, checks, memory, operations, prompting, queries, registry, skill_library
 from ..adapters import ADAPTERS
 from ..adapters.base import Message, ModelFailed, ModelRequest, storable
 from ..models import Activity, AgentConfig, LlmProvider
@@ -125,22 +125,41 @@ def _work(attempt: Attempt, activity: Activity, role: registry.AgentRole, run_re
     prompt = _prompt(attempt, activity, role, given)
     messages = [Message("user", prompt.user)]
     stream = Stream(activity_ref=activity.ref_id, run_ref=run_ref)
+    ground = checking.ground() if role.to_check else None
+    output: BaseModel | None = None
     for repair in range(REPAIRS + 1):
-        text = _ask(attempt, activity, role, prompt.system, messages, stream, run_ref)
         try:
+            text = _ask(attempt, activity, role, prompt.system, messages, stream, run_ref)
             output = parse(role.schema, text)
-            break
+            if role.to_check is None or ground is None:
+                break
+            failed = checks.failures(checks.run(role.to_check(output, activity), ground))
+            if not failed:
+                break
+            messages += [
+                Message("assistant", text[:20_000]),
+                Message("user", prompting.asked_again([each.told for each in failed], delimiter=prompt.delimiter)),
+            ]
+        except (ModelFailed, billing.CapReached):
+            if output is None:
+                raise
+            break  # a person can work with the answer that is there, and sees what is wrong with it
         except ValidationError as error:
             # The model's own field names are in it, which nobody has looked at.
             told = (f"{'.'.join(map(str, e['loc']))[:200]}: {e['msg']}" for e in error.errors()[:10])
             problems = storable("; ".join(told))
-            if repair == REPAIRS:
+            if repair == REPAIRS and output is None:
                 detail = f"The answer did not fit after {REPAIRS} repairs: {problems}"
                 raise ModelFailed("broken_answer", detail, request_left=True) from error
             messages += [
                 Message("assistant", text[:20_000] or "(nothing)"),
                 Message("user", f"That answer cannot be used: {problems}. Answer again, whole, in the asked-for JSON."),
             ]
+    assert output is not None
+    checked = {}
+    if role.to_check is not None and ground is not None:
+        found = checking.after_trying_links(role.to_check(output, activity), ground, own_only=_is_local_only())
+        checked = {"checks": checks.as_json(found)}
     at = timezone.now()
     body, content_type = role.text(output)
     subject = role.subject(activity)
@@ -171,6 +190,8 @@ def _work(attempt: Attempt, activity: Activity, role: registry.AgentRole, run_re
             "words": len(body.split()),
             "model": attempt.claim.model_id,
             "metadata_sha256": operations.digest_of(metadata),
+            "author": {"step": activity.ref_id, "role": attempt.claim.role, "model": attempt.claim.model_id},
+            **checked,
         },
     )
 

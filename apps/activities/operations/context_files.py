@@ -10,7 +10,9 @@ from apps.shared.actors import Actor
 from apps.strategy import operations as strategy
 from apps.strategy.models import OnboardingRun
 from apps.strategy.statuses import OnboardingStatus
+from apps.tenants.models import Tenant
 
+from .. import checks
 from ..models import Activity
 from ..queries import next_version
 from .edits import pending_at, replace_output
@@ -56,6 +58,7 @@ def edit_context_file(
     written = gate.unit.steps.get(pipeline_step="context_file")
     pointers = store(markdown, run_ref=run.ref_id, at=at)
     version = next_version(run.ref_id)
+    website = Tenant.objects.values_list("website", flat=True).get(pk=run.tenant_id)
     pointer, sha256 = storage.write_with_digest(
         storage.ActivityOutput(
             activityId=written.ref_id,
@@ -71,7 +74,15 @@ def edit_context_file(
     )
     with transaction.atomic():
         _, written, gate = locks.take(gate.unit, written, gate)
-        replace_output(written, gate, pointer=pointer, sha256=sha256, version=version, shown_sha256=shown_sha256)
+        replace_output(
+            written,
+            gate,
+            pointer=pointer,
+            sha256=sha256,
+            version=version,
+            shown_sha256=shown_sha256,
+            findings=checks.run(checks.Draft({"markdown": markdown}, is_public=False), checks.Ground(website=website)),
+        )
         run = strategy.replace_context_file(run, skill_pointer=pointers["skill"], by=by, at=at)
         refresh_gate(gate, by=by, at=at)
     return run

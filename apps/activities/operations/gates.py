@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -32,24 +33,19 @@ def person_for(human_role: str | None, tenant_id):
 
 
 def step_behind(gate: Activity) -> Activity | None:
-    """The nearest agent's step before a gate that has handed something in."""
-    steps = {step.pipeline_step: step for step in gate.unit.steps.all()}
-    frontier = list(gate.step.depends_on)
-    while frontier:
-        step = steps[frontier.pop(0)]
-        if step.assignee_type == AssigneeType.AGENT and step.output_ref:
-            return step
-        frontier.extend(step.step.depends_on)
-    return None
+    """The nearest agent's step before a gate whose text the gate decides on."""
+    return next((each for each in _agents_before(gate) if not _gives_advice(each)), None)
 
 
-BODY_FACTS = ("sha256", "metadata_sha256")  # of the step's summary, where the run or the edit put them
+# Of the step's summary, where the run or the edit put them: what `body_behind` shows with the text.
+BODY_FACTS = ("sha256", "metadata_sha256", "checks", "author")
 
 
-def body_behind(gate: Activity) -> dict[str, str]:
+def body_behind(gate: Activity) -> dict[str, Any]:
     """Pointer and digests of the text the gate decides on: the output of the step behind it.
 
     The second digest is that of the small facts kept beside the text, such as categories and tags, which go out with it.
+    `checks` are the findings on exactly this text, left out where nobody looked; `author` is who wrote it.
     """
     step = step_behind(gate)
     if step is None:
@@ -59,10 +55,47 @@ def body_behind(gate: Activity) -> dict[str, str]:
     }
 
 
+def advice_before(gate: Activity) -> list[dict[str, Any]]:
+    """What agents found who read the text before the person, each with the digest of the version it read."""
+    before = []
+    for step in _agents_before(gate):
+        if not _gives_advice(step):
+            break  # this is the text itself
+        before.append(step.output_summary.get("advice", {}))
+    return before
+
+
+def brief_behind(step: Activity) -> str:
+    """Pointer to what the text before this step was written from: the output of the agent's step before it; '' for none."""
+    texts = [each.output_ref or "" for each in _agents_before(step) if not _gives_advice(each)]
+    return texts[1] if len(texts) > 1 else ""
+
+
+def _agents_before(gate: Activity) -> Iterator[Activity]:
+    """The agents' steps with an output that a step waits for, the nearest first."""
+    steps = {step.pipeline_step: step for step in gate.unit.steps.all()}
+    frontier = list(gate.step.depends_on)
+    while frontier:
+        step = steps[frontier.pop(0)]
+        if step.assignee_type == AssigneeType.AGENT and step.output_ref:
+            yield step
+        frontier.extend(step.step.depends_on)
+
+
+def _gives_advice(step: Activity) -> bool:
+    work = registry.work_of(step)
+    return work is not None and work.is_advice
+
+
 def shown_at(gate: Activity) -> dict[str, Any]:
-    """Everything that goes out if this is approved, but for the text itself, which its digest stands for."""
+    """Everything that goes out if this is approved, but for the text itself, which its digest stands for.
+
+    With it goes what was found on the text before: a person decides knowing that, and it is bound as the rest is.
+    """
     behind = registry.GATES[gate.subject_type]
-    return {"subject": behind.shown(behind.load(gate.subject_ref)), "body": body_behind(gate)}
+    shown = {"subject": behind.shown(behind.load(gate.subject_ref)), "body": body_behind(gate)}
+    advice = advice_before(gate)
+    return {**shown, "advice": advice} if advice else shown
 
 
 def digest_of(shown: dict[str, Any]) -> str:

@@ -15,6 +15,7 @@ from .. import access, operations, queries, registry
 from ..forms import AskForm, DecisionForm
 from ..models import Approval
 from ..statuses import ApprovalStatus, HumanRole, SubjectType
+from .found import found_on
 
 THEN = {
     SubjectType.STRATEGY: "Approved. The work of this month begins now.",
@@ -103,6 +104,7 @@ def _page(
         "subject": behind.load(asked.subject_ref),
         "shown": asked.shown_snapshot["subject"],
         "text": text,
+        "found": found_on(asked),
         "gate": behind.template,
         "title": queries.title_of(asked),
         "kind": asked.get_subject_type_display(),

@@ -19,6 +19,7 @@ from ..forms import AskForm, DecisionForm
 from ..models import Approval
 from ..statuses import ApprovalStatus, HumanRole
 from . import history, tones
+from .found import found_on
 
 BESIDE = 24  # rows of the queue shown beside an approval
 BEFORE = 6  # of which so many stand above it, so that it is in sight
@@ -139,6 +140,7 @@ def _opened(request: HttpRequest, found: Approval, *, status: int = 200, **probl
         "brief_part": f"{gate.template}#brief",
         "shown": found.shown_snapshot["subject"],
         "text": shown.text,
+        "found": found_on(found),
         "why_not": shown.why_not or (f"{found.held_by.name} holds this back." if is_held else ""),
         "can_read": shown.text is not None,
         "is_held": is_held,
