@@ -31,6 +31,7 @@ urlpatterns = [
     path("app/", include("apps.portals.app.urls")),
     path("api/v1/", include("config.api")),
     path("account/", include("allauth.urls")),
+    path("agent/v1/", include("apps.activities.urls.agents")),
     path("", include("apps.tenants.urls.public")),
     path("healthz", health.healthz),
     path("readyz", health.readyz),

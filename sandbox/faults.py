@@ -11,11 +11,15 @@ AFTER = {"timeout_after_accept", "reset_after_accept", "garbage", "truncated", "
 CONTENT = {"prose_around_json", "wrong_types", "no_usage", "wrong_usage", "negative_usage", "empty"}
 CONTENT |= {"refusal", "context_too_long"}
 
+# An agent that is called back for takes the request and answers later, or does not.
+LATER = {"never_calls_back", "calls_back_twice", "says_error"}
+
 # Overload is 529 at Anthropic and 503 at the other model services; Ollama's models refuse in words only.
 SUPPORTED = {
     "anthropic": (BEFORE - {"503"}) | AFTER | CONTENT,
     "openai": (BEFORE - {"529"}) | AFTER | CONTENT,
     "ollama": (BEFORE - {"529"}) | AFTER | (CONTENT - {"refusal"}),
+    "agents": (BEFORE - {"529"}) | AFTER | (CONTENT - {"refusal", "context_too_long"}) | LATER,
     "wordpress": (BEFORE - {"503"}) | AFTER | {"wrong_types", "empty"},
     "site": (BEFORE - {"503", "echo_secret"}) | AFTER | {"empty"},
     "smtp": {"reset", "429", "500", "529", "timeout_after_accept", "reset_after_accept", "garbage"},

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from sandbox import anthropic_api, control, home, mail, ollama_api, openai_api, pages, sites
+from sandbox import agents_api, anthropic_api, control, home, mail, ollama_api, openai_api, pages, sites
 from sandbox.faults import AFTER, BEFORE, Fault
 from sandbox.wire import Request, Response, html_response, redirect
 from sandbox.wordpress import rest as wordpress_rest
@@ -203,6 +203,7 @@ def target_of(path: str) -> str | None:
         "anthropic": "anthropic",
         "openai": "openai",
         "ollama": "ollama",
+        "agents": "agents",
         "wordpress": "wordpress",
         "site": "site",
         "robots.txt": "site",
@@ -220,6 +221,7 @@ APPLICATIONS = {
     "anthropic": anthropic_api.answer,
     "openai": openai_api.answer,
     "ollama": ollama_api.answer,
+    "agents": agents_api.answer,
     "wordpress": answer_wordpress,
     "site": sites.answer,
     "elsewhere": home.answer,
@@ -230,6 +232,7 @@ OUTAGES: dict[str, Callable[[World, int, str], Response]] = {
     "anthropic": anthropic_api.error,
     "openai": openai_api.error,
     "ollama": ollama_api.error,
+    "agents": agents_api.error,
     "wordpress": wordpress_rest.outage,
     "site": sites.outage,
 }

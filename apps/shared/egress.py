@@ -278,6 +278,7 @@ def request(
     params: Mapping[str, Any] | None = None,
     json: Any = None,
     data: Mapping[str, Any] | None = None,
+    content: bytes | None = None,
     auth: tuple[str, str] | None = None,
     timeout_s: float = TIMEOUT_S,
     max_bytes: int = MAX_BYTES,
@@ -285,18 +286,20 @@ def request(
     follow_redirects: bool = False,
     retry: bool = False,
     send_by: float | None = None,
+    listed_only: bool = False,
 ) -> Answer:
     """One request, answered by whatever status the other side chose; EgressRefused or EgressFailed otherwise.
 
     `timeout_s` covers everything, redirects and repetitions included; `max_bytes` counts after decompression.
     `content_types` refuses a 2xx answer of any other media type before its body is read. `send_by` is a reading of
-    `time.monotonic()` after which no byte of the request is written. `follow_redirects` (three at most, each checked,
+    `time.monotonic()` after which no byte of the request is written; `listed_only` reaches nothing but the hosts of
+    EGRESS_ALLOW_HOSTS. `follow_redirects` (three at most, each checked,
     credentials only to the same host) and `retry` (twice more, on a passing fault) are for GET and HEAD alone.
     """
     if (follow_redirects or retry) and method not in ("GET", "HEAD"):
         raise ValueError(f"a {method} is neither repeated nor redirected")
-    call = Call(deadline=time.monotonic() + timeout_s, send_by=send_by)
-    options = {"headers": headers, "params": params, "json": json, "data": data, "auth": auth}
+    call = Call(deadline=time.monotonic() + timeout_s, send_by=send_by, listed_only=listed_only)
+    options = {"headers": headers, "params": params, "json": json, "data": data, "content": content, "auth": auth}
     limits: dict[str, Any] = {
         "max_bytes": max_bytes,
         "content_types": content_types,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from apps.activities.adapters import claude, ollama, openai
+from apps.activities.adapters import claude, ollama, openai, webhook
 from apps.activities.adapters.base import ModelAnswer, ModelRequest
 
 # An adapter's module is cheap to import: each loads its vendor's SDK, which takes seconds, with the first question.
@@ -10,6 +10,7 @@ ADAPTERS: Mapping[str, Callable[..., ModelAnswer]] = {
     "claude": claude.ask,
     "openai": openai.ask,
     "ollama": ollama.ask,
+    "webhook": webhook.ask,
 }
 
 __all__ = ["ADAPTERS", "ModelAnswer", "ModelRequest"]

@@ -34,6 +34,22 @@ class Message:
 
 
 @dataclass(frozen=True)
+class Errand:
+    """What a service that answers later is told beside the question, and how its answer is found.
+
+    `task_id` names this one question; `token` opens `callback_url` for it, for an hour. `received()` is the body that
+    was called back, None until then; it raises what ends the waiting early.
+    """
+
+    task_id: str
+    tenant_ref: str
+    agent_role: str
+    callback_url: str
+    token: str = field(repr=False)
+    received: Callable[[], bytes | None]
+
+
+@dataclass(frozen=True)
 class ModelRequest:
     """`timeout_s` covers all, from connecting to the last word. With a `schema` the text should be JSON that fits.
 
@@ -51,6 +67,7 @@ class ModelRequest:
     base_url: str
     context_tokens: int | None = None
     listed_hosts_only: bool = False
+    errand: Errand | None = None
 
 
 @dataclass(frozen=True)

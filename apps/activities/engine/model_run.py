@@ -20,7 +20,7 @@ from apps.storage import clients
 from apps.tenants.models import Tenant
 from apps.tenants.statuses import PrivacyLevel
 
-from .. import checking, checks, memory, operations, prompting, queries, registry, skill_library
+from .. import callbacks, checking, checks, memory, operations, prompting, queries, registry, skill_library
 from ..adapters import ADAPTERS
 from ..adapters.base import Message, ModelFailed, ModelRequest, storable
 from ..models import Activity, AgentConfig, LlmProvider
@@ -58,6 +58,7 @@ class Attempt:
     by: Actor
     deadline: float
     spent: Spent = Spent()
+    asked: int = 0
 
 
 def run(claim: Claim) -> None:
@@ -251,6 +252,7 @@ def _ask(
 ) -> str:
     """One call: reserve, ask, settle. The text of the answer; raises ModelFailed, CapReached or LeaseLost."""
     claim = attempt.claim
+    attempt.asked += 1
     if not operations.holds_lease(claim):
         raise LeaseLost
     provider = _provider(claim)
@@ -284,6 +286,7 @@ def _ask(
         base_url=providers.address_of(provider.adapter_type, provider.base_url),
         context_tokens=providers.context_of(provider, claim.model_id),
         listed_hosts_only=local_only,
+        errand=callbacks.errand_for(claim, number=attempt.asked) if claim.adapter_type == "webhook" else None,
     )
     began = time.monotonic()
     try:

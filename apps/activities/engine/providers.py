@@ -15,6 +15,7 @@ FROM_ENVIRONMENT = {
     "claude": ("ANTHROPIC_BASE_URL", "ANTHROPIC_API_KEY"),
     "openai": ("OPENAI_BASE_URL", "OPENAI_API_KEY"),
     "ollama": ("OLLAMA_BASE_URL", None),
+    "webhook": (None, None),  # each has an address and a secret of its own
 }
 OLLAMAS_CLOUD = re.compile(r"[:-]cloud$")
 
