@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from sandbox import anthropic_api, control, home, mail, ollama_api, openai_api, pages, sites
+from sandbox import anthropic_api, control, home, mail, ollama_api, openai_api, pages, search_console_api, sites
 from sandbox.faults import AFTER, BEFORE, Fault
 from sandbox.wire import Request, Response, html_response, redirect
 from sandbox.wordpress import rest as wordpress_rest
@@ -204,6 +204,7 @@ def target_of(path: str) -> str | None:
         "openai": "openai",
         "ollama": "ollama",
         "wordpress": "wordpress",
+        "google": "google",
         "site": "site",
         "robots.txt": "site",
         "_elsewhere": "elsewhere",
@@ -221,6 +222,7 @@ APPLICATIONS = {
     "openai": openai_api.answer,
     "ollama": ollama_api.answer,
     "wordpress": answer_wordpress,
+    "google": search_console_api.answer,
     "site": sites.answer,
     "elsewhere": home.answer,
 }
@@ -231,6 +233,7 @@ OUTAGES: dict[str, Callable[[World, int, str], Response]] = {
     "openai": openai_api.error,
     "ollama": ollama_api.error,
     "wordpress": wordpress_rest.outage,
+    "google": search_console_api.error,
     "site": sites.outage,
 }
 
