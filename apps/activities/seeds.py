@@ -447,12 +447,16 @@ MINUTE_MS = 60_000
 AGENT_DEFAULTS: dict[str, AgentDefaults] = {
     defaults.agent_role: defaults
     for defaults in (
-        AgentDefaults("onboarding_agent", 3, 15 * MINUTE_MS, Decimal("2.0000")),
-        AgentDefaults("context_file_writer", 5, 15 * MINUTE_MS, Decimal("1.5000")),
-        AgentDefaults("strategy_writer", 3, 8 * MINUTE_MS, Decimal("1.5000")),
-        AgentDefaults("keyword_researcher", 4, 8 * MINUTE_MS, Decimal("0.7500")),
-        AgentDefaults("content_brief_writer", 6, 5 * MINUTE_MS, Decimal("0.7500")),
+        AgentDefaults("onboarding_agent", 3, 15 * MINUTE_MS, Decimal("2.0000"), tool_names=["skills", "website"]),
+        AgentDefaults("context_file_writer", 5, 15 * MINUTE_MS, Decimal("1.5000"), tool_names=["skills"]),
+        AgentDefaults(
+            "strategy_writer", 3, 8 * MINUTE_MS, Decimal("1.5000"), tool_names=["channels", "outputs", "skills"]
+        ),
+        AgentDefaults("keyword_researcher", 4, 8 * MINUTE_MS, Decimal("0.7500"), tool_names=["outputs", "skills"]),
+        AgentDefaults(
+            "content_brief_writer", 6, 5 * MINUTE_MS, Decimal("0.7500"), tool_names=["outputs", "skills", "website"]
+        ),
         AgentDefaults("copywriter", 1, 10 * MINUTE_MS, Decimal("1.5000")),
-        AgentDefaults("data_analyst", 3, 8 * MINUTE_MS, Decimal("0.7500")),
+        AgentDefaults("data_analyst", 3, 8 * MINUTE_MS, Decimal("0.7500"), tool_names=["channels", "website"]),
     )
 }
