@@ -20,10 +20,11 @@ class ConfigConfig(AppConfig):
         if settings.STATEMENT_TIMINGS:
             timings.install()
 
-        from . import agents, celery, gates, integrity, reactions, schema
+        from . import agents, celery, gates, integrity, reactions, schema, tools
 
         registry.GATES.update(gates.GATES)
         registry.AGENTS.update(agents.AGENTS)
+        registry.TOOLS.update(tools.TOOLS)
         registry.PUBLISHABLE.update(agents.PUBLISHABLE)
         registry.SYSTEM_JOBS.update(agents.SYSTEM_JOBS)
         registry.POINTERS.extend(integrity.POINTERS)

@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
+from sandbox.tool_use import Use
 from sandbox.wire import Request, Response, json_response
 from sandbox.world import World
 from sandbox.writing import model as writer
@@ -104,6 +106,7 @@ def checked_body(request: Request, *, needs_max_tokens: bool) -> dict[str, Any]:
     if limit < 1:
         raise Invalid("max_tokens: Input should be greater than or equal to 1")
     check_messages(body["messages"])
+    check_tools(body)
     schema_of(body)
     return body
 
@@ -122,6 +125,38 @@ def check_messages(messages: Any) -> None:
         raise Invalid('messages: first message must use the "user" role')
 
 
+def check_tools(body: dict[str, Any]) -> None:
+    """What is offered, and that each use in the conversation is answered by the very next message, and once."""
+    tools = body.get("tools") or []
+    for position, tool in enumerate(tools):
+        if not re.fullmatch(r"[a-zA-Z0-9_-]{1,128}", str(tool.get("name", ""))):
+            raise Invalid(f"tools.{position}.custom.name: String should match pattern '^[a-zA-Z0-9_-]{{1,128}}$'")
+        if (tool.get("input_schema") or {}).get("type") != "object":
+            raise Invalid(f"tools.{position}.custom.input_schema.type: Field required")
+    known: set[str] = set()
+    waiting: set[str] = set()
+    for position, message in enumerate(body["messages"]):
+        blocks = message["content"] if isinstance(message["content"], list) else []
+        answered = {block.get("tool_use_id") for block in blocks if block.get("type") == "tool_result"}
+        if answered - waiting:
+            raise Invalid(f"messages.{position}: unexpected `tool_use_id` found in `tool_result` blocks")
+        if waiting - answered:
+            raise Invalid(
+                f"messages.{position - 1}: `tool_use` ids were found without `tool_result` blocks immediately after: "
+                f"{', '.join(sorted(waiting))}."
+            )
+        uses = [block for block in blocks if block.get("type") == "tool_use"]
+        if (uses or answered) and not tools:
+            raise Invalid("Requests which have `tool_use` or `tool_result` blocks must define tools")
+        for use in uses:
+            if not re.fullmatch(r"[a-zA-Z0-9_-]+", str(use.get("id"))) or use["id"] in known:
+                raise Invalid(f"messages.{position}: `tool_use` ids must be unique")
+            if not isinstance(use.get("input"), dict):
+                raise Invalid(f"messages.{position}.content.tool_use.input: Input should be a valid dictionary")
+            known.add(use["id"])
+        waiting = {use["id"] for use in uses}
+
+
 def schema_of(body: dict[str, Any]) -> dict[str, Any] | None:
     """The JSON schema asked for in `output_config.format`, or in the older `output_format`."""
     wanted = (body.get("output_config") or {}).get("format") or body.get("output_format")
@@ -138,7 +173,7 @@ def message_response(world: World, request: Request, body: dict[str, Any]) -> Re
     kind = request.fault_kind
     if kind == "context_too_long":
         raise Invalid("prompt is too long: 204811 tokens > 200000 maximum")
-    message = compose_message(world, body, kind)
+    message = compose_message(world, body, kind, *world.take_tools("anthropic", request))
     headers = {"request-id": new_request_id(world), "anthropic-organization-id": "00000000-0000-4000-8000-000000000007"}
     recorded = {
         "kind": "message",
@@ -152,12 +187,14 @@ def message_response(world: World, request: Request, body: dict[str, Any]) -> Re
         return Response(
             200, b"", headers, stream=events(world, message, without_usage=kind == "no_usage"), recorded=recorded
         )
+    message["content"] = [{n: v for n, v in block.items() if n != "written"} for block in message["content"]]
     if kind == "no_usage":
         del message["usage"]
     return json_response(message, headers=headers, recorded=recorded)
 
 
-def compose_message(world: World, body: dict[str, Any], kind: str) -> dict[str, Any]:
+def compose_message(world: World, body: dict[str, Any], kind: str, beside: str, uses: list[Use]) -> dict[str, Any]:
+    """The message; a block of a tool's use keeps under `written` what is streamed of its input."""
     text = writer.write(
         system=flat(body.get("system")), conversation=conversation(body), schema=schema_of(body), seed=world.seed
     )
@@ -171,6 +208,12 @@ def compose_message(world: World, body: dict[str, Any], kind: str) -> dict[str, 
             text, stop_reason, stop_sequence = text[: text.index(sequence)], "stop_sequence", sequence
     if tokens(text) > body["max_tokens"]:
         text, stop_reason, stop_sequence = text[: body["max_tokens"] * CHARACTERS_PER_TOKEN], "max_tokens", None
+    content: list[dict[str, Any]] = [{"type": "text", "text": text}] if text else []
+    if uses:
+        text = beside + "".join(use.arguments for use in uses)
+        content = [{"type": "text", "text": beside}] if beside else []
+        content += [tool_use_block(world, use) for use in uses]
+        stop_reason, stop_sequence = "tool_use", None
     usage = count_usage(world, body, text)
     usage |= wrong_counts(usage, ("input_tokens", "output_tokens"), kind)
     return {
@@ -178,10 +221,21 @@ def compose_message(world: World, body: dict[str, Any], kind: str) -> dict[str, 
         "type": "message",
         "role": "assistant",
         "model": body["model"],
-        "content": [{"type": "text", "text": text}] if text else [],
+        "content": content,
         "stop_reason": stop_reason,
         "stop_sequence": stop_sequence,
         "usage": usage,
+    }
+
+
+def tool_use_block(world: World, use: Use) -> dict[str, Any]:
+    number = world.next_number("tool use")
+    return {
+        "type": "tool_use",
+        "id": f"toolu_{digest(use.arguments, number)}",
+        "name": use.name,
+        "input": use.value,
+        "written": use.arguments,
     }
 
 
@@ -204,10 +258,16 @@ def events(world: World, message: dict[str, Any], *, without_usage: bool) -> Ite
         del start["usage"], delta["usage"]
     yield event({"type": "message_start", "message": start})
     for index, block in enumerate(message["content"]):
-        yield event({"type": "content_block_start", "index": index, "content_block": {"type": "text", "text": ""}})
+        if block["type"] == "tool_use":
+            begun = {"type": "tool_use", "id": block["id"], "name": block["name"], "input": {}}
+            parts = [{"type": "input_json_delta", "partial_json": p} for p in ["", *pieces(block["written"])]]
+        else:
+            begun = {"type": "text", "text": ""}
+            parts = [{"type": "text_delta", "text": piece} for piece in pieces(block["text"])]
+        yield event({"type": "content_block_start", "index": index, "content_block": begun})
         yield event({"type": "ping"})
-        for piece in pieces(block["text"]):
-            yield event({"type": "content_block_delta", "index": index, "delta": {"type": "text_delta", "text": piece}})
+        for part in parts:
+            yield event({"type": "content_block_delta", "index": index, "delta": part})
             if world.pace:
                 world.sleep(world.pace)
         yield event({"type": "content_block_stop", "index": index})

@@ -4,6 +4,8 @@
 |---|---|---|
 | POST /_control/faults | one fault or a list, see faults.Fault | {"planned": [...]} |
 | GET, DELETE /_control/faults | | {"planned": [...]}: what is left, or nothing |
+| POST /_control/tools | one order or a list, see tool_use.ToolOrder | {"ordered": [...]} |
+| DELETE /_control/tools | | {"ordered": []} |
 | GET /_control/log | target, method, match, full=1; count=N&wait=S waits for N | {"log": [...]}, oldest first |
 | POST /_control/hold | {"target", "stage": "received"/"recorded", "match", "times"} | {"armed": [...], "held": [...]} |
 | GET /_control/held | count=N&wait=S waits until N requests are held | {"armed": [...], "held": [...]} |
@@ -15,7 +17,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from sandbox import faults
+from sandbox import faults, tool_use
 from sandbox.wire import Request, Response, json_response
 from sandbox.world import Hold, World
 
@@ -51,6 +53,20 @@ def drop_faults(world: World, request: Request) -> Response:
     with world.lock:
         world.planned.clear()
     return show_faults(world, request)
+
+
+def order_tools(world: World, request: Request) -> Response:
+    orders = request.json()
+    ordered = [tool_use.ToolOrder.from_order(order) for order in (orders if isinstance(orders, list) else [orders])]
+    with world.lock:
+        world.tool_orders.extend(ordered)
+        return json_response({"ordered": [asdict(order) for order in world.tool_orders]})
+
+
+def drop_tools(world: World, request: Request) -> Response:
+    with world.lock:
+        world.tool_orders.clear()
+    return json_response({"ordered": []})
 
 
 def show_log(world: World, request: Request) -> Response:
@@ -105,6 +121,8 @@ ROUTES = {
     ("POST", "faults"): plan_faults,
     ("GET", "faults"): show_faults,
     ("DELETE", "faults"): drop_faults,
+    ("POST", "tools"): order_tools,
+    ("DELETE", "tools"): drop_tools,
     ("GET", "log"): show_log,
     ("POST", "hold"): arm_hold,
     ("GET", "held"): show_held,

@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from sandbox.tool_use import Use
 from sandbox.wire import Request, Response, json_response
 from sandbox.world import World
 from sandbox.writing import model as writer
@@ -72,7 +74,7 @@ def checked_body(request: Request) -> dict[str, Any]:
         raise Invalid(f"model '{model}' not found", 404)
     messages = body.get("messages")
     if not isinstance(messages, list) or not all(
-        isinstance(message, dict) and isinstance(message.get("content"), str) for message in messages
+        isinstance(message, dict) and isinstance(message.get("content", ""), str) for message in messages
     ):
         raise Invalid("json: cannot unmarshal messages into Go struct field ChatRequest.messages")
     wanted = body.get("format")
@@ -85,7 +87,7 @@ def chat_response(world: World, request: Request, body: dict[str, Any]) -> Respo
     kind = request.fault_kind
     if kind == "context_too_long":
         raise Invalid("the input length exceeds the context length")
-    final = compose(world, body, kind)
+    final = compose(world, body, kind, *world.take_tools("ollama", request))
     recorded = {
         "kind": "chat",
         "model": body["model"],
@@ -98,23 +100,28 @@ def chat_response(world: World, request: Request, body: dict[str, Any]) -> Respo
     return json_response(final, recorded=recorded)
 
 
-def compose(world: World, body: dict[str, Any], kind: str) -> dict[str, Any]:
+def compose(world: World, body: dict[str, Any], kind: str, beside: str, uses: list[Use]) -> dict[str, Any]:
     options = body.get("options") or {}
-    system = "\n\n".join(m["content"] for m in body["messages"] if m.get("role") == "system")
-    conversation = "\n\n".join(m["content"] for m in body["messages"] if m.get("role") != "system")
+    system = "\n\n".join(m.get("content", "") for m in body["messages"] if m.get("role") == "system")
+    conversation = "\n\n".join(m.get("content", "") for m in body["messages"] if m.get("role") != "system")
     # What does not fit into the context is left out of the prompt without a word, the oldest first.
     room = int(options.get("num_ctx") or DEFAULT_CONTEXT) * CHARACTERS_PER_TOKEN
     seen = conversation[-max(1, room - len(system)) :]
-    schema = body["format"] if isinstance(body.get("format"), dict) else None
+    schema = body["format"] if isinstance(body.get("format"), dict) else told_schema(system)
     text = spoiled(writer.write(system=system, conversation=seen, schema=schema, seed=world.seed), kind)
     done_reason, limit = "stop", options.get("num_predict")
     if isinstance(limit, int) and 0 < limit < tokens(text):
         text, done_reason = text[: limit * CHARACTERS_PER_TOKEN], "length"
+    message: dict[str, Any] = {"role": "assistant", "content": text}
+    if uses:
+        text = beside + "".join(use.arguments for use in uses)
+        calls = [{"function": {"name": use.name, "arguments": use.value}} for use in uses]
+        message |= {"content": beside, "tool_calls": calls}
     asked, written = max(1, tokens(system + seen)), max(1, tokens(text))
     final = {
         "model": body["model"],
         "created_at": now(),
-        "message": {"role": "assistant", "content": text},
+        "message": message,
         "done": True,
         "done_reason": done_reason,
         "total_duration": (asked + written) * NANOSECONDS_PER_TOKEN,
@@ -130,8 +137,23 @@ def compose(world: World, body: dict[str, Any], kind: str) -> dict[str, Any]:
     return final | wrong_counts(final, ("prompt_eval_count", "eval_count"), kind)
 
 
+def told_schema(system: str) -> dict[str, Any] | None:
+    """The JSON schema that the prompt itself asks for: a model follows it without a grammar that forces it to."""
+    for begin in (found.start() for found in re.finditer(r'^\{"', system, re.MULTILINE)):
+        try:
+            value, _ = json.JSONDecoder().raw_decode(system, begin)
+        except ValueError:
+            continue
+        if isinstance(value, dict) and "properties" in value:
+            return value
+    return None
+
+
 def lines(world: World, final: dict[str, Any]) -> Iterator[bytes]:
     """One JSON object per line, `pace` seconds between two pieces of text."""
+    if "tool_calls" in final["message"]:
+        message = {"role": "assistant", "content": "", "tool_calls": final["message"]["tool_calls"]}
+        yield line({"model": final["model"], "created_at": now(), "message": message, "done": False})
     for piece in pieces(final["message"]["content"]):
         message = {"role": "assistant", "content": piece}
         yield line({"model": final["model"], "created_at": now(), "message": message, "done": False})

@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
+from sandbox.tool_use import Use
 from sandbox.wire import Request, Response, json_response
 from sandbox.world import World
 from sandbox.writing import model as writer
@@ -106,6 +108,7 @@ def checked_body(request: Request) -> dict[str, Any]:
             param="max_completion_tokens",
         )
     check_messages(body["messages"])
+    check_tools(body)
     schema_of(body)
     return body
 
@@ -117,10 +120,46 @@ def check_messages(messages: Any) -> None:
         roles = ("developer", "system", "user", "assistant", "tool")
         if not isinstance(message, dict) or message.get("role") not in roles:
             raise Invalid(f"Invalid value for 'messages[{position}].role'.", param=f"messages[{position}].role")
-        if message.get("content") is None:
+        if message.get("content") is None and not message.get("tool_calls"):
             raise Invalid(
                 "Invalid value for 'content': expected a string, got null.", param=f"messages[{position}].content"
             )
+
+
+def check_tools(body: dict[str, Any]) -> None:
+    """What is offered, and that each call in the conversation is answered by a message of its own right behind it."""
+    for position, tool in enumerate(body.get("tools") or []):
+        function = tool.get("function") or {}
+        if tool.get("type") != "function" or not re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", str(function.get("name", ""))):
+            raise Invalid(f"Invalid 'tools[{position}].function.name'.", param=f"tools[{position}].function.name")
+        if function.get("strict"):
+            check_strict(function.get("parameters"), name=function["name"])
+    waiting: list[str] = []
+    for message in body["messages"]:
+        if message["role"] == "tool":
+            if message.get("tool_call_id") not in waiting:
+                told = "messages with role 'tool' must be a response to a preceeding message with 'tool_calls'."
+                raise Invalid(f"Invalid parameter: {told}", param="messages")
+            waiting.remove(message["tool_call_id"])
+            continue
+        if waiting:
+            raise unanswered(waiting)
+        for call in message.get("tool_calls") or []:
+            if not re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", str(call["function"].get("name", ""))):
+                raise Invalid("Invalid 'messages.tool_calls.function.name'.", param="messages")
+            if not isinstance(call["function"].get("arguments"), str):
+                raise Invalid("Invalid type for 'messages.tool_calls.function.arguments'.", param="messages")
+            waiting.append(call["id"])
+    if waiting:
+        raise unanswered(waiting)
+
+
+def unanswered(ids: list[str]) -> Invalid:
+    return Invalid(
+        "An assistant message with 'tool_calls' must be followed by tool messages responding to each 'tool_call_id'. "
+        f"The following tool_call_ids did not have response messages: {', '.join(ids)}",
+        param="messages",
+    )
 
 
 def schema_of(body: dict[str, Any]) -> dict[str, Any] | None:
@@ -168,7 +207,7 @@ def completion_response(world: World, request: Request, body: dict[str, Any]) ->
             code="context_length_exceeded",
             param="messages",
         )
-    completion = compose(world, body, kind)
+    completion = compose(world, body, kind, *world.take_tools("openai", request))
     choice = completion["choices"][0]
     recorded = {
         "kind": "completion",
@@ -186,10 +225,10 @@ def completion_response(world: World, request: Request, body: dict[str, Any]) ->
     return json_response(completion, headers=headers_of(world), recorded=recorded)
 
 
-def compose(world: World, body: dict[str, Any], kind: str) -> dict[str, Any]:
+def compose(world: World, body: dict[str, Any], kind: str, beside: str, uses: list[Use]) -> dict[str, Any]:
     text = writer.write(
         system=texts(body, "system", "developer"),
-        conversation=texts(body, "user", "assistant"),
+        conversation=texts(body, "user", "assistant", "tool"),
         schema=schema_of(body),
         seed=world.seed,
     )
@@ -200,6 +239,10 @@ def compose(world: World, body: dict[str, Any], kind: str) -> dict[str, Any]:
     limit = body.get("max_completion_tokens", body.get("max_tokens"))
     if limit is not None and tokens(text) > limit:
         text, finish_reason = text[: limit * CHARACTERS_PER_TOKEN], "length"
+    message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": refusal, "annotations": []}
+    if uses:
+        text, finish_reason = beside + "".join(use.arguments for use in uses), "tool_calls"
+        message |= {"content": beside or None, "tool_calls": [tool_call(world, use) for use in uses]}
     usage = count_usage(world, body, text)
     wrong = wrong_counts(usage, ("prompt_tokens", "completion_tokens"), kind)
     return {
@@ -210,7 +253,7 @@ def compose(world: World, body: dict[str, Any], kind: str) -> dict[str, Any]:
         "choices": [
             {
                 "index": 0,
-                "message": {"role": "assistant", "content": text, "refusal": refusal, "annotations": []},
+                "message": message,
                 "logprobs": None,
                 "finish_reason": finish_reason,
             }
@@ -218,6 +261,15 @@ def compose(world: World, body: dict[str, Any], kind: str) -> dict[str, Any]:
         "usage": usage | wrong,
         "service_tier": "default",
         "system_fingerprint": "fp_44709d6fcb",
+    }
+
+
+def tool_call(world: World, use: Use) -> dict[str, Any]:
+    number = world.next_number("tool call")
+    return {
+        "id": f"call_{digest(use.arguments, number)[:24]}",
+        "type": "function",
+        "function": {"name": use.name, "arguments": use.arguments},
     }
 
 
@@ -233,10 +285,14 @@ def chunks(world: World, completion: dict[str, Any], *, told_usage: bool) -> Ite
         told = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
         return event({**frame, "choices": [told], **usage})
 
-    yield chunk({"role": "assistant", "content": "", "refusal": None})
+    yield chunk({"role": "assistant", "content": None if message["content"] is None else "", "refusal": None})
     if message["refusal"]:
         yield chunk({"refusal": message["refusal"]})
-    for piece in pieces(message["content"]):
+    for index, call in enumerate(message.get("tool_calls", [])):
+        yield chunk({"tool_calls": [{"index": index, **call, "function": {**call["function"], "arguments": ""}}]})
+        for piece in pieces(call["function"]["arguments"]):
+            yield chunk({"tool_calls": [{"index": index, "function": {"arguments": piece}}]})
+    for piece in pieces(message["content"] or ""):
         yield chunk({"content": piece})
         if world.pace:
             world.sleep(world.pace)
@@ -279,7 +335,7 @@ def texts(body: dict[str, Any], *roles: str) -> str:
     """The text of all messages of these roles; images are left out."""
     found = []
     for message in body["messages"]:
-        content = message["content"] if message["role"] in roles else ""
+        content = (message.get("content") or "") if message["role"] in roles else ""
         parts = content if isinstance(content, list) else [content]
         found += [part.get("text", "") if isinstance(part, dict) else str(part) for part in parts]
     return "\n\n".join(filter(None, found))

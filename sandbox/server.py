@@ -12,7 +12,18 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from sandbox import agents_api, anthropic_api, control, home, mail, ollama_api, openai_api, pages, sites
+from sandbox import (
+    agents_api,
+    anthropic_api,
+    control,
+    home,
+    mail,
+    ollama_api,
+    openai_api,
+    pages,
+    search_console_api,
+    sites,
+)
 from sandbox.faults import AFTER, BEFORE, Fault
 from sandbox.wire import Request, Response, html_response, redirect
 from sandbox.wordpress import rest as wordpress_rest
@@ -205,6 +216,7 @@ def target_of(path: str) -> str | None:
         "ollama": "ollama",
         "agents": "agents",
         "wordpress": "wordpress",
+        "google": "google",
         "site": "site",
         "robots.txt": "site",
         "_elsewhere": "elsewhere",
@@ -223,6 +235,7 @@ APPLICATIONS = {
     "ollama": ollama_api.answer,
     "agents": agents_api.answer,
     "wordpress": answer_wordpress,
+    "google": search_console_api.answer,
     "site": sites.answer,
     "elsewhere": home.answer,
 }
@@ -234,6 +247,7 @@ OUTAGES: dict[str, Callable[[World, int, str], Response]] = {
     "ollama": ollama_api.error,
     "agents": agents_api.error,
     "wordpress": wordpress_rest.outage,
+    "google": search_console_api.error,
     "site": sites.outage,
 }
 

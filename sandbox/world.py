@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sandbox import faults
+from sandbox import faults, tool_use
+from sandbox.wire import Request
 
 LOG_LIMIT = 20_000  # entries kept; the oldest go first
 BODY_SUMMARY_CHARACTERS = 600
@@ -54,6 +55,7 @@ class World:
     pace: float = 0.02
     lock: threading.RLock = field(default_factory=threading.RLock)
     planned: list[faults.Fault] = field(default_factory=list)
+    tool_orders: list[tool_use.ToolOrder] = field(default_factory=list)
     holds: list[Hold] = field(default_factory=list)
     held: list[Held] = field(default_factory=list)
     log: list[dict[str, Any]] = field(default_factory=list)
@@ -79,6 +81,7 @@ class World:
                 held.decision = "drop"
             for remembered in (
                 self.planned,
+                self.tool_orders,
                 self.holds,
                 self.log,
                 self.mails,
@@ -127,6 +130,12 @@ class World:
             fault = faults.take(self.planned, target=entry["target"], text=text_of(entry))
             entry["fault"] = fault.fault if fault else None
             return fault
+
+    def take_tools(self, target: str, request: Request) -> tuple[str, list[tool_use.Use]]:
+        """What this model asks for instead of answering, and what it says beside it; usually nothing."""
+        with self.lock:
+            text = f"{request.method} {request.line}\n{request.text()}"
+            return tool_use.take(self.tool_orders, target=target, text=text)
 
     def pause(self, entry: dict[str, Any], stage: str) -> str:
         """Wait here if a hold asks for it. Returns "go", or "drop" when the connection is to end without an answer."""

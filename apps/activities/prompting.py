@@ -88,7 +88,7 @@ class Skill:
 
 @dataclass(frozen=True)
 class Prompt:
-    """`delimiter` marks this prompt's data blocks, those of later messages too; nobody outside may learn it."""
+    """`delimiter` marks this prompt's data blocks, those of later messages too (`marked`); nobody outside may learn it."""
 
     system: str
     user: str
@@ -156,9 +156,11 @@ def build_prompt(
     system = [role_prompt.strip(), RULES.format(tag=tag).strip()]
     if schema is not None:
         system.append(ANSWER.format(schema=json.dumps(schema, ensure_ascii=False)).strip())
-    marked = [_marked(block, delimiter=delimiter) for block in data]
+    blocks_told = [marked(block, delimiter=delimiter) for block in data]
     instruction = f"# Task\n\n{without_delimiter(clean(task), delimiter).strip()}" if task.strip() else ""
-    user = "\n\n".join(filter(None, [*marked, instruction or "Do the job your role describes with the data above."]))
+    user = "\n\n".join(
+        filter(None, [*blocks_told, instruction or "Do the job your role describes with the data above."])
+    )
     if len(user) > PROMPT_LIMIT:
         raise ValueError(f"The prompt has {len(user)} characters, the limit is {PROMPT_LIMIT}.")
     return Prompt(system="\n\n".join(system), user=user, delimiter=delimiter)
@@ -166,7 +168,7 @@ def build_prompt(
 
 def asked_again(problems: Sequence[str], *, delimiter: str) -> str:
     """What the model is told about an answer that fits its schema and cannot be used. The problems quote it: data too."""
-    block = _marked(
+    block = marked(
         DataBlock("problems", "\n".join(f"- {_one_line(problem)}" for problem in problems)), delimiter=delimiter
     )
     return (
@@ -191,7 +193,8 @@ def without_delimiter(text: str, delimiter: str) -> str:
     return text
 
 
-def _marked(block: DataBlock, *, delimiter: str) -> str:
+def marked(block: DataBlock, *, delimiter: str) -> str:
+    """The block between its tags. Raises ValueError for a name that is none."""
     if not re.fullmatch(r"[a-z][a-z0-9_]*", block.name):
         raise ValueError(f"{block.name!r} cannot name a data block.")
     text = without_delimiter(clean(block.text), delimiter)

@@ -5,10 +5,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, field_validator
 
+from .adapters.base import storable
 from .checks import Draft
 from .prompting import DataBlock
 
@@ -94,11 +95,66 @@ class Publishable:
     settled: Callable[..., None]
 
 
+class ToolArguments(BaseModel):
+    """What a model may say to a tool, and nothing else. No tenant, host, channel or account is ever among it."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    @field_validator("*")
+    @classmethod
+    def _is_storable(cls, value: Any) -> Any:
+        if isinstance(value, str) and storable(value) != value:
+            raise ValueError("control characters are not allowed")
+        return value
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a tool came back with: JSON for the model, a few facts for the summary, the status of an HTTP answer.
+
+    `secrets` are the credentials that were sent; they are taken out of whatever is kept or told.
+    """
+
+    value: Any
+    summary: dict[str, Any] = field(default_factory=dict)
+    status_code: int | None = None
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+
+class ToolFailed(Exception):
+    """The tool could not do it; the sentence is for the model. Nothing is broken, the run goes on."""
+
+    def __init__(self, sentence: str, *, status_code: int | None = None, secrets: tuple[str, ...] = ()) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.status_code = status_code
+        self.secrets = secrets
+
+
+@dataclass(frozen=True)
+class Tool:
+    """What an agent may look up while it works. Tools read; one that writes, sends or decides does not exist.
+
+    integration                  the name by which `agent_configs.tool_names` allows it and `tool_calls` lists it
+    description                  for the model: what it tells, and when to ask
+    arguments                    what the model may say
+    read(arguments, activity) -> Found   the work, in the scope of the client alone; raises ToolFailed
+    asks                         whose servers it speaks to: none but ours, those of the client's choice, a third party's
+    """
+
+    integration: str
+    description: str
+    arguments: type[ToolArguments]
+    read: Callable[..., Found]
+    asks: Literal["nobody", "the client's own", "a third party"] = "nobody"
+
+
 GATES: dict[str, Gate] = {}
 # By the agent's role and by what its step `creates`: "" for a step that creates no record, TASK for a recurring task,
 # which has neither unit nor subject: its instruction and values are all it is told beside what `gather` finds.
 AGENTS: dict[tuple[str, str], AgentRole] = {}
 TASK = "task"
+TOOLS: dict[str, Tool] = {}
 PUBLISHABLE: dict[str, Publishable] = {}
 SYSTEM_JOBS: dict[str, Callable[..., dict]] = {}
 

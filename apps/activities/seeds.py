@@ -462,13 +462,13 @@ def _role(role: str, at_once: int, minutes: int, most_usd: str, **rest: Any) -> 
 AGENT_DEFAULTS: dict[str, AgentDefaults] = {
     defaults.agent_role: defaults
     for defaults in (
-        _role("onboarding_agent", 3, 15, "2.0000"),
-        _role("context_file_writer", 5, 15, "1.5000"),
-        _role("strategy_writer", 3, 8, "1.5000"),
-        _role("keyword_researcher", 4, 8, "0.7500"),
-        _role("content_brief_writer", 6, 5, "0.7500"),
+        _role("onboarding_agent", 3, 15, "2.0000", tool_names=["skills", "website"]),
+        _role("context_file_writer", 5, 15, "1.5000", tool_names=["skills"]),
+        _role("strategy_writer", 3, 8, "1.5000", tool_names=["channels", "outputs", "skills"]),
+        _role("keyword_researcher", 4, 8, "0.7500", tool_names=["outputs", "skills"]),
+        _role("content_brief_writer", 6, 5, "0.7500", tool_names=["outputs", "skills", "website"]),
         _role("copywriter", 1, 10, "1.5000"),
-        _role("data_analyst", 3, 8, "0.7500"),
+        _role("data_analyst", 3, 8, "0.7500", tool_names=["channels", "website"]),
         _role("ads_analyst", 2, 8, "0.7500"),
         _role("google_ads_writer", 4, 5, "0.7500"),
         _role("meta_ads_writer", 4, 5, "0.7500"),

@@ -153,9 +153,12 @@ def connection_of(channel: Channel) -> Connection:
         secret = channel.access_token.open() if channel.access_token else ""
     except Undecryptable as error:
         raise SecretUnreadable from error
-    override = settings.WORDPRESS_BASE_URL if channel.platform == Platform.WORDPRESS else ""
+    address: dict[str, str] = {
+        Platform.WORDPRESS: settings.WORDPRESS_BASE_URL or channel.external_url,
+        Platform.GOOGLE_SEARCH_CONSOLE: settings.GOOGLE_APIS_BASE_URL,
+    }
     return Connection(
-        base_url=override or channel.external_url,
+        base_url=address.get(channel.platform, channel.external_url),
         username=channel.metadata.get("username", ""),
         secret=secret,
         settings={key: value for key, value in channel.metadata.items() if key != "username"},

@@ -39,6 +39,7 @@ SENTENCES = {
     "not_html": "At this address there is a file and not a web page.",
     "no_text": "The pages hold no text that can be read without running their scripts.",
     "too_large": "The page is too large to be read.",
+    "redirected_elsewhere": "The page leads to another site, which was not followed.",
 }
 
 
@@ -51,6 +52,9 @@ class CrawlLimits:
     page_text_bytes: int = 30_000  # one endless page must not take the place of all others
     sitemaps: int = 6
     known_urls: int = 2_000
+
+
+ONE_PAGE = CrawlLimits(pages=1, seconds=20.0, page_text_bytes=60_000)
 
 
 @dataclass(frozen=True)
@@ -110,10 +114,12 @@ class _Reader:
         parent, _, last = path.rpartition("/")
         return f"{parent}/" if "." in last or not last else f"{path}/"
 
-    def fetch(self, url: str, **options: Any) -> egress.Answer:
+    def fetch(self, url: str, *, follow_redirects: bool = True, **options: Any) -> egress.Answer:
         seconds = min(egress.TIMEOUT_S, max(self.deadline - time.monotonic(), 0.01))
         headers = {"User-Agent": f"{BOT_NAME}/1.0 (+{settings.PUBLIC_BASE_URL})"}
-        return egress.request("GET", url, headers=headers, follow_redirects=True, timeout_s=seconds, **options)
+        return egress.request(
+            "GET", url, headers=headers, follow_redirects=follow_redirects, timeout_s=seconds, **options
+        )
 
     def own(self, url: str, base: str = "") -> str | None:
         """The address in the one form it is compared by, or None if it is not a page of this site."""
@@ -153,12 +159,21 @@ def crawl_website(
 
     `on_progress` is called after each address; what it raises ends the crawl.
     """
+    return _crawled(url, limits, lambda reader: _crawl(reader, on_progress))
+
+
+def read_page(url: str, *, may_visit: Callable[[str], bool], limits: CrawlLimits = ONE_PAGE) -> Crawl:
+    """The one page at `url`, under the same rules; a redirect is followed only to an address that `may_visit` allows."""
+    return _crawled(url, limits, lambda reader: _read_one(reader, may_visit))
+
+
+def _crawled(url: str, limits: CrawlLimits, work: Callable[[_Reader], None]) -> Crawl:
     deadline = time.monotonic() + limits.seconds
     failed: CrawlFailure | None = None
     with PageReader() as page_reader:
         reader = _Reader(limits=limits, deadline=deadline, start=url, page_reader=page_reader)
         try:
-            _crawl(reader, on_progress)
+            work(reader)
         except egress.EgressRefused as refusal:
             failed = CrawlFailure("address_refused", refusal.sentence)
         except egress.EgressFailed as failure:
@@ -170,6 +185,26 @@ def crawl_website(
             if not reader.pages:
                 failed = CrawlFailure("no_text", SENTENCES["no_text"])
     return Crawl(tuple(reader.pages), tuple(reader.skipped), failed)
+
+
+def _read_one(reader: _Reader, may_visit: Callable[[str], bool]) -> None:
+    for _ in range(egress.MAX_REDIRECTS + 1):
+        egress.check_url(reader.start)
+        reader.start = _normal_start(reader.start)
+        reader.robots = _read_robots(reader)
+        if not reader.robots.allows(reader.start):
+            raise _SiteFault("robots_forbid_all")
+        answer = reader.fetch(
+            reader.start, follow_redirects=False, max_bytes=reader.limits.page_bytes, content_types=HTML_TYPES
+        )
+        if answer.status not in (301, 302, 303, 307, 308):
+            _refuse_faulty(answer)
+            _take(reader, answer, answer.url)
+            return
+        reader.start = urljoin(reader.start, answer.headers.get("location", ""))
+        if not may_visit(reader.start):
+            break
+    raise _SiteFault("redirected_elsewhere")
 
 
 def _crawl(reader: _Reader, on_progress: Callable[[CrawlProgress], None] | None) -> None:
@@ -239,11 +274,15 @@ def _read_start(reader: _Reader) -> egress.Answer:
             raise _SiteFault("robots_forbid_all")
     elif urlsplit(answer.url).scheme != urlsplit(reader.start).scheme:
         reader.start = reader.start.replace("http://", "https://", 1)
+    _refuse_faulty(answer)
+    reader.known.add(reader.own(answer.url) or answer.url)
+    return answer
+
+
+def _refuse_faulty(answer: egress.Answer) -> None:
     if not 200 <= answer.status < 300:
         known = f"http_{answer.status}"
         raise _SiteFault("http_5xx" if answer.status >= 500 else known if known in SENTENCES else "http_404")
-    reader.known.add(reader.own(answer.url) or answer.url)
-    return answer
 
 
 def _read(reader: _Reader, url: str) -> list[str]:

@@ -11,11 +11,20 @@ from contextlib import contextmanager, suppress
 
 import pytest
 from django.test import override_settings
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from werkzeug import Response
 
 from apps.activities.adapters import ADAPTERS
-from apps.activities.adapters.base import Message, ModelFailed, ModelRequest, ModelUsage
+from apps.activities.adapters.base import (
+    MAX_ANSWER_BYTES,
+    Message,
+    ModelFailed,
+    ModelRequest,
+    ModelUsage,
+    ToolOffer,
+    ToolResult,
+    ToolUse,
+)
 from tests.activities.wires import CLAUDE, OLLAMA, OPENAI, WIRES, Wire, sse
 
 KEY = "sk-ant-REDACTED"
@@ -586,3 +595,163 @@ def test_importing_the_adapters_does_not_import_the_sdks():
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
 
     assert printed.strip() == "set()"
+
+
+class Weather(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    location: str = Field(max_length=80)
+    days: int = Field(default=1, ge=1, le=9)
+
+
+OFFER = ToolOffer("get_weather", "The weather of a place.", Weather)
+MAY = {"tools": (OFFER,), "may_use_tools": True}
+USED = (
+    Message("user", "What is it like in Paris?"),
+    Message("assistant", "I look.", uses=(ToolUse("use_1", "get_weather", '{"location": "Paris"}'),)),
+    Message("user", "", results=(ToolResult("use_1", "get_weather", "no such place", is_error=True),)),
+)
+
+
+def sent(service) -> dict:
+    ((request, _),) = service.log
+    return json.loads(request.data)
+
+
+def test_uses_of_tools_arrive_whole_beside_what_was_said(service, wire):
+    stream = wire.stream(
+        wire.start(), wire.delta("I look."), wire.use("get_weather", '{"loca', 'tion": "Paris"}'),
+        wire.use("get_weather", '{"location": "Köln"}', index=2), wire.end(wire.tools),
+    )  # fmt: skip
+    answer_with(service, wire, stream)
+    deltas = []
+
+    answer = ask(wire, service.url_for(""), deltas, **MAY)
+
+    assert (answer.text, deltas, answer.usage) == ("I look.", ["I look."], usage_of(wire))
+    assert [use.name for use in answer.uses] == ["get_weather"] * 2
+    assert [json.loads(use.arguments) for use in answer.uses] == [{"location": "Paris"}, {"location": "Köln"}]
+
+
+def test_each_service_is_told_of_the_tools_in_its_own_words(service, wire):
+    answer_with(service, wire, wire.answer("ok"))
+
+    ask(wire, service.url_for(""), **MAY)
+
+    (tool,) = sent(service)["tools"]
+    told = tool if wire is CLAUDE else tool["function"]
+    parameters = told["input_schema" if wire is CLAUDE else "parameters"]
+    assert (told["name"], told["description"]) == ("get_weather", "The weather of a place.")
+    assert set(parameters["properties"]) == {"location", "days"}
+    if wire is OPENAI:  # strict: closed, everything required, no lengths, no defaults
+        assert (told["strict"], parameters["additionalProperties"]) == (True, False)
+        assert parameters["required"] == ["location", "days"]
+        assert "maxLength" not in parameters["properties"]["location"]
+        assert "default" not in parameters["properties"]["days"]
+    choices = {CLAUDE: {"type": "auto"}, OPENAI: "auto", OLLAMA: None}
+    assert sent(service).get("tool_choice") == choices[wire]
+
+
+CONVERSATIONS = {
+    CLAUDE: [
+        {"role": "user", "content": "What is it like in Paris?"},
+        {
+            "role": "assistant",
+            "content": [
+                {"type": "text", "text": "I look."},
+                {"type": "tool_use", "id": "use_1", "name": "get_weather", "input": {"location": "Paris"}},
+            ],
+        },
+        {
+            "role": "user",
+            "content": [{"type": "tool_result", "tool_use_id": "use_1", "content": "no such place", "is_error": True}],
+        },
+    ],
+    OPENAI: [
+        {"role": "user", "content": "What is it like in Paris?"},
+        {
+            "role": "assistant",
+            "content": "I look.",
+            "tool_calls": [
+                {
+                    "id": "use_1",
+                    "type": "function",
+                    "function": {"name": "get_weather", "arguments": '{"location": "Paris"}'},
+                }
+            ],
+        },
+        {"role": "tool", "tool_call_id": "use_1", "content": "no such place"},
+    ],
+    OLLAMA: [
+        {"role": "user", "content": "What is it like in Paris?"},
+        {
+            "role": "assistant",
+            "content": "I look.",
+            "tool_calls": [{"function": {"name": "get_weather", "arguments": {"location": "Paris"}}}],
+        },
+        {"role": "tool", "tool_name": "get_weather", "content": "Error: no such place"},
+    ],
+}
+
+
+def test_uses_and_results_go_back_in_the_words_of_each_service(service, wire):
+    answer_with(service, wire, wire.answer("ok"))
+
+    ask(wire, service.url_for(""), messages=USED, system="", **MAY)
+
+    assert sent(service)["messages"] == CONVERSATIONS[wire]
+
+
+def test_when_no_tool_may_be_used_any_more_the_service_is_told_so(service, wire):
+    answer_with(service, wire, wire.answer('{"location": "Paris", "days": 1}'))
+
+    ask(wire, service.url_for(""), messages=USED, tools=(OFFER,), may_use_tools=False, schema=Weather)
+
+    body = sent(service)
+    choices = {CLAUDE: {"type": "none"}, OPENAI: "none", OLLAMA: None}
+    assert body.get("tool_choice") == choices[wire]
+    assert bool(body["tools"]) == (wire is not OLLAMA)
+    assert wire is not OLLAMA or body["format"]["properties"]
+
+
+@pytest.mark.parametrize("offered", [{}, {"tools": (OFFER,)}], ids=["never", "no more"])
+def test_a_tool_that_may_not_be_used_makes_a_broken_answer_that_is_paid(service, wire, offered):
+    answer_with(service, wire, wire.stream(wire.start(), wire.use("get_weather", "{}"), wire.end(wire.tools)))
+
+    failure = failure_of(wire, service.url_for(""), **offered)
+
+    assert (failure.cause, failure.usage) == ("broken_answer", usage_of(wire))
+
+
+def test_more_uses_than_anybody_could_mean_are_a_broken_answer(service, wire):
+    uses = b"".join(wire.use("get_weather", "{}", index=number) for number in range(1, 300))
+    answer_with(service, wire, wire.stream(wire.start(), uses, wire.end(wire.tools)))
+
+    failure = failure_of(wire, service.url_for(""), **MAY)
+
+    assert (failure.cause, failure.usage) == ("broken_answer", usage_of(wire))
+    assert "299 tools at once" in failure.detail
+
+
+def test_arguments_of_more_than_a_megabyte_end_the_reading(service, wire):
+    huge = json.dumps({"location": "x" * MAX_ANSWER_BYTES})
+    answer_with(service, wire, wire.stream(wire.start(), wire.use("get_weather", huge), wire.end(wire.tools)))
+
+    failure = failure_of(wire, service.url_for(""), **MAY)
+
+    assert (failure.cause, failure.detail) == ("broken_answer", "The answer is larger than a megabyte.")
+
+
+@pytest.mark.parametrize("wire", [CLAUDE, OPENAI], ids=["claude", "openai"])
+@pytest.mark.parametrize(("name", "part"), [(7, "{}"), ("a", 7), ({"a": 1}, "{}")])
+def test_a_use_that_is_no_text_is_a_broken_answer(service, wire, name, part):
+    answer_with(service, wire, wire.stream(wire.start(), wire.use(name, part), wire.end(wire.tools)))
+
+    assert failure_of(wire, service.url_for(""), **MAY).cause in ("broken_answer", "invalid_request")
+
+
+@pytest.mark.parametrize("wire", [CLAUDE, OPENAI], ids=["claude", "openai"])
+def test_an_end_that_promises_tools_without_one_is_a_broken_answer(service, wire):
+    answer_with(service, wire, wire.answer("I look.", reason=wire.tools))
+
+    assert failure_of(wire, service.url_for(""), **MAY).cause == "broken_answer"

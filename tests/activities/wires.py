@@ -21,6 +21,7 @@ class Wire:
     sdk: str
     content_type: str
     whole: str  # why an answer ends that is one
+    tools: str  # and one that asks for tools
 
     def stream(self, *parts: bytes) -> Response:
         headers = {"request-id": "req_01", "x-request-id": "req_01"}
@@ -34,6 +35,10 @@ class Wire:
         raise NotImplementedError
 
     def delta(self, text: Any) -> bytes:
+        raise NotImplementedError
+
+    def use(self, name: Any, *arguments: Any, index: int = 1) -> bytes:
+        """A tool is asked for; the arguments come in these pieces. Ollama sends them whole."""
         raise NotImplementedError
 
     def end(self, reason: Any = "", usage: Usage = USAGE) -> bytes:
@@ -65,6 +70,17 @@ class Claude(Wire):
     def delta(self, text: Any) -> bytes:
         return self.event("content_block_delta", index=0, delta={"type": "text_delta", "text": text})
 
+    def use(self, name: Any, *arguments: Any, index: int = 1) -> bytes:
+        block = {"type": "tool_use", "id": f"toolu_{index}", "name": name, "input": {}}
+        deltas = [{"type": "input_json_delta", "partial_json": part} for part in ("", *arguments)]
+        return b"".join(
+            [
+                self.event("content_block_start", index=index, content_block=block),
+                *(self.event("content_block_delta", index=index, delta=delta) for delta in deltas),
+                self.event("content_block_stop", index=index),
+            ]
+        )
+
     def end(self, reason: Any = "", usage: Usage = USAGE) -> bytes:
         delta = {"stop_reason": reason or self.whole, "stop_sequence": None}
         told = {"output_tokens": usage[2]} if usage else {}
@@ -88,6 +104,11 @@ class OpenAI(Wire):
 
     def delta(self, text: Any) -> bytes:
         return self.chunk({"content": text})
+
+    def use(self, name: Any, *arguments: Any, index: int = 1) -> bytes:
+        begun = {"index": index, "id": f"call_{index}", "type": "function", "function": {"name": name, "arguments": ""}}
+        more = [{"index": index, "function": {"arguments": part}} for part in arguments]
+        return b"".join(self.chunk({"tool_calls": [part]}) for part in (begun, *more))
 
     def end(self, reason: Any = "", usage: Usage = USAGE) -> bytes:
         told = b""
@@ -117,6 +138,10 @@ class Ollama(Wire):
     def delta(self, text: Any) -> bytes:
         return self.line({"message": {"role": "assistant", "content": text}, "done": False})
 
+    def use(self, name: Any, *arguments: Any, index: int = 1) -> bytes:
+        call = {"function": {"name": name, "arguments": json.loads("".join(arguments))}}
+        return self.line({"message": {"role": "assistant", "content": "", "tool_calls": [call]}, "done": False})
+
     def end(self, reason: Any = "", usage: Usage = USAGE) -> bytes:
         told = {"prompt_eval_count": usage[0], "eval_count": usage[2]} if usage else {}
         message = {"role": "assistant", "content": ""}
@@ -130,7 +155,7 @@ class Ollama(Wire):
         return json.dumps({"model": "m", "created_at": "2025-10-26T17:21:21.196249Z", **fields}).encode() + b"\n"
 
 
-CLAUDE = Claude("claude", "/v1/messages", "anthropic", "text/event-stream", "end_turn")
-OPENAI = OpenAI("openai", "/chat/completions", "openai", "text/event-stream", "stop")
-OLLAMA = Ollama("ollama", "/api/chat", "ollama", "application/x-ndjson", "stop")
+CLAUDE = Claude("claude", "/v1/messages", "anthropic", "text/event-stream", "end_turn", "tool_use")
+OPENAI = OpenAI("openai", "/chat/completions", "openai", "text/event-stream", "stop", "tool_calls")
+OLLAMA = Ollama("ollama", "/api/chat", "ollama", "application/x-ndjson", "stop", "stop")
 WIRES = (CLAUDE, OPENAI, OLLAMA)

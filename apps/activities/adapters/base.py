@@ -4,6 +4,7 @@ An adapter is a function `ask(request, *, on_delta) -> ModelAnswer` that raises 
 own. It makes one attempt: repeating, paying and judging the answer are the engine's business.
 """
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -28,9 +29,55 @@ FailureCause = Literal[
 
 
 @dataclass(frozen=True)
+class ToolOffer:
+    """A tool as the model is told of it. `name` is [a-z_]+, 64 characters at most, which all services take."""
+
+    name: str
+    description: str
+    arguments: type[pydantic.BaseModel]
+
+    @property
+    def told(self) -> str:
+        """What of it goes into the prompt, for counting."""
+        return f"{self.name}{self.description}{json.dumps(self.arguments.model_json_schema())}"
+
+
+@dataclass(frozen=True)
+class ToolUse:
+    """What the model asks for, as it wrote it: nothing of it is checked. `arguments` should be a JSON object."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True)
+class ToolResult:
+    """What a use came to, for the model; `id` is that of the use."""
+
+    id: str
+    name: str
+    content: str
+    is_error: bool
+
+
+@dataclass(frozen=True)
 class Message:
+    """One turn. An assistant's may ask for tools; then the user's that follows answers every one of these `uses`.
+
+    In a conversation that is sent, each use has an id of its own, a name of [A-Za-z0-9_-] and an object as arguments.
+    """
+
     role: Literal["user", "assistant"]
     content: str
+    uses: tuple[ToolUse, ...] = ()
+    results: tuple[ToolResult, ...] = ()
+
+    @property
+    def told(self) -> str:
+        """All text of it, for counting."""
+        uses = (f"{use.name}{use.arguments}" for use in self.uses)
+        return "".join([self.content, *uses, *(result.content for result in self.results)])
 
 
 @dataclass(frozen=True)
@@ -54,7 +101,8 @@ class ModelRequest:
     """`timeout_s` covers all, from connecting to the last word. With a `schema` the text should be JSON that fits.
 
     `context_tokens` is what the model's context holds, where it is known. `listed_hosts_only` keeps the request inside:
-    it reaches a host of EGRESS_ALLOW_HOSTS or is refused at the egress door.
+    it reaches a host of EGRESS_ALLOW_HOSTS or is refused at the egress door. `tools` stay in the request while the
+    conversation holds uses of them; whether another may be asked for says `may_use_tools`.
     """
 
     model_id: str
@@ -68,6 +116,13 @@ class ModelRequest:
     context_tokens: int | None = None
     listed_hosts_only: bool = False
     errand: Errand | None = None
+    tools: tuple[ToolOffer, ...] = ()
+    may_use_tools: bool = False
+
+    @property
+    def told(self) -> str:
+        """All text of it, for counting."""
+        return "".join([self.system, *(tool.told for tool in self.tools), *(m.told for m in self.messages)])
 
 
 @dataclass(frozen=True)
@@ -84,12 +139,16 @@ NOTHING_USED = ModelUsage(input_tokens=0, cached_input_tokens=0, output_tokens=0
 
 @dataclass(frozen=True)
 class ModelAnswer:
-    """A complete answer. `usage` is None if the service reported none that can be believed."""
+    """A complete answer. `usage` is None if the service reported none that can be believed.
+
+    With `uses` it is none yet: the model wants to know what they come to, and what it says beside them is talk.
+    """
 
     text: str
     usage: ModelUsage | None
     stop_reason: str
     external_request_id: str
+    uses: tuple[ToolUse, ...] = ()
 
 
 def storable(text: str) -> str:

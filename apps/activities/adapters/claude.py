@@ -1,19 +1,22 @@
 """Claude through Anthropic's own SDK, streamed, one attempt per call.
 
-https://platform.claude.com/docs/en/api/messages · /en/api/errors · /en/build-with-claude/structured-outputs
+https://platform.claude.com/docs/en/api/messages · /en/api/errors · /en/build-with-claude/structured-outputs ·
+/en/agents-and-tools/tool-use/define-tools · /en/agents-and-tools/tool-use/handle-tool-calls
 """
 
+import json
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 from apps.activities.adapters import streaming
-from apps.activities.adapters.base import FailureCause, ModelAnswer, ModelFailed, ModelRequest
-from apps.activities.adapters.streaming import End
+from apps.activities.adapters.base import FailureCause, Message, ModelAnswer, ModelFailed, ModelRequest, ToolUse
+from apps.activities.adapters.streaming import End, UseInPieces
 from apps.shared import egress
 
 ENDINGS: dict[str, streaming.Ending] = {
     "end_turn": "whole",
     "stop_sequence": "whole",
+    "tool_use": "tools",
     "refusal": "refused",
     "max_tokens": "cut_off",
     "model_context_window_exceeded": "cut_off",
@@ -42,19 +45,25 @@ def ask(request: ModelRequest, *, on_delta: Callable[[str], None]) -> ModelAnswe
     return streaming.heard(_pieces(request, streaming.call_for(request)), request, endings=ENDINGS, on_delta=on_delta)
 
 
-def _pieces(request: ModelRequest, call: egress.Call) -> Generator[str | End, None, None]:
-    """The text piece by piece, then the end. Everything that goes wrong on the way becomes ModelFailed."""
+def _pieces(request: ModelRequest, call: egress.Call) -> Generator[str | ToolUse | End, None, None]:
+    """The text and the uses of tools piece by piece, then the end. Everything that goes wrong on the way becomes ModelFailed."""
     try:
         egress.check_url(request.base_url)
         # Two seconds of import, which a worker that never asks Claude need not spend.
         import anthropic
 
-        messages: Any = [{"role": message.role, "content": message.content} for message in request.messages]
+        messages: Any = [{"role": message.role, "content": _content(message)} for message in request.messages]
         options: dict[str, Any] = {"system": request.system} if request.system else {}
         if request.schema is not None:
             # Limits the service does not know (lengths, ranges) go into the descriptions; the engine checks them all.
             schema = anthropic.transform_schema(request.schema)
             options["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
+        if request.tools:
+            options["tools"] = [
+                {"name": t.name, "description": t.description, "input_schema": t.arguments.model_json_schema()}
+                for t in request.tools
+            ]
+            options["tool_choice"] = {"type": "auto" if request.may_use_tools else "none"}
         with (
             egress.sdk_client(call) as http,
             anthropic.Anthropic(
@@ -81,7 +90,21 @@ def _pieces(request: ModelRequest, call: egress.Call) -> Generator[str | End, No
         raise _failure(error, request, call) from None
 
 
-def _read(stream: Any, call: egress.Call) -> Iterator[str | End]:
+def _content(message: Message) -> Any:
+    """A text, or the blocks of a turn in which tools are used. An empty text is no block."""
+    if not message.uses and not message.results:
+        return message.content
+    results = [
+        {"type": "tool_result", "tool_use_id": r.id, "content": r.content, "is_error": r.is_error}
+        for r in message.results
+    ]
+    text = [{"type": "text", "text": message.content}] if message.content else []
+    uses = [{"type": "tool_use", "id": u.id, "name": u.name, "input": json.loads(u.arguments)} for u in message.uses]
+    return results + text + uses
+
+
+def _read(stream: Any, call: egress.Call) -> Iterator[str | ToolUse | End]:
+    uses: dict[Any, UseInPieces] = {}
     reported: dict[str, Any] = {"cache_creation_input_tokens": 0, "cache_read_input_tokens": 0}
     request_id: str | None = None
     stop_reason = None
@@ -92,6 +115,12 @@ def _read(stream: Any, call: egress.Call) -> Iterator[str | End]:
             reported |= _numbers(event.message.usage)
         elif request_id is None:
             raise ValueError("the stream does not begin with its message")
+        elif event.type == "content_block_start" and event.content_block.type == "tool_use":
+            uses[event.index] = UseInPieces(event.content_block.id, event.content_block.name, [])
+        elif event.type == "content_block_delta" and event.delta.type == "input_json_delta":
+            uses[event.index].arguments.append(event.delta.partial_json)
+        elif event.type == "content_block_stop" and event.index in uses:
+            yield uses.pop(event.index).whole()
         elif event.type == "content_block_delta" and event.delta.type == "text_delta":
             if not isinstance(event.delta.text, str):
                 raise ValueError("a piece of text that is none")

@@ -1,13 +1,15 @@
 """Models of one's own through Ollama's SDK: chat, streamed, one attempt per call.
 
-https://docs.ollama.com/api/chat · /api/errors · /capabilities/structured-outputs · /context-length
+https://docs.ollama.com/api/chat · /api/errors · /capabilities/structured-outputs · /capabilities/tool-calling ·
+/context-length
 """
 
+import json
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 from apps.activities.adapters import streaming
-from apps.activities.adapters.base import ModelAnswer, ModelFailed, ModelRequest
+from apps.activities.adapters.base import Message, ModelAnswer, ModelFailed, ModelRequest, ToolUse
 from apps.activities.adapters.streaming import End
 from apps.shared import egress, egress_httpx
 
@@ -31,7 +33,7 @@ def context_for(request: ModelRequest) -> int:
     A model's own context where it is known, so that it stays loaded from one request to the next; otherwise the next
     power of two that holds question and answer. Raises ModelFailed when the question cannot fit.
     """
-    characters = len(request.system) + sum(len(message.content) for message in request.messages)
+    characters = len(request.told)
     if request.context_tokens:
         if characters / CHARACTERS_PER_TOKEN_AT_MOST >= request.context_tokens:
             detail = f"The prompt is longer than the model's context of {request.context_tokens} tokens."
@@ -43,8 +45,8 @@ def context_for(request: ModelRequest) -> int:
     return context
 
 
-def _pieces(request: ModelRequest, call: egress.Call) -> Generator[str | End, None, None]:
-    """The text piece by piece, then the end. Everything that goes wrong on the way becomes ModelFailed."""
+def _pieces(request: ModelRequest, call: egress.Call) -> Generator[str | ToolUse | End, None, None]:
+    """The text and the uses of tools piece by piece, then the end. Everything that goes wrong on the way becomes ModelFailed."""
     heads: list[Any] = []
     try:
         egress.check_url(request.base_url)
@@ -53,7 +55,20 @@ def _pieces(request: ModelRequest, call: egress.Call) -> Generator[str | End, No
         import ollama
 
         system = [{"role": "system", "content": request.system}] if request.system else []
-        messages = [*system, *({"role": m.role, "content": m.content} for m in request.messages)]
+        messages: Any = [*system, *(told for message in request.messages for told in _messages(message))]
+        # It knows no way to offer tools and rule them out, and holds whatever is said to `format`, a use of a tool too.
+        tools = request.tools if request.may_use_tools else ()
+        offered: Any = [
+            {
+                "type": "function",
+                "function": {
+                    "name": tool.name,
+                    "description": tool.description,
+                    "parameters": tool.arguments.model_json_schema(),
+                },
+            }
+            for tool in tools
+        ]
         headers = {"Authorization": f"Bearer {request.api_key}" if request.api_key else None}
         http = egress_httpx.client_options(call, headers=headers, heads=heads)
         with ollama.Client(host=request.base_url, **http) as client:
@@ -61,7 +76,8 @@ def _pieces(request: ModelRequest, call: egress.Call) -> Generator[str | End, No
                 model=request.model_id,
                 messages=messages,
                 stream=True,
-                format=request.schema.model_json_schema() if request.schema else None,
+                tools=offered,
+                format=request.schema.model_json_schema() if request.schema and not offered else None,
                 options=options,
             )
             yield from _read(parts, call)
@@ -73,9 +89,23 @@ def _pieces(request: ModelRequest, call: egress.Call) -> Generator[str | End, No
         raise _failure(error, request, call, heads) from None
 
 
-def _read(parts: Any, call: egress.Call) -> Iterator[str | End]:
+def _messages(message: Message) -> list[dict[str, Any]]:
+    """A turn as the messages it is here: results carry the tool's name and stand in the order of the uses."""
+    told: list[dict[str, Any]] = [
+        {"role": "tool", "tool_name": r.name, "content": f"Error: {r.content}" if r.is_error else r.content}
+        for r in message.results
+    ]
+    if message.uses:
+        calls = [{"function": {"name": u.name, "arguments": json.loads(u.arguments)}} for u in message.uses]
+        return [{"role": message.role, "content": message.content, "tool_calls": calls}]
+    return [*told, {"role": message.role, "content": message.content}] if message.content else told
+
+
+def _read(parts: Any, call: egress.Call) -> Iterator[str | ToolUse | End]:
     for part in parts:
         call.seconds_left()
+        for use in part.message.tool_calls or []:
+            yield ToolUse("", use.function.name, json.dumps(use.function.arguments, ensure_ascii=False))
         if part.message.content:
             yield part.message.content
         if part.done:

@@ -1,20 +1,21 @@
 """OpenAI, and servers that speak as it does, through its own SDK: chat completions, streamed, one attempt per call.
 
 https://developers.openai.com/api/reference/resources/chat · /api/docs/guides/structured-outputs ·
-/api/docs/guides/error-codes
+/api/docs/guides/function-calling · /api/docs/guides/error-codes
 """
 
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 from apps.activities.adapters import streaming
-from apps.activities.adapters.base import FailureCause, ModelAnswer, ModelFailed, ModelRequest
-from apps.activities.adapters.streaming import End
+from apps.activities.adapters.base import FailureCause, Message, ModelAnswer, ModelFailed, ModelRequest, ToolUse
+from apps.activities.adapters.streaming import End, UseInPieces
 from apps.shared import egress
 
 REFUSED = "refusal"  # ours: a refusal comes as a field of its own and then ends with `stop`
 ENDINGS: dict[str, streaming.Ending] = {
     "stop": "whole",
+    "tool_calls": "tools",
     "length": "cut_off",
     "content_filter": "refused",
     REFUSED: "refused",
@@ -44,15 +45,15 @@ def ask(request: ModelRequest, *, on_delta: Callable[[str], None]) -> ModelAnswe
     return streaming.heard(_pieces(request, streaming.call_for(request)), request, endings=ENDINGS, on_delta=on_delta)
 
 
-def _pieces(request: ModelRequest, call: egress.Call) -> Generator[str | End, None, None]:
-    """The text piece by piece, then the end. Everything that goes wrong on the way becomes ModelFailed."""
+def _pieces(request: ModelRequest, call: egress.Call) -> Generator[str | ToolUse | End, None, None]:
+    """The text and the uses of tools piece by piece, then the end. Everything that goes wrong on the way becomes ModelFailed."""
     try:
         egress.check_url(request.base_url)
         # Seconds of import, which a worker that never asks OpenAI need not spend.
         import openai
 
         system = [{"role": "system", "content": request.system}] if request.system else []
-        messages: Any = [*system, *({"role": m.role, "content": m.content} for m in request.messages)]
+        messages: Any = [*system, *(told for message in request.messages for told in _messages(message))]
         options: dict[str, Any] = {}
         if request.schema is not None:
             schema = strict_schema(openai.pydantic_function_tool(request.schema)["function"]["parameters"])
@@ -60,6 +61,12 @@ def _pieces(request: ModelRequest, call: egress.Call) -> Generator[str | End, No
                 "type": "json_schema",
                 "json_schema": {"name": request.schema.__name__[:64], "schema": schema, "strict": True},
             }
+        if request.tools:
+            options["tools"] = [
+                strict_schema(openai.pydantic_function_tool(t.arguments, name=t.name, description=t.description))
+                for t in request.tools
+            ]
+            options["tool_choice"] = "auto" if request.may_use_tools else "none"
         with (
             egress.sdk_client(call) as http,
             openai.OpenAI(
@@ -90,11 +97,24 @@ def _pieces(request: ModelRequest, call: egress.Call) -> Generator[str | End, No
         raise _failure(error, request, call) from None
 
 
-def _read(stream: Any, call: egress.Call) -> Iterator[str | End]:
+def _messages(message: Message) -> list[dict[str, Any]]:
+    """A turn as the messages it is here: every result of a tool is one of its own, right behind the turn that asked."""
+    told = [{"role": "tool", "tool_call_id": r.id, "content": r.content} for r in message.results]
+    if message.uses:
+        calls = [
+            {"id": u.id, "type": "function", "function": {"name": u.name, "arguments": u.arguments}}
+            for u in message.uses
+        ]
+        return [{"role": message.role, "content": message.content or None, "tool_calls": calls}]
+    return [*told, {"role": message.role, "content": message.content}] if message.content else told
+
+
+def _read(stream: Any, call: egress.Call) -> Iterator[str | ToolUse | End]:
     """The usage comes after the end, in a chunk of its own, and may be missing: the end alone makes an answer whole."""
     reason: Any = None
     usage: Any = None
     is_refusal = False
+    uses: dict[Any, UseInPieces] = {}
     request_id = streaming.printable(str(stream.response.headers.get("x-request-id") or ""))
     for chunk in stream:
         call.seconds_left()
@@ -106,9 +126,15 @@ def _read(stream: Any, call: egress.Call) -> Iterator[str | End]:
                 if not isinstance(choice.delta.content, str):
                     raise ValueError("a piece of text that is none")
                 yield choice.delta.content
+            for part in choice.delta.tool_calls or []:
+                use = uses.setdefault(part.index, UseInPieces("", "", []))
+                use.id, use.name = use.id or part.id, use.name or part.function.name or ""
+                use.arguments.append(part.function.arguments or "")
             reason = choice.finish_reason or reason
     if reason is None:
         return
+    for use in uses.values():
+        yield use.whole()
     details = getattr(usage, "prompt_tokens_details", None)
     cached = getattr(details, "cached_tokens", None)
     yield End(

@@ -14,6 +14,7 @@ from apps.activities.adapters.base import (
     ModelFailed,
     ModelRequest,
     ModelUsage,
+    ToolUse,
 )
 from apps.shared import egress
 from apps.shared.redaction import redact
@@ -21,8 +22,9 @@ from apps.shared.redaction import redact
 MAX_WIRE_BYTES = 20 * MAX_ANSWER_BYTES  # every delta of a few letters comes wrapped in two hundred bytes
 TOKENS_OF_SCHEMA_AND_FRAME = 10_000  # what the service may add to a request by itself
 MAX_DETAIL = 300
+MAX_USES = 256  # of tools in one answer; the engine carries out far fewer, and tells of each that it refuses
 
-Ending = Literal["whole", "refused", "cut_off"]
+Ending = Literal["whole", "tools", "refused", "cut_off"]
 
 CAUSE_OF_STATUS: dict[int, FailureCause] = {
     401: "unauthorised",
@@ -65,8 +67,24 @@ def call_for(request: ModelRequest) -> egress.Call:
     )
 
 
+@dataclass
+class UseInPieces:
+    """A tool's use while it arrives; any part may be nonsense."""
+
+    id: Any
+    name: Any
+    arguments: list[Any]
+
+    def whole(self) -> ToolUse:
+        """Raises ValueError unless all of it is text."""
+        parts = [self.id or "", self.name, *self.arguments]
+        if not all(isinstance(part, str) for part in parts):
+            raise ValueError("a use of a tool that is none")
+        return ToolUse(id=parts[0], name=parts[1], arguments="".join(parts[2:]))
+
+
 def heard(
-    pieces: Generator[str | End, None, None],
+    pieces: Generator[str | ToolUse | End, None, None],
     request: ModelRequest,
     *,
     endings: Mapping[str, Ending],
@@ -74,9 +92,11 @@ def heard(
 ) -> ModelAnswer:
     """The whole answer; `on_delta` gets each piece of text as it comes. `endings` are the service's words for an end.
 
-    Raises ModelFailed; what `on_delta` raises closes the connection and passes through.
+    Raises ModelFailed, also where tools are asked for that were not offered; what `on_delta` raises closes the
+    connection and passes through.
     """
     texts: list[str] = []
+    uses: list[ToolUse] = []
     size = 0
     end: End | None = None
     with closing(pieces) as arriving:
@@ -84,9 +104,13 @@ def heard(
             if isinstance(piece, End):
                 end = piece
                 break
-            size += len(piece.encode("utf-8", "surrogatepass"))
+            text = piece if isinstance(piece, str) else f"{piece.id}{piece.name}{piece.arguments}"
+            size += len(text.encode("utf-8", "surrogatepass"))
             if size > MAX_ANSWER_BYTES:
                 raise ModelFailed("broken_answer", "The answer is larger than a megabyte.", request_left=True)
+            if isinstance(piece, ToolUse):
+                uses.append(piece)
+                continue
             texts.append(piece)
             on_delta(piece)
     if end is None:
@@ -94,8 +118,14 @@ def heard(
         raise ModelFailed("unavailable", "The stream ended before the answer did.", request_left=True)
     usage = believed(end, request)
     match endings.get(end.reason) if isinstance(end.reason, str) else None:
-        case "whole":
-            return ModelAnswer("".join(texts), usage, end.reason, end.request_id)
+        case "whole" | "tools" if uses and not request.may_use_tools:
+            detail = "The answer asks for tools that may not be used."
+            raise ModelFailed("broken_answer", detail, request_left=True, usage=usage)
+        case "whole" | "tools" if len(uses) > MAX_USES:
+            detail = f"The answer asks for {len(uses)} tools at once."
+            raise ModelFailed("broken_answer", detail, request_left=True, usage=usage)
+        case "whole" | "tools" as ending if uses or ending == "whole":
+            return ModelAnswer("".join(texts), usage, end.reason, end.request_id, tuple(uses))
         case "refused":
             raise ModelFailed("refused", "The model declined to answer.", request_left=True, usage=usage)
         case "cut_off":
@@ -113,7 +143,7 @@ def believed(end: End, request: ModelRequest) -> ModelUsage | None:
     if any(not isinstance(number, int) or isinstance(number, bool) or number < 0 for number in numbers):
         return None
     total = sum(end.input_tokens)
-    sent_bytes = len(request.system.encode()) + sum(len(message.content.encode()) for message in request.messages)
+    sent_bytes = len(request.told.encode())
     if end.output_tokens > request.max_tokens or total > sent_bytes + TOKENS_OF_SCHEMA_AND_FRAME:
         return None
     if end.cached_input_tokens > total:

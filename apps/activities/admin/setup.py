@@ -7,6 +7,7 @@ from apps.tenants.doors.admin import ManageAdmin
 from apps.tenants.doors.admin_display import EMPTY, column, link, usd
 from apps.tenants.doors.admin_forms import (
     Choice,
+    Choices,
     Json,
     Line,
     ManageForm,
@@ -235,6 +236,9 @@ class AgentForm(ManageForm):
         choices=[choice for choice in AdapterType.choices if choice[0] in ADAPTERS], label="Kind of model service"
     )
     model_id = Choice(label="Model", help_text="Models of enabled providers. A model without a known price is refused.")
+    tool_names = Choices(
+        label="May look things up in", help_text="What an agent may not use, it is not told of. All of it is read only."
+    )
     max_concurrent = Whole(
         min_value=0, max_value=1_000, label="At the same time, at most", help_text="0 holds this agent's work back."
     )
@@ -253,6 +257,7 @@ class AgentForm(ManageForm):
             (model, f"{model} ({', '.join(AdapterType(kind).label for kind in kinds)})")
             for model, kinds in offered.items()
         ]
+        self.fields["tool_names"].choices = [(name, name) for name in operations.integrations_of_tools()]
 
 
 def edit_agent(request, config: AgentConfig, *, seen_on, **wanted) -> None:

@@ -1,9 +1,9 @@
-"""One attempt of an agent: gather, ask, check, repair, store, hand over. Money is set aside before every call."""
+"""One attempt of an agent: gather, ask, look up, check, repair, store, hand over. Money is set aside before every call."""
 
 import hashlib
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import structlog
@@ -15,19 +15,18 @@ from apps.billing import operations as billing
 from apps.shared.actors import Actor
 from apps.shared.errors import OperationRefused
 from apps.shared.ids import spell
-from apps.shared.scoping import only_tenant
 from apps.storage import clients
 from apps.tenants.models import Tenant
-from apps.tenants.statuses import PrivacyLevel
 
 from .. import callbacks, checking, checks, memory, operations, prompting, queries, registry, skill_library
 from ..adapters import ADAPTERS
-from ..adapters.base import Message, ModelFailed, ModelRequest, storable
+from ..adapters.base import Message, ModelAnswer, ModelFailed, ModelRequest, storable
 from ..models import Activity, AgentConfig, LlmProvider
 from ..operations import Claim, LeaseLost, Spent, context_files
 from ..statuses import RunStatus
 from . import pricing, providers
 from .streams import Stream
+from .tools import Toolbox, is_local_only
 
 log = structlog.get_logger(__name__)
 
@@ -126,17 +125,19 @@ def _work(attempt: Attempt, activity: Activity, role: registry.AgentRole, run_re
     prompt = _prompt(attempt, activity, role, given)
     messages = [Message("user", prompt.user)]
     stream = Stream(activity_ref=activity.ref_id, run_ref=run_ref)
+    toolbox = Toolbox(attempt.claim, activity, prompt.delimiter, attempt.deadline)
     ground = checking.ground() if role.to_check else None
     output: BaseModel | None = None
     for repair in range(REPAIRS + 1):
         try:
-            text = _ask(attempt, activity, role, prompt.system, messages, stream, run_ref)
+            text = _answer(attempt, activity, role, prompt.system, messages, stream, run_ref, toolbox)
             output = parse(role.schema, text)
             if role.to_check is None or ground is None:
                 break
             failed = checks.failures(checks.run(role.to_check(output, activity), ground))
             if not failed:
                 break
+            toolbox.close()
             messages += [
                 Message("assistant", text[:20_000]),
                 Message("user", prompting.asked_again([each.told for each in failed], delimiter=prompt.delimiter)),
@@ -152,6 +153,7 @@ def _work(attempt: Attempt, activity: Activity, role: registry.AgentRole, run_re
             if repair == REPAIRS and output is None:
                 detail = f"The answer did not fit after {REPAIRS} repairs: {problems}"
                 raise ModelFailed("broken_answer", detail, request_left=True) from error
+            toolbox.close()
             messages += [
                 Message("assistant", text[:20_000] or "(nothing)"),
                 Message("user", f"That answer cannot be used: {problems}. Answer again, whole, in the asked-for JSON."),
@@ -159,7 +161,7 @@ def _work(attempt: Attempt, activity: Activity, role: registry.AgentRole, run_re
     assert output is not None
     checked = {}
     if role.to_check is not None and ground is not None:
-        found = checking.after_trying_links(role.to_check(output, activity), ground, own_only=_is_local_only())
+        found = checking.after_trying_links(role.to_check(output, activity), ground, own_only=is_local_only())
         checked = {"checks": checks.as_json(found)}
     at = timezone.now()
     body, content_type = role.text(output)
@@ -247,10 +249,38 @@ def _values_of_task(activity: Activity) -> list[prompting.DataBlock]:
     return [prompting.DataBlock("task_values", json.dumps(values, ensure_ascii=False, indent=2))]
 
 
-def _ask(
-    attempt: Attempt, activity: Activity, role, system: str, messages: list[Message], stream: Stream, run_ref: str
+def _answer(
+    attempt: Attempt,
+    activity: Activity,
+    role,
+    system: str,
+    messages: list[Message],
+    stream: Stream,
+    run_ref: str,
+    toolbox: Toolbox,
 ) -> str:
-    """One call: reserve, ask, settle. The text of the answer; raises ModelFailed, CapReached or LeaseLost."""
+    """Ask until the model answers; what it looks up on the way joins `messages`. Raises what `_ask` raises.
+
+    It ends: each turn uses up one of the toolbox's, and asking for a tool when none may be used is a failure.
+    """
+    while True:
+        answer = _ask(attempt, activity, role, system, messages, stream, run_ref, toolbox)
+        if not answer.uses:
+            return answer.text
+        messages += toolbox.use(answer)
+
+
+def _ask(
+    attempt: Attempt,
+    activity: Activity,
+    role,
+    system: str,
+    messages: list[Message],
+    stream: Stream,
+    run_ref: str,
+    toolbox: Toolbox,
+) -> ModelAnswer:
+    """One call: reserve, ask, settle. The answer; raises ModelFailed, CapReached or LeaseLost."""
     claim = attempt.claim
     attempt.asked += 1
     if not operations.holds_lease(claim):
@@ -258,7 +288,8 @@ def _ask(
     provider = _provider(claim)
     started_on = timezone.now()
     price = pricing.price_of(provider, claim.model_id, at=started_on)
-    characters = len(system) + sum(len(message.content) for message in messages)
+    told = [system, *(offer.told for offer in toolbox.offers), *(message.told for message in messages)]
+    characters = sum(map(len, told))
     reservation = billing.reserve(
         amount_usd=price.most(prompt_characters=characters, max_tokens=MAX_OUTPUT_TOKENS),
         activity_ref=activity.ref_id,
@@ -270,7 +301,7 @@ def _ask(
         at=started_on,
     )
     # Once more: setting money aside may have waited for others, and the client may have changed its mind meanwhile.
-    local_only = _is_local_only()
+    local_only = is_local_only()
     if local_only and not provider.is_local:
         billing.release(reservation, by=attempt.by, at=timezone.now())
         raise providers.LocalModelsOnly
@@ -287,6 +318,8 @@ def _ask(
         context_tokens=providers.context_of(provider, claim.model_id),
         listed_hosts_only=local_only,
         errand=callbacks.errand_for(claim, number=attempt.asked) if claim.adapter_type == "webhook" else None,
+        tools=toolbox.offers,
+        may_use_tools=toolbox.may_be_used,
     )
     began = time.monotonic()
     try:
@@ -303,19 +336,20 @@ def _ask(
         raise
     finally:
         stream.flush()
-    text, usage = storable(answer.text), answer.usage
+    answer = replace(answer, text=storable(answer.text))
+    said, usage = Message("assistant", answer.text, uses=answer.uses).told, answer.usage
     if usage is None or min(usage.input_tokens, usage.output_tokens, usage.cached_input_tokens) < 0:
         log.warning("model.no_usage", run=run_ref, model=claim.model_id)
-        usage = pricing.counted(characters, len(answer.text))
-    _record(attempt, reservation, price, system, messages, text, usage, began, started_on)
-    return text
+        usage = pricing.counted(characters, len(said))
+    _record(attempt, reservation, price, system, messages, said, usage, began, started_on)
+    return answer
 
 
 def _record(
     attempt: Attempt, reservation, price, system, messages, text, usage, began: float, started_on: datetime
 ) -> None:
     cost, duration_ms = price.cost(usage), int((time.monotonic() - began) * 1000)
-    prompt = json.dumps([system, *([m.role, m.content] for m in messages)])
+    prompt = json.dumps([system, *([m.role, m.told] for m in messages)])
     operations.record_call(
         attempt.claim,
         reservation,
@@ -339,10 +373,4 @@ def _provider(claim: Claim) -> LlmProvider:
     """The enabled provider of this model, allowed for this client as it is at this moment."""
     if not AgentConfig.objects.filter(agent_role=claim.role, is_enabled=True).exists():
         raise AgentOff
-    return providers.provider_for(claim.adapter_type, claim.model_id, local_only=_is_local_only())
-
-
-def _is_local_only() -> bool:
-    """As the client has it at this moment: the scope's facts are as old as the run."""
-    privacy = Tenant.objects.values_list("data_privacy_level", flat=True).get(pk=only_tenant().id)
-    return privacy == PrivacyLevel.LOCAL_ONLY
+    return providers.provider_for(claim.adapter_type, claim.model_id, local_only=is_local_only())

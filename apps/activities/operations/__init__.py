@@ -15,6 +15,7 @@ from .configuration import (
     edit_agent_config,
     edit_provider,
     edit_template,
+    integrations_of_tools,
     models_offered,
 )
 from .context_files import edit_context_file
@@ -60,6 +61,7 @@ from .runs import (
     held,
     holds_lease,
     record_call,
+    record_tool_call,
     settle_failure,
     wait_out,
 )
@@ -83,6 +85,7 @@ __all__ = [
     "edit_agent_config",
     "edit_provider",
     "edit_template",
+    "integrations_of_tools",
     "models_offered",
     "NotATask",
     "NotEditable",
@@ -138,6 +141,7 @@ __all__ = [
     "plan_tenant",
     "raise_task",
     "record_call",
+    "record_tool_call",
     "recount",
     "refresh_gate",
     "refuse_approval",

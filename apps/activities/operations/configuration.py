@@ -1,6 +1,6 @@
 """What a super admin sets up: the steps of global templates, agents of a client, and model providers."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -14,7 +14,7 @@ from apps.shared.edits import edit
 from apps.shared.errors import InvalidInput, NotAllowed
 from apps.tenants.statuses import PrivacyLevel
 
-from .. import queries
+from .. import queries, registry
 from ..bodies import TemplateStep, validate_steps
 from ..engine import providers
 from ..engine.pricing import ModelUnpriced, price_of
@@ -61,6 +61,7 @@ class AgentSettings:
     is_enabled: bool
     adapter_type: str
     model_id: str
+    tool_names: list[str]
     max_concurrent: int
     timeout_ms: int
     max_cost_usd_per_activity: Decimal
@@ -74,8 +75,11 @@ def edit_agent_config(
     """Runs that begin after this obey it.
 
     Raises InvalidInput for a model that no provider of this kind offers, that has no price, or that leaves the house
-    although the client allows local models only.
+    although the client allows local models only, and for names under which there are no tools.
     """
+    if unknown := sorted(set(wanted.tool_names) - set(integrations_of_tools())):
+        raise InvalidInput({"tool_names": [f"There are no tools called {', '.join(unknown)[:200]}."]})
+    wanted = replace(wanted, tool_names=sorted(set(wanted.tool_names)))
     if (wanted.adapter_type, wanted.model_id) != (config.adapter_type, config.model_id):
         serving = queries.providers_serving(wanted.adapter_type, wanted.model_id)
         if not serving:
@@ -88,6 +92,11 @@ def edit_agent_config(
         except (ModelUnpriced, providers.LocalModelsOnly) as error:
             raise InvalidInput({"model_id": [error.detail]}) from error
     return edit(config, "agent_config.edited", asdict(wanted), by=by, at=at, seen_on=seen_on)
+
+
+def integrations_of_tools() -> list[str]:
+    """The names by which settings allow tools."""
+    return sorted({tool.integration for tool in registry.TOOLS.values()})
 
 
 def models_offered() -> dict[str, list[str]]:

@@ -1,23 +1,28 @@
 """How an attempt ends: finished, given back, or failed. Each checks the fence: the lease's attempt must be the caller's."""
 
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
 
+from apps import storage
 from apps.billing import operations as billing
 from apps.billing.models import SpendReservation
 from apps.shared import locks
 from apps.shared.actors import Actor
 from apps.shared.errors import OperationRefused
+from apps.shared.ids import new_id, spell
+from apps.shared.redaction import redact
 from apps.shared.scoping import only_tenant
 
 from .. import registry
-from ..models import Activity, ActivityLease, AgentConfig, LlmCall
-from ..statuses import ACTIVITY_MOVES, ActivityStatus, RunStatus
+from ..models import Activity, ActivityLease, AgentConfig, LlmCall, ToolCall
+from ..statuses import ACTIVITY_MOVES, ActivityStatus, RunStatus, ToolCallStatus
 from . import pipelines, sessions
 
 BACK_OFF_SECONDS = (5, 20, 60, 300)
@@ -279,3 +284,48 @@ def record_call(
             duration_ms=duration_ms,
             created_on=started_on,
         )
+
+
+def record_tool_call(
+    claim: Claim,
+    *,
+    integration: str,
+    method: str,
+    asked: dict[str, Any],
+    answered: dict[str, Any],
+    summary: dict[str, Any],
+    error: str,
+    status_code: int | None,
+    duration_ms: int,
+    secrets: Iterable[str],
+    at: datetime,
+) -> ToolCall:
+    """One use of a tool: the whole exchange as a document, then its summary as a row. `error` is '' where it went well.
+
+    Kept even when the lease is lost: what was asked was asked. Raises StorageUnavailable.
+    """
+    assert claim.run_id is not None
+    ident, secrets = new_id(), list(secrets)
+    storage.write(
+        storage.ToolCallLog(
+            toolCallId=spell(ident),
+            activityRunId=spell(claim.run_id),
+            request={"tool": method, "arguments": redact(asked, secrets=secrets)},
+            response=redact(answered, secrets=secrets),
+            statusCode=status_code,
+            createdOn=at,
+        )
+    )
+    return ToolCall.objects.create(
+        id=ident,
+        tenant_id=only_tenant().id,
+        activity_run_id=claim.run_id,
+        tool_name=integration,
+        method=method,
+        input=redact(asked, secrets=secrets),
+        output=redact(summary, secrets=secrets),
+        status=ToolCallStatus.ERROR if error else ToolCallStatus.SUCCESS,
+        error=redact(error, secrets=secrets),
+        duration_ms=duration_ms,
+        created_on=at,
+    )

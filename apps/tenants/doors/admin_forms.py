@@ -108,6 +108,15 @@ class Choice(forms.ChoiceField):
     widget = widgets.UnfoldAdminSelectWidget
 
 
+class Choices(forms.MultipleChoiceField):
+    """Any of what is offered, or nothing."""
+
+    widget = widgets.UnfoldAdminCheckboxSelectMultipleWidget
+
+    def __init__(self, **kwargs):
+        super().__init__(required=False, **kwargs)
+
+
 class Switch(forms.BooleanField):
     widget = widgets.UnfoldBooleanWidget
 

@@ -7,6 +7,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from apps.activities import operations
 from apps.activities.models import (
     Activity,
     ActivityTemplate,
@@ -17,6 +18,7 @@ from apps.activities.models import (
 )
 from apps.activities.statuses import ACTIVITY_MOVES
 from apps.shared.actors import Actor
+from apps.shared.errors import InvalidInput
 from apps.shared.models import JournalEntry
 from apps.shared.scoping import tenant_scope
 from apps.tenants.models import Tenant
@@ -153,6 +155,32 @@ def test_an_agent_is_switched_off_and_given_other_limits(sam, agent, journal):
         {"is_enabled": False, "max_concurrent": 2, "monthly_cap_usd": "3.25"},
     )
     assert journal() == ["agent_config.edited"]
+
+
+def test_an_agent_is_allowed_to_look_things_up(sam, agent, journal):
+    form = form_of(sam, agent)
+
+    response = sam.post(address(agent, "edit/"), {**form, "tool_names": ["website", "skills"]})
+
+    assert response.status_code == 302
+    assert AgentConfig.objects.get(pk=agent.pk).tool_names == ["skills", "website"]
+    assert JournalEntry.objects.get(code="agent_config.edited").after == {"tool_names": ["skills", "website"]}
+    assert 'value="skills"' in sam.get(address(agent, "edit/")).text
+
+
+@pytest.mark.parametrize("names", [["shell"], ["skills", "dataforseo"], ["search_skills"]])
+def test_tools_that_do_not_exist_are_allowed_by_no_operation(sam, agent, journal, names):
+    settings = operations.AgentSettings(
+        is_enabled=True, adapter_type=agent.adapter_type, model_id=agent.model_id, tool_names=names, max_concurrent=1,
+        timeout_ms=agent.timeout_ms, max_cost_usd_per_activity=agent.max_cost_usd_per_activity,
+        escalation_after_failures=3, monthly_cap_usd=None,
+    )  # fmt: skip
+
+    with pytest.raises(InvalidInput) as refusal:
+        operations.edit_agent_config(agent, settings, by=sam.actor, at=timezone.now(), seen_on=agent.updated_on)
+
+    assert refusal.value.errors == {"tool_names": [f"There are no tools called {names[-1]}."]}
+    assert (AgentConfig.objects.get(pk=agent.pk).tool_names, journal()) == ([], [])
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,5 @@
+"""Google Search Console: how a client's site was found on Google. Figures only; nothing is published there."""
+
+from apps.channels.platforms.google_search_console.metrics import Dimension, Figures, Row, Unreadable, query
+
+__all__ = ["Dimension", "Figures", "Row", "Unreadable", "query"]
