@@ -100,7 +100,7 @@ GATES: dict[str, Gate] = {}
 AGENTS: dict[tuple[str, str], AgentRole] = {}
 TASK = "task"
 PUBLISHABLE: dict[str, Publishable] = {}
-SYSTEM_JOBS: dict[str, Callable[..., dict]] = {}
+SYSTEM_JOBS: dict[str, Callable[..., dict]] = {}  # role -> function of an operations.Job, which returns a summary
 
 # What `verify_integrity` and the sweep of orphans look at; see config/integrity.py.
 POINTERS: list = []
