@@ -1,7 +1,7 @@
 """(Agent role, what its step creates) -> what it is told, what it must answer, and the operation that receives the answer; on one screen."""
 
-from apps.activities import checks, material, onboarding, quality
-from apps.activities.bodies import CRAWL_WEBSITE
+from apps.activities import checks, exporting, material, onboarding, quality
+from apps.activities.bodies import CRAWL_WEBSITE, EXPORT_CLIENT
 from apps.activities.registry import TASK, AgentRole, Publishable
 from apps.ads import agents as ads
 from apps.ads import bodies as ads_bodies
@@ -144,4 +144,4 @@ PUBLISHABLE = {
     ),
 }
 
-SYSTEM_JOBS = {CRAWL_WEBSITE: onboarding.crawl}
+SYSTEM_JOBS = {CRAWL_WEBSITE: onboarding.crawl, EXPORT_CLIENT: exporting.export}

@@ -17,8 +17,8 @@ from apps.shared.constraints import DigestField, TenantForeignKey
 from apps.shared.encryption import SealedFieldMixin
 from apps.shared.models import BaseRecord, Mutable, SoftDelete
 from apps.shared.scoping import every_tenant
-from apps.storage import bootstrap, contracts, documents
-from apps.storage.documents import COLLECTIONS, Document
+from apps.storage import bootstrap, contracts
+from apps.storage.documents import COLLECTIONS, Document, validator
 
 from . import integrity
 from .markdown import as_table
@@ -262,7 +262,7 @@ def collections(root: Path, about: None) -> list[str]:
     """Per collection: fields, scope, lifetime, indexes, and what its validator asks for."""
     lines = []
     for document in COLLECTIONS:
-        asked = documents.validator(document)["$jsonSchema"]
+        asked = validator(document)["$jsonSchema"]
         own = [name for name in document.model_fields if name not in Document.model_fields]
         fields = [
             [f"`{name}`", _bson(asked["properties"][name]), "yes" if name in asked["required"] else "", _points(name)]

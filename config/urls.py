@@ -31,7 +31,7 @@ urlpatterns = [
     path("app/", include("apps.portals.app.urls")),
     path("api/v1/", include("config.api")),
     path("account/", include("allauth.urls")),
-    path("agent/v1/", include("apps.activities.urls.agents")),
+    path("agent/v1/", include("apps.activities.urls.callbacks")),
     path("", include("apps.tenants.urls.public")),
     path("healthz", health.healthz),
     path("readyz", health.readyz),

@@ -120,8 +120,14 @@ def _json(body) -> str:
 
 
 def with_text(response):
-    response.text = response.content.decode() if not response.streaming else ""
+    if not response.streaming:
+        response.text = response.content.decode()
     return response
+
+
+def text_of(response) -> str:
+    """What the response says, a stream read to its end."""
+    return b"".join(response.streaming_content).decode() if response.streaming else response.text
 
 
 class World:

@@ -5,7 +5,7 @@ from apps.shared.errors import NotFound
 from apps.shared.ids import is_ref_id
 from apps.tenants.permissions import require
 
-from .models import Activity, Approval, RecurringTaskTemplate
+from .models import Activity, ActivityRun, AgentConfig, Approval, RecurringTaskTemplate
 
 
 def approval_for(actor: Actor, ref_id: str, *, to: str) -> Approval:
@@ -26,6 +26,26 @@ def approval_for(actor: Actor, ref_id: str, *, to: str) -> Approval:
 def activity_for(actor: Actor, ref_id: str, *, to: str) -> Activity:
     """`to`: "read", "retry", "cancel" or "finish"."""
     require(actor, f"activity.{to}")
+    return _activity(ref_id)
+
+
+def run_for(actor: Actor, ref_id: str, *, to: str) -> ActivityRun:
+    """`to`: "read"."""
+    run = ActivityRun.objects.select_related("activity").filter(ref_id=ref_id).first() if is_ref_id(ref_id) else None
+    if run is None:
+        raise NotFound
+    require(actor, f"run.{to}")
+    return run
+
+
+def export_for(actor: Actor, ref_id: str) -> Activity:
+    """The job that makes a file of everything a client has, to fetch it."""
+    export = _activity(ref_id)
+    require(actor, "tenant.export")
+    return export
+
+
+def _activity(ref_id: str) -> Activity:
     activity = (
         Activity.objects.select_related("tenant", "parent_activity", "deliverable", "goal", "assignee_user")
         .filter(ref_id=ref_id)
@@ -46,3 +66,12 @@ def recurring_task_for(actor: Actor, ref_id: str, *, to: str) -> RecurringTaskTe
     if template is None:
         raise NotFound
     return template
+
+
+def agent_for(actor: Actor, ref_id: str, *, to: str) -> AgentConfig:
+    """How an agent role works for a client. `to`: "switch"."""
+    config = AgentConfig.objects.select_related("tenant").filter(ref_id=ref_id).first() if is_ref_id(ref_id) else None
+    if config is None:
+        raise NotFound
+    require(actor, f"agent_config.{to}")
+    return config

@@ -58,6 +58,10 @@ class RetryForm(forms.Form):
     )
 
 
+class SwitchForm(forms.Form):
+    is_enabled = forms.ChoiceField(choices=(("on", "On"), ("off", "Off")))
+
+
 class ContextFileForm(ShownForm):
     """A reviewer's version of the context file."""
 

@@ -10,10 +10,12 @@ from apps.strategy import bodies, operations, outside, queries
 from apps.tenants.models import Tenant
 
 from .models import Activity
-from .operations import context_files
+from .operations import Job, context_files
 from .prompting import DataBlock
 from .queries import output_of
 from .registry import Kept
+
+URL_SHOWN = 200
 
 
 class WebsiteUnreadable(OperationRefused):
@@ -26,14 +28,23 @@ def subject(activity: Activity) -> str:
     return activity.subject_ref
 
 
-def crawl(activity: Activity, *, by) -> dict:
-    """Read the client's website and keep its text; the research begins with it. Raises WebsiteUnreadable."""
+def crawl(job: Job) -> dict:
+    """Read the client's website and keep its text; the research begins with it. Raises WebsiteUnreadable.
+
+    A crawl that was stopped begins anew: it takes a minute, and two halves of different days are no picture of a site.
+    """
+    activity, by = job.activity, job.by
     run = queries.onboarding_run_of(activity.subject_ref)
     operations.start_research(run, by=by, at=timezone.now())
     tenant = Tenant.objects.get(pk=activity.tenant_id)
     if not tenant.website:
         raise WebsiteUnreadable("The client has no website address yet. Add it in Manage, then retry this step.")
-    result = outside.crawl_website(tenant.website)
+    result = outside.crawl_website(
+        tenant.website,
+        on_progress=lambda so_far: job.tell(
+            f"Reading {so_far.url[:URL_SHOWN]}", done=so_far.pages_read, total=so_far.pages_known
+        ),
+    )
     if result.failed is not None:
         raise WebsiteUnreadable(result.failed.sentence)
     text = "\n\n".join(

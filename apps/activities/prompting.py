@@ -6,6 +6,7 @@ for each prompt and is taken out of the text, whose size is capped. That contain
 make them harmless; what an agent must not do, its tools cannot do.
 """
 
+import hashlib
 import json
 import re
 import secrets
@@ -21,6 +22,8 @@ PROMPTS = Path(__file__).parent / "prompts"
 BLOCK_LIMIT = 60_000  # characters of one block: about 15,000 tokens
 PROMPT_LIMIT = 300_000  # characters of the whole user text: what fits the smallest context window in use
 FACT_LIMIT = 500  # characters of one fact
+
+BLOCK = re.compile(r'<data-([0-9a-f]+) name="([a-z0-9_]+)">\n(.*?)\n</data-\1>', re.DOTALL)
 
 RULES = """\
 # Rules that always hold
@@ -93,6 +96,15 @@ class Prompt:
     system: str
     user: str
     delimiter: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a prompt was made of, without its words: the name of a block, its length and the SHA-256 of its text."""
+
+    name: str
+    characters: int
+    sha256: str
 
 
 @cache
@@ -175,6 +187,20 @@ def asked_again(problems: Sequence[str], *, delimiter: str) -> str:
         f"That answer cannot be used: the block says why.\n\n{block}\n\n"
         "Change what it names and nothing else. Answer again, whole, in the asked-for JSON."
     )
+
+
+def parts_of(prompt: Prompt) -> list[Part]:
+    """The parts of a prompt in order: instructions, each data block under its name, and the task. Digests do not depend
+    on the delimiter, so the same words have the same digest in every attempt."""
+    found = BLOCK.findall(prompt.user)
+    delimiter = found[0][0] if found else ""
+    task = BLOCK.sub("", prompt.user).strip()
+    texts = [("instructions", prompt.system), *((name, text) for _, name, text in found), ("task", task)]
+    return [_part(name, text.replace(delimiter, "") if delimiter else text) for name, text in texts]
+
+
+def _part(name: str, text: str) -> Part:
+    return Part(name, len(text), hashlib.sha256(text.encode("utf-8", "replace")).hexdigest())
 
 
 def clean(text: str) -> str:

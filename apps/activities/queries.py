@@ -320,6 +320,10 @@ def runs_of(activity: Activity) -> list[ActivityRun]:
     return list(ActivityRun.objects.filter(activity=activity).order_by("-attempt"))
 
 
+def latest_run(activity: Activity) -> ActivityRun | None:
+    return ActivityRun.objects.filter(activity=activity).order_by("-attempt").first()
+
+
 def live_run(activity: Activity) -> ActivityRun | None:
     return ActivityRun.objects.filter(activity=activity, status="running").order_by("-attempt").first()
 

@@ -156,7 +156,7 @@ AGENTS: dict[tuple[str, str], AgentRole] = {}
 TASK = "task"
 TOOLS: dict[str, Tool] = {}
 PUBLISHABLE: dict[str, Publishable] = {}
-SYSTEM_JOBS: dict[str, Callable[..., dict]] = {}
+SYSTEM_JOBS: dict[str, Callable[..., dict]] = {}  # role -> function of an operations.Job, which returns a summary
 
 # What `verify_integrity` and the sweep of orphans look at; see config/integrity.py.
 POINTERS: list = []

@@ -6,13 +6,14 @@ returns the ObjectId the row keeps), `read` (batched, always by version, digest 
 the scope, never from an argument.
 """
 
-from . import audit, contracts, media
+from . import audit, contracts, exports, media
 from .documents import (
     ActivityOutput,
     ActivityStream,
     EventLog,
     OnboardingResearch,
     Skill,
+    StoredPart,
     StrategyContent,
     ToolCallLog,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "OnboardingResearch",
     "Skill",
     "StorageUnavailable",
+    "StoredPart",
     "StrategyContent",
     "Swept",
     "ToolCallLog",
@@ -49,6 +51,7 @@ __all__ = [
     "contracts",
     "document",
     "documents",
+    "exports",
     "find",
     "media",
     "newest_skills",

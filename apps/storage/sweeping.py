@@ -65,7 +65,7 @@ def sweep(is_referenced: IsReferenced, *, older_than: datetime) -> Swept:
                 gone = clients.database()[model.collection].delete_many({"_id": {"$in": ids}, **_mine()})
                 documents += gone.deleted_count
         for orphan in orphan_objects(older_than=older_than):
-            objects += _remove(orphan)
+            objects += remove(orphan)
     return Swept(documents, objects)
 
 
@@ -134,7 +134,7 @@ def _named_keys() -> set[str]:
     return named
 
 
-def _remove(orphan: StoredKey) -> int:
+def remove(orphan: StoredKey) -> int:
     """Every version, or a delete marker where this identity may not delete versions. A locked one stays."""
     client, bucket = clients.s3("content")
     try:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from django.db import connection
 
-from apps.activities.models import Activity, Approval
+from apps.activities.models import Activity, ActivityRun, Approval
 from apps.channels.models import Channel
 from apps.content.models import BlogPost
 from apps.shared.guards import records
@@ -25,6 +25,7 @@ class Route:
     fields: tuple[str, ...] = ()  # what its body may hold
     lists: bool = False
     before_contract: bool = False
+    streams: bool = False
 
     def at(self, ref: str) -> str:
         return BASE + self.path.format(ref=ref)
@@ -60,6 +61,8 @@ ROUTES = (
     Route("POST", "/activities/{ref}/cancel/", "activity"),
     Route("GET", "/activities/{ref}/runs/", "activity", lists=True),
     Route("GET", "/activities/{ref}/output-url/", "activity"),
+    Route("GET", "/activities/{ref}/stream/", "activity", streams=True),
+    Route("GET", "/runs/{ref}/", "run"),
     Route("GET", "/approvals/", lists=True),
     Route("GET", "/approvals/{ref}/", "approval"),
     Route("POST", "/approvals/{ref}/approve/", "approval", fields=DECISION),
@@ -89,6 +92,7 @@ class Records:
     strategy: str
     channel: str
     activity: str
+    run: str
     approval: str
     blog_request: str
     blog_post: str
@@ -107,6 +111,7 @@ def records_in_scope() -> Records:
         strategy=Strategy.objects.get().ref_id,
         channel=Channel.objects.get().ref_id,
         activity=Activity.objects.filter(assignee_agent_role="copywriter").order_by("ref_id").first().ref_id,
+        run=ActivityRun.objects.filter(activity__assignee_agent_role="copywriter").order_by("ref_id").first().ref_id,
         approval=approval.ref_id,
         blog_request=BlogPost.objects.get(ref_id=approval.subject_ref).blog_request.ref_id,
         blog_post=approval.subject_ref,

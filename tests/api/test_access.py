@@ -49,6 +49,8 @@ NEEDS = {
     "POST /activities/{ref}/cancel/": "activity.cancel",
     "GET /activities/{ref}/runs/": "activity.read",
     "GET /activities/{ref}/output-url/": "activity.read",
+    "GET /activities/{ref}/stream/": "activity.read",
+    "GET /runs/{ref}/": "run.read",
     "GET /approvals/": "approval.read",
     "GET /approvals/{ref}/": "approval.read",
     "POST /approvals/{ref}/approve/": "approval.decide_as_reviewer",

@@ -108,6 +108,9 @@ def test_answers_are_as_they_are_described(route, schema, rita, alice, acme, at_
 
     described = operation(schema, route)["responses"][str(response.status_code)]["content"]
     wanted = described[response["Content-Type"]]["schema"]
+    if route.streams:
+        assert wanted == {"type": "string"}
+        return
     jsonschema.Draft7Validator(
         {**_as_json_schema(wanted), "components": _as_json_schema(schema["components"])}
     ).validate(response.json())

@@ -77,6 +77,18 @@ def test_work_of_a_client(rita, acme):
 
 
 @pytest.mark.acceptance("PERF-no-n1")
+@pytest.mark.parametrize("path", ["/dm/c/acme-drafts/agents/", "/dm/agents/"])
+def test_agents_of_a_client(rita, acme, path):
+    def add(wanted):
+        for number in range(Activity.objects.filter(origin_key__startswith="copy ").count(), wanted):
+            step = Activity.objects.filter(assignee_agent_role="publisher").order_by("ref_id").first()
+            copy = copy_of(step, origin_key=f"copy {number}")
+            Activity.objects.filter(pk=copy.pk).update(status="assigned", ready_on=AT)
+
+    compared(rita, path, add)
+
+
+@pytest.mark.acceptance("PERF-no-n1")
 def test_clients_of_a_reviewer(sam, world):
     with tenant_scope():
         olga = tenants.create_staff(

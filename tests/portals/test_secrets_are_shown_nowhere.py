@@ -28,6 +28,7 @@ from apps.tenants.doors.tasks import deliver
 from apps.tenants.models import NotificationProvider, WebhookEndpoint
 from config.logs import JsonFormatter
 from tests.api.routes import ROUTES, records_in_scope
+from tests.conftest import text_of
 from tests.portals.app.conftest import addresses as app_addresses
 from tests.portals.dm.conftest import addresses as dm_addresses
 
@@ -196,7 +197,7 @@ def test_no_page_of_the_portals_and_no_answer_of_the_api_shows_a_secret(known, p
         for path in paths:
             answer = person.get(path)
             answered += answer.status_code == 200
-            texts[path] = answer.text + repr(answer.headers)
+            texts[path] = text_of(answer) + repr(answer.headers)
     for action in ("verify", "disconnect"):
         answer = alice.send("POST", f"/api/v1/channels/{planted[Channel].ref_id}/{action}/")
         texts[action] = answer.text + repr(answer.headers)

@@ -13,7 +13,7 @@ from apps.tenants.permissions import may
 from apps.tenants.statuses import STAFF_ROLES
 
 from ..forms import NOTE_LENGTH
-from ..models import Activity, ActivityRun, Approval
+from ..models import Activity, ActivityRun, Approval, ToolCall
 from ..statuses import ACTIVITY_MOVES, APPROVAL_MOVES
 
 MOVES_OFFERED = ("retry", "cancel")
@@ -47,6 +47,65 @@ class RunSerializer(Row):
 
     def get_error(self, run) -> str:
         return run.error if self.context["request"].actor.role in STAFF_ROLES else ""
+
+
+class PromptPartSerializer(serializers.Serializer):
+    """A part of a prompt, without its words."""
+
+    name = serializers.CharField(read_only=True)
+    characters = serializers.IntegerField(read_only=True)
+    sha256 = serializers.CharField(read_only=True)
+
+
+class ToolCallSerializer(Row):
+    class Meta:
+        model = ToolCall
+        fields = ["ref_id", "tenant", "tool_name", "method", "status", "error", "duration_ms", "created_on"]
+
+
+class RunDetail(RunSerializer):
+    calls = serializers.SerializerMethodField(help_text="Requests to the model, repairs included.")
+    cached_input_tokens = serializers.SerializerMethodField(help_text="Part of `input_tokens`.")
+    output_version = serializers.SerializerMethodField(help_text="Of the text it handed in; null where it left none.")
+    explanation = serializers.SerializerMethodField(help_text="What went wrong in a sentence; empty if nothing did.")
+    next_step = serializers.SerializerMethodField(help_text="What to do about it.")
+    prompt_parts = serializers.SerializerMethodField(help_text="What it was told; kept for 90 days.")
+    tool_calls = serializers.SerializerMethodField(help_text="In order, 200 at most.")
+
+    class Meta(RunSerializer.Meta):
+        fields = [
+            *RunSerializer.Meta.fields,
+            "calls",
+            "cached_input_tokens",
+            "output_version",
+            "explanation",
+            "next_step",
+            "prompt_parts",
+            "tool_calls",
+        ]
+
+    def get_calls(self, run) -> int:
+        return self.context["history"].calls
+
+    def get_cached_input_tokens(self, run) -> int:
+        return self.context["history"].cached_input_tokens
+
+    def get_output_version(self, run) -> int | None:
+        return self.context["history"].output_version
+
+    def get_explanation(self, run) -> str:
+        return self.context["history"].told.sentence
+
+    def get_next_step(self, run) -> str:
+        return self.context["history"].told.next_step
+
+    @extend_schema_field(PromptPartSerializer(many=True))
+    def get_prompt_parts(self, run):
+        return PromptPartSerializer(self.context["history"].parts, many=True).data
+
+    @extend_schema_field(ToolCallSerializer(many=True))
+    def get_tool_calls(self, run):
+        return ToolCallSerializer(self.context["history"].tool_calls, many=True, context=self.context).data
 
 
 class ActivitySerializer(Row):

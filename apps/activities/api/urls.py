@@ -8,5 +8,6 @@ router.register("activities", views.ActivityViewSet, basename="activity")
 router.register("approvals", views.ApprovalViewSet, basename="approval")
 urlpatterns = [
     path("usage/", views.UsageViewSet.as_view({"get": "retrieve"}), name="usage"),
+    path("runs/<str:ref_id>/", views.RunViewSet.as_view({"get": "retrieve"}), name="run"),
     *router.urls,
 ]

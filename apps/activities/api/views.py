@@ -1,7 +1,10 @@
 """Work, decisions, and what they cost."""
 
-from drf_spectacular.utils import extend_schema
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.decorators import action
+from rest_framework.renderers import BaseRenderer, JSONRenderer
 
 from apps import storage
 from apps.shared.errors import NotFound
@@ -9,8 +12,9 @@ from apps.tenants.doors.strict import Nothing
 from apps.tenants.doors.viewsets import TenantViewSet
 from apps.tenants.permissions import require
 
-from .. import access, operations, queries
+from .. import access, history, operations, queries
 from ..models import Activity, ActivityRun, Approval
+from . import following
 from .serializers import (
     ActivityDetail,
     ActivitySerializer,
@@ -19,6 +23,7 @@ from .serializers import (
     Approving,
     OutputUrlSerializer,
     Rejecting,
+    RunDetail,
     RunSerializer,
     UsageSerializer,
 )
@@ -31,6 +36,13 @@ class NoOutputYet(NotFound):
     """This has handed in no text yet."""
 
     code = "no_output_yet"
+
+
+class EventStream(BaseRenderer):
+    """Says that the type is on offer; what is streamed renders itself."""
+
+    media_type = "text/event-stream"
+    format = "events"
 
 
 class ActivityViewSet(TenantViewSet):
@@ -88,8 +100,40 @@ class ActivityViewSet(TenantViewSet):
         url = storage.url(storage.ActivityOutput, activity.output_ref, file_name=name)
         return self.answer({"url": url, "expires_in_seconds": URL_SECONDS}, OutputUrlSerializer)
 
+    @extend_schema(
+        parameters=[OpenApiParameter("Last-Event-ID", str, OpenApiParameter.HEADER, description="Go on after this.")],
+        responses={
+            (200, "text/event-stream"): OpenApiTypes.STR,
+            204: OpenApiResponse(description="There is nothing more to come."),
+        },
+    )
+    @action(detail=True, methods=["get"], renderer_classes=[JSONRenderer, EventStream])
+    def stream(self, request, ref_id):
+        """What an agent writes, as Server-Sent Events until its run ends. None of it is an output yet.
+
+        `text` events hold what came since the last one; `end` says how the run ended. A stream lasts a minute at most:
+        ask again with Last-Event-ID. 204: there is nothing more to come.
+        """
+        activity = access.activity_for(request.actor, ref_id, to="read")
+        place = following.place_of(request.headers.get("Last-Event-ID"))
+        if following.is_over(activity, place):
+            return HttpResponse(status=204)  # EventSource then stops asking
+        return following.response(request.user, activity, place)
+
     def _shown(self, activity: Activity):
         return self.answer(activity, ActivityDetail, runs=queries.runs_of(activity)[:RUNS_SHOWN])
+
+
+class RunViewSet(TenantViewSet):
+    """One attempt of an agent, in full; for platform staff."""
+
+    model = ActivityRun
+    serializer_class = RunDetail
+
+    def retrieve(self, request, ref_id):
+        """What the run was told (by digests), what it used and cost, and how it ended."""
+        run = access.run_for(request.actor, ref_id, to="read")
+        return self.answer(run, history=history.of_runs(run.activity, [run])[0])
 
 
 class ApprovalViewSet(TenantViewSet):

@@ -24,7 +24,7 @@ from ..adapters.base import Message, ModelAnswer, ModelFailed, ModelRequest, sto
 from ..models import Activity, AgentConfig, LlmProvider
 from ..operations import Claim, LeaseLost, Spent, context_files
 from ..statuses import RunStatus
-from . import pricing, providers
+from . import pricing, providers, traces
 from .streams import Stream
 from .tools import Toolbox, is_local_only
 
@@ -80,6 +80,9 @@ def run(claim: Claim) -> None:
         )
     except LeaseLost:
         log.info("run.lease_lost", activity=activity.ref_id, attempt=claim.attempt)
+    except AgentOff as error:  # nobody claims it until the agent is switched on
+        at = timezone.now()
+        _end(operations.give_back, attempt, error=f"{error.code}: {error.detail}", ready_on=at, at=at)
     except billing.CapReached as error:
         _end(
             operations.wait_for_money, attempt, reached=error, error=f"{error.code}: {error.detail}", at=timezone.now()
@@ -123,6 +126,7 @@ def _work(attempt: Attempt, activity: Activity, role: registry.AgentRole, run_re
         raise storage.StorageUnavailable  # before money is spent on an answer that could not be kept
     given = skill_library.given_to(activity, attempt.config)
     prompt = _prompt(attempt, activity, role, given)
+    traces.keep_prompt(activity, run_ref, prompt)
     messages = [Message("user", prompt.user)]
     stream = Stream(activity_ref=activity.ref_id, run_ref=run_ref)
     toolbox = Toolbox(attempt.claim, activity, prompt.delimiter, attempt.deadline)

@@ -1,5 +1,6 @@
 """Live text: deltas are gathered for a moment and written to `activity_streams`. The output never depends on them."""
 
+import json
 import time
 
 import structlog
@@ -13,6 +14,8 @@ from ..adapters.base import storable
 log = structlog.get_logger(__name__)
 
 FLUSH_SECONDS = 0.3
+MOST_PIECES = 5_000
+DECODER = json.JSONDecoder()
 
 
 class Stream:
@@ -52,22 +55,45 @@ class Stream:
 def read(run_ref: str) -> str:
     """All that this run has written so far; '' while the store is away or nothing was written."""
     try:
-        pieces = storage.find(
-            storage.ActivityStream, {"activityRunId": run_ref}, sort=[("sequenceNum", 1)], limit=5_000
-        )
+        return "".join(delta for _, delta in pieces(run_ref))
     except storage.StorageUnavailable:
         return ""
-    return "".join(piece.delta for _, piece in pieces)
+
+
+def pieces(run_ref: str, *, after: int = 0, until: int | None = None) -> list[tuple[int, str]]:
+    """(sequence, delta) of a run behind the piece `after`, up to `until`; at most 5,000. Raises StorageUnavailable."""
+    wanted: dict[str, int] = {"$gt": after} if until is None else {"$gt": after, "$lte": until}
+    found = storage.find(
+        storage.ActivityStream,
+        {"activityRunId": run_ref, "sequenceNum": wanted},
+        sort=[("sequenceNum", 1)],
+        limit=MOST_PIECES,
+    )
+    return [(piece.sequenceNum, piece.delta) for _, piece in found]
 
 
 def live_text(streamed: str, field: str) -> str:
     """The text field people read, out of JSON that is still being written."""
-    start = streamed.find("{")
-    if start < 0 or not field:
+    if not field:
         return ""
     try:
-        answer = from_json(streamed[start:], allow_partial="trailing-strings")
+        answer = from_json(_latest_answer(streamed), allow_partial="trailing-strings")
     except ValueError:
         return ""
     text = answer.get(field, "") if isinstance(answer, dict) else ""
     return storable(text) if isinstance(text, str) else ""
+
+
+def _latest_answer(streamed: str) -> str:
+    """From the last answer's first brace on: a run that had to repair its answer, or that used tools, wrote several."""
+    start = streamed.find("{")
+    while start >= 0:
+        try:
+            _, end = DECODER.raw_decode(streamed, start)
+        except ValueError:  # it is still being written
+            break
+        following = streamed.find("{", end)
+        if following < 0:
+            break
+        start = following
+    return streamed[start:] if start >= 0 else ""

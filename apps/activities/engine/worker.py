@@ -72,7 +72,7 @@ def _run_job(taken: Claim) -> None:
     by = Actor.system(taken.role)
     activity = Activity.objects.select_related("parent_activity").get(pk=taken.activity_id)
     try:
-        summary = registry.SYSTEM_JOBS[taken.role](activity, by=by)
+        summary = registry.SYSTEM_JOBS[taken.role](operations.Job(taken, activity, by))
         operations.finish_job(taken, summary=summary, by=by, at=timezone.now())
     except LeaseLost:
         log.info("job.lease_lost", activity=activity.ref_id)

@@ -17,12 +17,15 @@ from .configuration import (
     edit_template,
     integrations_of_tools,
     models_offered,
+    switch_agent,
 )
 from .context_files import edit_context_file
 from .costs import catch_up_costs, roll_up_costs
 from .counting import recount
 from .edits import NotEditable, replace_output
+from .exports import KEPT_FOR, ExportGone, ExportUnderWay, begin_export, open_export
 from .gates import digest_of, open_gate, refresh_gate, shown_at, step_behind
+from .jobs import Job
 from .money import go_on_with_money, wait_for_money, warn_of_spend
 from .pipelines import (
     NotATask,
@@ -79,6 +82,12 @@ from .skills import (
 from .templates import copy_global_templates, seed_global_templates
 
 __all__ = [
+    "KEPT_FOR",
+    "ExportGone",
+    "ExportUnderWay",
+    "Job",
+    "begin_export",
+    "open_export",
     "AgentSettings",
     "ProviderFacts",
     "add_provider",
@@ -87,6 +96,7 @@ __all__ = [
     "edit_template",
     "integrations_of_tools",
     "models_offered",
+    "switch_agent",
     "NotATask",
     "NotEditable",
     "edit_context_file",

@@ -99,6 +99,18 @@ def integrations_of_tools() -> list[str]:
     return sorted({tool.integration for tool in registry.TOOLS.values()})
 
 
+def switch_agent(config: AgentConfig, *, is_enabled: bool, by: Actor, at: datetime) -> AgentConfig:
+    """Let an agent role begin new work for the client, or none: its steps wait meanwhile. Twice is once."""
+    with transaction.atomic():
+        config = AgentConfig.objects.select_for_update(of=("self",)).get(pk=config.pk)
+        config = edit(
+            config, "agent_config.edited", {"is_enabled": is_enabled}, by=by, at=at, seen_on=config.updated_on
+        )
+        if is_enabled:
+            journal.ring_on_commit("work")
+    return config
+
+
 def models_offered() -> dict[str, list[str]]:
     """Ids of all models that enabled providers list, each with the adapters that reach it."""
     listed = LlmProvider.objects.filter(adapter_type__in=providers.FROM_ENVIRONMENT, is_enabled=True)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from ..views import costs, dm, dm_work, recurring
+from ..views import agents, costs, dm, dm_work, jobs, recurring
 
 urlpatterns = [
     path("approvals/<str:ref_id>/", dm.approval, name="approval"),
@@ -10,10 +10,14 @@ urlpatterns = [
     path("approvals/<str:ref_id>/reject/", dm.reject, name="reject"),
     path("activities/<str:ref_id>/", dm_work.activity, name="activity"),
     path("activities/<str:ref_id>/stream/", dm_work.stream, name="stream"),
+    path("activities/<str:ref_id>/progress/", dm_work.progress, name="progress"),
     path("activities/<str:ref_id>/retry/", dm_work.retry, name="retry"),
     path("activities/<str:ref_id>/cancel/", dm_work.cancel, name="cancel"),
     path("activities/<str:ref_id>/done/", dm_work.done, name="done"),
     path("costs/", costs.costs, name="costs"),
+    path("exports/", jobs.exports, name="exports"),
+    path("exports/<str:ref_id>/download/", jobs.download, name="download_export"),
+    path("agents/<str:ref_id>/switch/", agents.switch_agent, name="switch_agent"),
     path("recurring/", recurring.recurring, name="recurring"),
     path("recurring/<str:ref_id>/", recurring.recurring_task, name="recurring_task"),
     path("recurring/<str:ref_id>/values/", recurring.fill_values, name="fill_values"),

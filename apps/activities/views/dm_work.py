@@ -8,10 +8,11 @@ from django.shortcuts import redirect
 from django.urls import reverse
 
 from apps.channels.statuses import AttemptStatus
-from apps.shared.errors import InvalidInput
+from apps.shared.errors import InvalidInput, NotFound
 from apps.tenants.doors import paging, portal
 
 from .. import access, operations, queries, registry
+from .. import history as run_history
 from ..engine import streams
 from ..forms import WHO, RetryForm, WorkFilter
 from ..models import Activity, ActivityRun
@@ -23,7 +24,7 @@ from ..statuses import (
     AssigneeType,
     RunStatus,
 )
-from . import history, tones
+from . import history, jobs, tones
 
 ATTEMPT_TONES = {
     AttemptStatus.CONFIRMED: "success",
@@ -68,6 +69,15 @@ def work(request: HttpRequest) -> HttpResponse:
 def activity(request: HttpRequest, ref_id: str) -> HttpResponse:
     """The story of one activity from its brief to the link; for a unit, its steps."""
     return _story(request, access.activity_for(request.actor, ref_id, to="read"))
+
+
+@portal.dm()
+def progress(request: HttpRequest, ref_id: str) -> HttpResponse:
+    """How far a long job is; asked for every two seconds until it is over."""
+    found = access.activity_for(request.actor, ref_id, to="read")
+    if not found.assignee_agent_role.startswith("system."):
+        raise NotFound
+    return portal.respond(request, "dm/activities/progress.html", {"job": jobs.job_row(found)})
 
 
 @portal.dm()
@@ -131,9 +141,10 @@ def _story(request: HttpRequest, found: Activity, *, form: RetryForm | None = No
         "notes": found.input_data.get("notes", []),
         "about": _about(found, slug),
         "task_note": sentence_of(found.revision_note),
-        "runs": [_run_row(run) for run in runs] if not steps else [],
+        "runs": [_run_row(each) for each in run_history.of_runs(found, runs)] if not steps else [],
         "cost_usd": sum((run.cost_usd for run in runs), Decimal(0)),
         "run_count": len(runs),
+        "tool_count": run_history.tool_count(found) if runs else 0,
         "live": _live(found, live) if live else None,
         "output": queries.output_shown(_written(found)),
         "results": _results(found) if is_agents and not found.output_ref else [],
@@ -145,6 +156,7 @@ def _story(request: HttpRequest, found: Activity, *, form: RetryForm | None = No
         "publishes": _publishes(found),
         "failure": sentence_of(queries.failure_of(found)) if found.status == ActivityStatus.FAILED else "",
         "form": form or RetryForm(),
+        "job": jobs.job_row(found) if found.assignee_agent_role.startswith("system.") else None,
         "has_model": not found.assignee_agent_role.startswith("system."),
         "may_retry": found.status == ActivityStatus.FAILED and is_agents,
         "may_cancel": may_cancel,
@@ -238,18 +250,26 @@ def _step_row(step: Activity, slug: str) -> dict:
     }
 
 
-def _run_row(run: ActivityRun) -> dict:
+def _run_row(history: run_history.RunHistory) -> dict:
+    run = history.run
     return {
         "attempt": run.attempt,
         "model": run.model_id,
         "label": run.get_status_display(),
         "tone": tones.of(tones.RUN, run.status),
         "input_tokens": run.input_tokens,
+        "cached_input_tokens": history.cached_input_tokens,
         "output_tokens": run.output_tokens,
         "cost_usd": run.cost_usd,
+        "calls": history.calls,
         "seconds": run.duration_ms / 1_000 if run.duration_ms is not None else None,
         "started_on": run.started_on,
-        "error": sentence_of(run.error),
+        "version": history.output_version,
+        "parts": history.parts,
+        "tools": history.tool_calls,
+        "sentence": history.told.sentence,
+        "next_step": history.told.next_step if history.told.sentence else "",
+        "error": run.error,
     }
 
 

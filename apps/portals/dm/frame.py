@@ -16,10 +16,12 @@ MOST_IN_SWITCHER = 30
 SECTIONS = (
     ("dm:inbox", "Inbox", "inbox", "g i", {"inbox", "approval", "approve", "reject", "edit"}),
     ("dm:clients", "Clients", "building-2", "g l", {"clients"}),
+    ("dm:all_agents", "Agents", "bot", "g a", {"all_agents"}),
 )
 CLIENT_SECTIONS = (
-    ("dm:client", "Overview", "house", "g o", {"client"}),
+    ("dm:client", "Overview", "house", "g o", {"client", "exports"}),
     ("dm:work", "Work", "layout-list", "g w", {"work", "activity", "retry", "cancel", "done"}),
+    ("dm:agents", "Agents", "bot", "g b", {"agents"}),
     (
         "dm:activities:recurring",
         "Recurring tasks",

@@ -3,7 +3,7 @@
 from django.urls import include, path
 
 from apps.activities.urls import dm as activities
-from apps.activities.views import dm, dm_work
+from apps.activities.views import agents, dm, dm_work
 
 from . import views
 
@@ -20,8 +20,10 @@ urlpatterns = [
     path("", views.start, name="start"),
     path("inbox/", dm.inbox, name="inbox"),
     path("clients/", views.clients, name="clients"),
+    path("agents/", agents.agents, name="all_agents"),
     path("c/<slug:slug>/", views.client, name="client"),
     path("c/<slug:slug>/work/", dm_work.work, name="work"),
+    path("c/<slug:slug>/agents/", agents.agents, name="agents"),
     path("c/<slug:slug>/", include(([*activities.urlpatterns, *EDITING], "activities"))),
     path("c/<slug:slug>/", include((STRATEGY, "strategy"))),
 ]

@@ -20,7 +20,7 @@ from apps.shared.errors import NotFound
 from apps.strategy import queries as strategies
 from apps.strategy.models import Strategy
 from apps.tenants.doors import portal
-from apps.tenants.permissions import require
+from apps.tenants.permissions import may, require
 
 from . import standing
 
@@ -110,6 +110,7 @@ def client(request: HttpRequest) -> HttpResponse:
         "spend": spend,
         "cap_usd": spend.cap_usd if spend.cap_usd is not None else cap_of_month(tenant.id),
         "tenant_tone": standing.TENANT_TONES.get(tenant.status, "neutral"),
+        "may_export": may(request.actor, "tenant.export"),
     }
     return portal.respond(request, "dm/portal/client.html", context)
 

@@ -1,6 +1,7 @@
 """A client's page: what its own app shows, where the client stands, and its channels."""
 
 from django.contrib import admin
+from django.urls import reverse
 
 from apps.activities.models import Activity, Approval
 from apps.channels.models import Channel
@@ -33,7 +34,8 @@ class ClientAdmin(TenantAdmin):
             ("Activities", list_of(Activity, client=row.slug)),
             ("Approvals", list_of(Approval, client=row.slug)),
         ]
-        return [*super().links(row), ("Add a WordPress site", form_to_add(Channel, client=row.slug)), *lists]
+        export = ("Export everything", reverse("dm:activities:exports", args=[row.slug]))
+        return [*super().links(row), export, ("Add a WordPress site", form_to_add(Channel, client=row.slug)), *lists]
 
     def panels(self, request, row):
         channels = Channel.objects.filter(tenant=row).order_by("ref_id")[:20]

@@ -138,8 +138,9 @@ class Schema(AutoSchema):
         response = super()._get_response_for_code(serializer, status_code, media_types, direction)
         if serializer is not Problem:
             response["description"] = response["description"] or "Done."
-            for media in response.get("content", {}).values():
-                media["schema"] = self._envelope(media["schema"])
+            for name, media in response.get("content", {}).items():
+                if name != "text/event-stream":
+                    media["schema"] = self._envelope(media["schema"])
         return response
 
     def _envelope(self, schema: dict) -> dict:

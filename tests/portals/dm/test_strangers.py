@@ -3,20 +3,23 @@
 import pytest
 from django.test import Client
 
-from apps.activities.models import Approval, RecurringTaskTemplate
+from apps.activities.models import AgentConfig, Approval, RecurringTaskTemplate
 from tests.portals.dm.conftest import NOWHERE, addresses, page_of, standing, without_tokens
 
 OF_A_CLIENT = sorted(name for name, path in addresses("acme-drafts", NOWHERE).items() if "acme-drafts" in path)
 WITH_A_REF = sorted(name for name, path in addresses("acme-drafts", NOWHERE).items() if NOWHERE in path)
-ACTIVITY_PAGES = {"activity", "stream", "retry", "cancel", "done"}
+ACTIVITY_PAGES = {"activity", "stream", "progress", "retry", "cancel", "done", "download_export"}
+AGENT_PAGES = {"switch_agent"}
 RECURRING_PAGES = {"recurring_task", "fill_values", "edit_recurring", "spawn_now"}
 
 
 def test_the_walk_knows_every_address():
     decisions = {"approval", "approve", "edit", "reject"}
-    assert set(WITH_A_REF) == ACTIVITY_PAGES | RECURRING_PAGES | decisions
-    assert set(OF_A_CLIENT) - set(WITH_A_REF) == {"client", "work", "costs", "recurring", "context", "strategy"}
-    assert set(addresses("a", NOWHERE)) - set(OF_A_CLIENT) == {"start", "inbox", "clients"}
+    assert set(WITH_A_REF) == ACTIVITY_PAGES | AGENT_PAGES | RECURRING_PAGES | decisions
+    assert set(OF_A_CLIENT) - set(WITH_A_REF) == {
+        "client", "work", "agents", "exports", "costs", "recurring", "context", "strategy",
+    }  # fmt: skip
+    assert set(addresses("a", NOWHERE)) - set(OF_A_CLIENT) == {"start", "inbox", "clients", "all_agents"}
 
 
 @pytest.mark.parametrize("name", WITH_A_REF)
@@ -24,6 +27,8 @@ def test_a_reviewer_who_is_not_assigned_sees_what_is_not_there(draft, olga, rita
     ref_id = draft.activity.ref_id if name in ACTIVITY_PAGES else draft.ref_id
     if name in RECURRING_PAGES:
         ref_id = RecurringTaskTemplate.objects.filter(tenant=draft.tenant).order_by("ref_id")[0].ref_id
+    if name in AGENT_PAGES:
+        ref_id = AgentConfig.objects.filter(tenant=draft.tenant).order_by("ref_id")[0].ref_id
     sent = {"shown_sha256": draft.content_sha256, "note": "mine now"}
     before = standing()
 

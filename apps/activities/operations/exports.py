@@ -1,0 +1,80 @@
+"""The export of all that is a client's: asking for one, and opening what came out."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+
+from apps.shared import journal
+from apps.shared.actors import Actor
+from apps.shared.errors import NotFound, OperationRefused
+
+from ..bodies import EXPORT_CLIENT, TemplateStep
+from ..models import Activity
+from ..statuses import ACTIVITY_MOVES, ActivityStatus, ActivityType, AssigneeType
+
+KEPT_FOR = timedelta(days=7)  # a copy of everything a client has should not lie about
+
+UNDER_WAY = (ActivityStatus.CREATED, ActivityStatus.ASSIGNED, ActivityStatus.IN_PROGRESS)
+
+
+class ExportUnderWay(OperationRefused):
+    """An export of this client is being made already. Wait for it, or cancel it first."""
+
+    code = "export_under_way"
+
+
+class ExportGone(OperationRefused):
+    """This export was removed after seven days. Make a new one."""
+
+    code = "export_gone"
+    http_status = 410
+
+
+def begin_export(tenant_id: UUID, *, by: Actor, at: datetime) -> Activity:
+    """Have everything of the client gathered in one file. Raises ExportUnderWay while another one is being made."""
+    exports = Activity.with_deleted.filter(tenant_id=tenant_id, assignee_agent_role=EXPORT_CLIENT)
+    if exports.filter(status__in=UNDER_WAY).exists():
+        raise ExportUnderWay
+    number = exports.count() + 1
+    step = TemplateStep(
+        key="export_client",
+        title="Export everything",
+        type="other",
+        assignee_type="agent",
+        agent_role=EXPORT_CLIENT,
+        due_offset_days=0,
+    )
+    try:
+        with transaction.atomic():
+            export = Activity.objects.create(
+                tenant_id=tenant_id,
+                title=f"Export number {number}",
+                type=ActivityType.OTHER,
+                assignee_type=AssigneeType.AGENT,
+                assignee_agent_role=EXPORT_CLIENT,
+                input_data={"step": step.model_dump(mode="json")},
+                origin_key=f"export/{number}",  # of two clicks at once the second is refused by the database
+                ready_on=at,
+                created_by=by.user,
+                created_on=at,
+            )
+            journal.record("export.begun", export, by=by, at=at)
+            return ACTIVITY_MOVES.perform(export, "ready", by=by, at=at)
+    except IntegrityError as error:
+        raise ExportUnderWay from error
+
+
+def open_export(export: Activity, *, by: Actor, at: datetime) -> dict:
+    """Where the finished file lies, {key, version_id, sha256, size}; that it was fetched is journalled.
+
+    Raises NotFound for what is no finished export, ExportGone once it was removed.
+    """
+    archive = export.output_summary.get("archive")
+    if export.assignee_agent_role != EXPORT_CLIENT or export.completed_on is None or archive is None:
+        raise NotFound
+    if at >= export.completed_on + KEPT_FOR:
+        raise ExportGone
+    with transaction.atomic():
+        journal.record("export.opened", export, by=by, at=at, after={"sha256": archive["sha256"]})
+    return archive
