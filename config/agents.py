@@ -2,10 +2,13 @@
 
 from apps.activities import onboarding
 from apps.activities.bodies import CRAWL_WEBSITE
-from apps.activities.registry import AgentRole, Publishable
+from apps.activities.registry import TASK, AgentRole, Publishable
 from apps.content import agents as content
+from apps.content import audit_bodies, audits, report_bodies, reports
 from apps.content import bodies as content_bodies
+from apps.content import figures as content_figures
 from apps.content import operations as content_operations
+from apps.crm import figures as crm_figures
 from apps.strategy import bodies as strategy_bodies
 
 AGENTS = {
@@ -70,6 +73,64 @@ AGENTS = {
         text=content.as_json,
         receive=content_operations.receive_live_check,
     ),
+    ("data_analyst", "goal_values"): AgentRole(
+        schema=report_bodies.Analysis,
+        output_type="report",
+        begin=reports.collect,
+        gather=reports.gather_figures,
+        text=content.as_json,
+        receive=reports.receive_analysis,
+        prompt="data_analyst_figures",
+    ),
+    ("data_analyst", TASK): AgentRole(
+        schema=report_bodies.Analysis,
+        output_type="report",
+        begin=reports.collect,
+        gather=reports.gather_figures,
+        text=content.as_json,
+        receive=reports.receive_task,
+        prompt="data_analyst_figures",
+    ),
+    ("report_writer", "body_version"): AgentRole(
+        schema=report_bodies.Report,
+        output_type="report",
+        gather=reports.gather_report,
+        text=reports.as_text,
+        receive=reports.receive_report,
+        title=lambda report: report.title,
+        appendix=reports.appendix,
+        live_field="sectionsMarkdown",
+    ),
+    ("site_auditor", "findings"): AgentRole(
+        schema=audit_bodies.Audit,
+        output_type="report",
+        begin=audits.measure,
+        gather=audits.gather_audit,
+        text=audits.audit_as_text,
+        receive=audits.receive_audit,
+        appendix=audits.measures_as_text,
+        live_field="summary",
+    ),
+    ("site_auditor", TASK): AgentRole(
+        schema=audit_bodies.ListingCheck,
+        output_type="report",
+        begin=audits.measure,
+        gather=audits.gather_listings,
+        text=content.as_json,
+        receive=audits.receive_listings,
+        prompt="site_auditor_listings",
+    ),
+    ("report_writer", "tasks"): AgentRole(
+        schema=audit_bodies.ActionList,
+        output_type="report",
+        gather=audits.gather_actions,
+        text=audits.actions_as_text,
+        receive=audits.receive_actions,
+        title=audits.title_of_actions,
+        released=audits.release_actions,
+        live_field="summary",
+        prompt="report_writer_actions",
+    ),
 }
 
 PUBLISHABLE = {
@@ -79,5 +140,11 @@ PUBLISHABLE = {
         settled=content_operations.settle_post,
     ),
 }
+
+DELIVERIES = {
+    "report": reports.deliver,
+}
+
+FIGURES = [content_figures.promises, content_figures.published, content_figures.channel_scores, crm_figures.leads]
 
 SYSTEM_JOBS = {CRAWL_WEBSITE: onboarding.crawl}

@@ -5,10 +5,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel
 
+from .figures import Figure, Span
 from .prompting import DataBlock
 
 
@@ -55,6 +57,7 @@ class AgentRole:
     title(output) -> str                   what the answer is called where people decide on it; the unit's by default
     released(activity, by, at, gate)       what the approval of the answer at the final gate brings; only where the
                                            answer itself is decided on and no row stands for it
+    appendix(activity) -> text             what the product itself sets below the answer's text, out of the model's reach
     live_field                             the text field of the answer that people read along while it is written
     prompt                                 the file in `prompts/`; by default the one with the role's name
     """
@@ -69,6 +72,7 @@ class AgentRole:
     keep: Callable[..., dict[str, str]] | None = None
     title: Callable[[Any], str] | None = None
     released: Callable[..., None] | None = None
+    appendix: Callable[[Any], str] | None = None
     live_field: str = ""
     prompt: str = ""
 
@@ -94,6 +98,10 @@ GATES: dict[str, Gate] = {}
 AGENTS: dict[tuple[str, str], AgentRole] = {}
 TASK = "task"
 PUBLISHABLE: dict[str, Publishable] = {}
+# What the publisher carries out without a platform, by what its step `creates`: (activity, claim, by) -> summary.
+DELIVERIES: dict[str, Callable[..., dict]] = {}
+# Where figures about a client come from: (span, at) -> figures of the one client in scope.
+FIGURES: list[Callable[[Span, datetime], list[Figure]]] = []
 SYSTEM_JOBS: dict[str, Callable[..., dict]] = {}
 
 # What `verify_integrity` and the sweep of orphans look at; see config/integrity.py.

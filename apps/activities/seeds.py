@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from . import seeds_findings
 from .bodies import (
     CRAWL_WEBSITE,
     PUBLISHER,
@@ -220,7 +221,13 @@ STRATEGY = Pipeline(
     ),
 )
 
-PIPELINES: tuple[Pipeline, ...] = (BLOG_POSTS, ONBOARDING, STRATEGY)
+PIPELINES: tuple[Pipeline, ...] = (
+    BLOG_POSTS,
+    ONBOARDING,
+    STRATEGY,
+    Pipeline("performance_reports", "Performance report", seeds_findings.PERFORMANCE_REPORTS),
+    Pipeline("website_audit", "Website audit", seeds_findings.WEBSITE_AUDIT),
+)
 
 
 def _variable(key: str, label: str, type: VariableType = "text", *, required: bool = True) -> TemplateVariable:
@@ -364,6 +371,16 @@ RECURRING: tuple[RecurringTemplate, ...] = (
         ),
     ),
     RecurringTemplate(
+        name="Update goal values",
+        description="Keeps the progress of the goals true between two reports.",
+        assignee_type="agent",
+        agent_role="data_analyst",
+        periodicity="weekly",
+        trigger="cron",
+        cron_expression="0 5 * * 1",
+        prompt_template="Say which collected figure shows where each goal stands now.",
+    ),
+    RecurringTemplate(
         name="Weekly ads budget check",
         description="Catches campaigns that run ahead of or behind their budget.",
         assignee_type="agent",
@@ -459,5 +476,7 @@ AGENT_DEFAULTS: dict[str, AgentDefaults] = {
         _role("content_brief_writer", 6, 5, "0.7500"),
         _role("copywriter", 1, 10, "1.5000"),
         _role("data_analyst", 3, 8, "0.7500"),
+        _role("report_writer", 3, 8, "1.0000"),
+        _role("site_auditor", 2, 15, "1.0000"),
     )
 }

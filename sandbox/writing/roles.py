@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from sandbox.writing import article, phrases
+from sandbox.writing import article, findings, phrases
 from sandbox.writing.banks import Filler, capital, lines, noun
 from sandbox.writing.conform import plain_slug
 from sandbox.writing.prompt import Facts
@@ -370,6 +370,7 @@ def meta_description(facts: Facts, rng: random.Random) -> str:
 
 # The first role of which all named fields are asked for is the one that answers.
 ROLES: list[tuple[set[str], Role]] = [
+    *findings.ROLES,
     ({"strategymarkdown"}, strategy_writer),
     ({"bodymarkdown", "metadescription"}, copywriter),
     ({"workingtitle", "recommendedoutline"}, content_brief_writer),

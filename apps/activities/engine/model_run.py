@@ -142,6 +142,8 @@ def _work(attempt: Attempt, activity: Activity, role: registry.AgentRole, run_re
             ]
     at = timezone.now()
     body, content_type = role.text(output)
+    if role.appendix:
+        body = f"{body}\n\n{role.appendix(activity)}"
     subject = role.subject(activity)
     version, metadata = queries.next_version(subject), queries.metadata_of(output)
     pointer = storage.write(

@@ -69,6 +69,11 @@ def run(claim: Claim) -> None:
 
 
 def _run(step: Step) -> None:
+    deliver = registry.DELIVERIES.get(step.activity.step.creates or "")
+    if deliver is not None:
+        summary = deliver(step.activity, claim=step.claim, by=step.by)
+        operations.finish_job(step.claim, summary=summary, by=step.by, at=timezone.now())
+        return
     kind = registry.PUBLISHABLE[step.activity.subject_type]
     ready = kind.prepare(step.activity)
     platform = PLATFORMS[ready.channel.platform]

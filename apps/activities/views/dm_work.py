@@ -162,7 +162,7 @@ def _is_task(found: Activity, steps: list[Activity]) -> bool:
 
 
 def _publishes(found: Activity) -> bool:
-    return found.type == ActivityType.PUBLISH
+    return found.type == ActivityType.PUBLISH and found.step.creates not in registry.DELIVERIES
 
 
 def _who(found: Activity) -> dict:

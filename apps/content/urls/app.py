@@ -2,9 +2,11 @@
 
 from django.urls import path
 
-from ..views import app
+from ..views import app, reports
 
 urlpatterns = [
     path("content/", app.content, name="content"),
     path("content/<str:ref_id>/", app.post, name="post"),
+    path("reports/", reports.reports, name="reports"),
+    path("reports/<str:ref_id>/", reports.report, name="report"),
 ]
