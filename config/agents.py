@@ -4,7 +4,7 @@ from apps.activities import onboarding
 from apps.activities.bodies import CRAWL_WEBSITE
 from apps.activities.registry import TASK, AgentRole, Publishable
 from apps.content import agents as content
-from apps.content import audit_bodies, audits, report_bodies, reports
+from apps.content import audit_bodies, audits, backlink_bodies, backlinks, report_bodies, reports
 from apps.content import bodies as content_bodies
 from apps.content import figures as content_figures
 from apps.content import operations as content_operations
@@ -131,6 +131,38 @@ AGENTS = {
         live_field="summary",
         prompt="report_writer_actions",
     ),
+    ("backlink_researcher", "backlinks"): AgentRole(
+        schema=backlink_bodies.Prospects,
+        output_type="topic_list",
+        gather=backlinks.gather_prospects,
+        text=content.as_json,
+        receive=backlinks.receive_prospects,
+    ),
+    ("backlink_researcher", TASK): AgentRole(
+        schema=backlink_bodies.LinkReview,
+        output_type="report",
+        gather=backlinks.gather_review,
+        text=content.as_json,
+        receive=backlinks.receive_review,
+        prompt="backlink_researcher_review",
+    ),
+    ("backlink_outreach_writer", "outreach_mails"): AgentRole(
+        schema=backlink_bodies.OutreachMails,
+        output_type="outreach_email",
+        gather=backlinks.gather_mails,
+        text=content.as_json,
+        receive=backlinks.receive_mails,
+        title=backlinks.title_of_mails,
+    ),
+    ("data_analyst", "link_check"): AgentRole(
+        schema=backlink_bodies.LinkCheck,
+        output_type="live_check",
+        begin=backlinks.check_links,
+        gather=backlinks.gather_check,
+        text=content.as_json,
+        receive=backlinks.receive_check,
+        prompt="data_analyst_links",
+    ),
 }
 
 PUBLISHABLE = {
@@ -143,6 +175,7 @@ PUBLISHABLE = {
 
 DELIVERIES = {
     "report": reports.deliver,
+    "outreach_sent": backlinks.send_mails,
 }
 
 FIGURES = [content_figures.promises, content_figures.published, content_figures.channel_scores, crm_figures.leads]

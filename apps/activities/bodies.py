@@ -61,6 +61,10 @@ Created = Literal[
     "report",
     "findings",
     "tasks",
+    "backlinks",
+    "outreach_mails",
+    "outreach_sent",
+    "link_check",
 ]
 
 

@@ -227,6 +227,7 @@ PIPELINES: tuple[Pipeline, ...] = (
     STRATEGY,
     Pipeline("performance_reports", "Performance report", seeds_findings.PERFORMANCE_REPORTS),
     Pipeline("website_audit", "Website audit", seeds_findings.WEBSITE_AUDIT),
+    Pipeline("backlinks", "Backlink", seeds_findings.BACKLINKS),
 )
 
 
@@ -478,5 +479,7 @@ AGENT_DEFAULTS: dict[str, AgentDefaults] = {
         _role("data_analyst", 3, 8, "0.7500"),
         _role("report_writer", 3, 8, "1.0000"),
         _role("site_auditor", 2, 15, "1.0000"),
+        _role("backlink_researcher", 2, 10, "1.0000"),
+        _role("backlink_outreach_writer", 3, 2, "0.7500"),
     )
 }

@@ -1,4 +1,4 @@
-"""Default pipelines of what is found out for a client: performance reports and website audits."""
+"""Default pipelines of what is found out for a client: performance reports, website audits, backlinks."""
 
 from .bodies import PUBLISHER, TemplateStep
 
@@ -94,5 +94,87 @@ WEBSITE_AUDIT: tuple[TemplateStep, ...] = (
         depends_on=["action_list"],
         on_reject="action_list",
         counts_unit=True,
+    ),
+)
+
+BACKLINKS: tuple[TemplateStep, ...] = (
+    TemplateStep(
+        key="prospects",
+        title="Find sites to ask",
+        type="research",
+        assignee_type="agent",
+        agent_role="backlink_researcher",
+        due_offset_days=3,
+        creates="backlinks",
+        prompt_template="Find pages of other sites that could link to the client's with profit for their readers.",
+    ),
+    TemplateStep(
+        key="prospect_approval",
+        title="Approve the sites to ask",
+        type="approve",
+        assignee_type="human",
+        human_role="reviewer",
+        is_approval_gate=True,
+        due_offset_days=5,
+        depends_on=["prospects"],
+        on_reject="prospects",
+    ),
+    TemplateStep(
+        key="outreach_mail",
+        title="Write the mails",
+        type="write",
+        assignee_type="agent",
+        agent_role="backlink_outreach_writer",
+        due_offset_days=6,
+        depends_on=["prospect_approval"],
+        creates="outreach_mails",
+        prompt_template="Write one mail to each of the approved prospects.",
+    ),
+    TemplateStep(
+        key="mail_approval",
+        title="Approve the mails",
+        type="approve",
+        assignee_type="human",
+        human_role="reviewer",
+        is_approval_gate=True,
+        is_final_gate=True,
+        due_offset_days=8,
+        depends_on=["outreach_mail"],
+        on_reject="outreach_mail",
+    ),
+    TemplateStep(
+        key="send",
+        title="Send the mails",
+        type="outreach",
+        assignee_type="agent",
+        agent_role=PUBLISHER,
+        due_offset_days=9,
+        depends_on=["mail_approval"],
+        creates="outreach_sent",
+    ),
+    TemplateStep(
+        key="follow_up",
+        title="Follow up, and record the answers",
+        type="outreach",
+        assignee_type="human",
+        human_role="reviewer",
+        due_offset_days=20,
+        depends_on=["send"],
+        prompt_template=(
+            "Read the answers, and write again to whoever did not answer. Record under Backlinks what came of each "
+            "mail; where a site agreed, with the page that will carry the link."
+        ),
+    ),
+    TemplateStep(
+        key="verify_link",
+        title="Look for the link",
+        type="audit",
+        assignee_type="agent",
+        agent_role="data_analyst",
+        due_offset_days=27,
+        depends_on=["follow_up"],
+        creates="link_check",
+        counts_unit=True,
+        prompt_template="Say how the links that were found stand on their pages.",
     ),
 )

@@ -37,6 +37,8 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         "period.plan": (SUPER, REVIEWER),
         "post.read": (SUPER, REVIEWER, ADMIN, MEMBER),
         "post.edit": (SUPER, REVIEWER),
+        "backlink.read": (SUPER, REVIEWER, ADMIN, MEMBER),
+        "backlink.move": (SUPER, REVIEWER),
         "report.read": (SUPER, REVIEWER, ADMIN, MEMBER),
         "usage.read": (SUPER, REVIEWER, ADMIN, MEMBER),
         "approval.read": (SUPER, REVIEWER, ADMIN, MEMBER),

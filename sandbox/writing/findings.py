@@ -1,9 +1,10 @@
-"""What the agents that look into things would answer: analysts, report writers, auditors."""
+"""What the agents that look into things would answer: analysts, report writers, auditors, link researchers."""
 
 import json
 import random
 import re
 from typing import Any
+from urllib.parse import urlsplit
 
 from sandbox.writing import article
 from sandbox.writing.banks import Filler
@@ -172,10 +173,95 @@ def listing_checker(facts: Facts, rng: random.Random) -> dict[str, Any]:
     }
 
 
+GUIDE = "/site/quay-notes/"  # the rehearsal's magazine, whose pages link to the companies next door
+GUIDE_PAGES = ("coffee", "mornings", "clinics", "roofs", "markets", "walks")
+
+
+def backlink_researcher(facts: Facts, rng: random.Random) -> dict[str, Any]:
+    """Two pages of the rehearsal's magazine for each unit, others for the next; a note brings yet others."""
+    parts = urlsplit(facts.website)
+    unit = int(str(facts.first("unitnumber") or 1))
+    known = facts.blocks.get("known_links", "")
+    pages = [*GUIDE_PAGES[2 * unit - 2 :], *GUIDE_PAGES]
+    addresses = [f"{parts.scheme}://{parts.netloc}{GUIDE}{page}/" for page in dict.fromkeys(pages)]
+    free = [address for address in addresses if f"{address} (" not in known] or addresses
+    if facts.note:
+        free = free[1:] or free
+    return {
+        "prospects": [
+            {
+                "sourceDomain": parts.hostname,
+                "sourceUrl": address,
+                "prospectType": "outreach",
+                "relevanceScore": 86 - 7 * position,
+                "pitchRationale": " ".join(
+                    [f"Readers of Quay Notes look for what {facts.company} offers nearby.", *note_line(facts)]
+                ),
+                "contactEmail": f"{address.rstrip('/').rsplit('/', 1)[1]}@quay-notes.example",
+                "targetPage": facts.website,
+            }
+            for position, address in enumerate(free[:2])
+        ]
+    }
+
+
+def outreach_writer(facts: Facts, rng: random.Random) -> dict[str, Any]:
+    mails = []
+    for prospect in given(facts, "prospects") or []:
+        about = prospect["theirPage"].rstrip("/").rsplit("/", 1)[1]
+        lines = [
+            "Hello,",
+            f"I write for {facts.company}. Your page about {about} ({prospect['theirPage']}) tells readers what is good "
+            f"on the quay, and one thing they ask for is not on it yet.",
+            f"This page of ours answers it: {prospect['ourPage']} If it helps your readers, would you consider a link?",
+            *note_line(facts),
+            "If not, a word is enough and we will not write again.",
+            f"Kind regards, {facts.company}",
+        ]
+        mails.append(
+            {
+                "prospect": prospect["prospect"],
+                "to": prospect["to"],
+                "subject": f"A page for your readers about {about}",
+                "body": "\n\n".join(lines),
+                "followUpBody": f"Hello,\n\none more line about {prospect['ourPage']}, and the last. Kind regards, "
+                f"{facts.company}",
+                "personalisation": [f"Names their page about {about}"],
+            }
+        )
+    return {"mails": mails}
+
+
+def link_checker(facts: Facts, rng: random.Random) -> dict[str, Any]:
+    checks = given(facts, "checks") or []
+    live = [check for check in checks if check["is_live"]]
+    return {
+        "summary": f"{len(live)} of {len(checks)} links are on their pages.",
+        "oddities": [f"{check['page']}: {check['sentence']}" for check in checks if not check["is_live"]],
+    }
+
+
+def link_reviewer(facts: Facts, rng: random.Random) -> dict[str, Any]:
+    """A link whose anchor is a row of search words looks bought."""
+    links = given(facts, "links") or []
+    return {
+        "summary": f"{len(links)} links were looked at.",
+        "harmful": [
+            {"link": link["link"], "reason": f"The anchor “{link['anchor']}” repeats search phrases."}
+            for link in links
+            if re.search(r"\b(?:cheap|best|buy)\b", link["anchor"], re.IGNORECASE)
+        ],
+    }
+
+
 ROLES = [
     ({"goalupdates"}, data_analyst),
     ({"executivesummary", "sectionsmarkdown"}, report_writer),
     ({"findings", "scores"}, site_auditor),
     ({"actions", "summary"}, action_writer),
     ({"differences", "summary"}, listing_checker),
+    ({"prospects"}, backlink_researcher),
+    ({"mails"}, outreach_writer),
+    ({"oddities"}, link_checker),
+    ({"harmful"}, link_reviewer),
 ]

@@ -27,6 +27,7 @@ CLIENT_SECTIONS = (
         "g r",
         {"recurring", "recurring_task", "fill_values", "edit_recurring", "spawn_now"},
     ),
+    ("dm:content:backlinks", "Backlinks", "link", "g b", {"backlinks", "backlink", "move_backlink"}),
     ("dm:strategy:context", "Context file", "book-open", "g x", {"context"}),
     ("dm:strategy:strategy", "Strategy", "target", "g s", {"strategy"}),
 )
