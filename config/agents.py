@@ -6,9 +6,11 @@ from apps.activities.registry import TASK, AgentRole, Publishable
 from apps.ads import agents as ads
 from apps.ads import bodies as ads_bodies
 from apps.content import agents as content
+from apps.content import audit_bodies, audits, backlink_bodies, backlinks, landing_pages, report_bodies, reports
 from apps.content import bodies as content_bodies
-from apps.content import landing_pages
+from apps.content import figures as content_figures
 from apps.content import operations as content_operations
+from apps.crm import figures as crm_figures
 from apps.strategy import bodies as strategy_bodies
 
 AGENTS = {
@@ -134,6 +136,96 @@ AGENTS = {
         receive=quality.receive_review,
         is_advice=True,
     ),
+    ("data_analyst", "goal_values"): AgentRole(
+        schema=report_bodies.Analysis,
+        output_type="report",
+        begin=reports.collect,
+        gather=reports.gather_figures,
+        text=content.as_json,
+        receive=reports.receive_analysis,
+        prompt="data_analyst_figures",
+    ),
+    ("data_analyst", TASK): AgentRole(
+        schema=report_bodies.Analysis,
+        output_type="report",
+        begin=reports.collect,
+        gather=reports.gather_figures,
+        text=content.as_json,
+        receive=reports.receive_task,
+        prompt="data_analyst_figures",
+    ),
+    ("report_writer", "body_version"): AgentRole(
+        schema=report_bodies.Report,
+        output_type="report",
+        gather=reports.gather_report,
+        text=reports.as_text,
+        receive=reports.receive_report,
+        title=lambda report: report.title,
+        appendix=reports.appendix,
+        live_field="sectionsMarkdown",
+    ),
+    ("site_auditor", "findings"): AgentRole(
+        schema=audit_bodies.Audit,
+        output_type="report",
+        begin=audits.measure,
+        gather=audits.gather_audit,
+        text=audits.audit_as_text,
+        receive=audits.receive_audit,
+        appendix=audits.measures_as_text,
+        live_field="summary",
+    ),
+    ("site_auditor", TASK): AgentRole(
+        schema=audit_bodies.ListingCheck,
+        output_type="report",
+        begin=audits.measure,
+        gather=audits.gather_listings,
+        text=content.as_json,
+        receive=audits.receive_listings,
+        prompt="site_auditor_listings",
+    ),
+    ("report_writer", "tasks"): AgentRole(
+        schema=audit_bodies.ActionList,
+        output_type="report",
+        gather=audits.gather_actions,
+        text=audits.actions_as_text,
+        receive=audits.receive_actions,
+        title=audits.title_of_actions,
+        released=audits.release_actions,
+        live_field="summary",
+        prompt="report_writer_actions",
+    ),
+    ("backlink_researcher", "backlinks"): AgentRole(
+        schema=backlink_bodies.Prospects,
+        output_type="topic_list",
+        gather=backlinks.gather_prospects,
+        text=content.as_json,
+        receive=backlinks.receive_prospects,
+    ),
+    ("backlink_researcher", TASK): AgentRole(
+        schema=backlink_bodies.LinkReview,
+        output_type="report",
+        gather=backlinks.gather_review,
+        text=content.as_json,
+        receive=backlinks.receive_review,
+        prompt="backlink_researcher_review",
+    ),
+    ("backlink_outreach_writer", "outreach_mails"): AgentRole(
+        schema=backlink_bodies.OutreachMails,
+        output_type="outreach_email",
+        gather=backlinks.gather_mails,
+        text=content.as_json,
+        receive=backlinks.receive_mails,
+        title=backlinks.title_of_mails,
+    ),
+    ("data_analyst", "link_check"): AgentRole(
+        schema=backlink_bodies.LinkCheck,
+        output_type="live_check",
+        begin=backlinks.check_links,
+        gather=backlinks.gather_check,
+        text=content.as_json,
+        receive=backlinks.receive_check,
+        prompt="data_analyst_links",
+    ),
 }
 
 PUBLISHABLE = {
@@ -145,3 +237,10 @@ PUBLISHABLE = {
 }
 
 SYSTEM_JOBS = {CRAWL_WEBSITE: onboarding.crawl, EXPORT_CLIENT: exporting.export}
+
+DELIVERIES = {
+    "report": reports.deliver,
+    "outreach_sent": backlinks.send_mails,
+}
+
+FIGURES = [content_figures.promises, content_figures.published, content_figures.channel_scores, crm_figures.leads]

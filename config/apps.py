@@ -27,6 +27,8 @@ class ConfigConfig(AppConfig):
         registry.TOOLS.update(tools.TOOLS)
         registry.PUBLISHABLE.update(agents.PUBLISHABLE)
         registry.SYSTEM_JOBS.update(agents.SYSTEM_JOBS)
+        registry.DELIVERIES.update(agents.DELIVERIES)
+        registry.FIGURES.extend(agents.FIGURES)
         registry.POINTERS.extend(integrity.POINTERS)
         registry.FOUND_BY_REF.extend(integrity.FOUND_BY_REF)
         registry.IS_REFERENCED.update(integrity.IS_REFERENCED)

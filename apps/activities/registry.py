@@ -5,12 +5,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
 from .adapters.base import storable
 from .checks import Draft
+from .figures import Figure, Span
 from .prompting import DataBlock
 
 
@@ -57,6 +59,7 @@ class AgentRole:
     title(output) -> str                   what the answer is called where people decide on it; the unit's by default
     released(activity, by, at, gate)       what the approval of the answer at the final gate brings; only where the
                                            answer itself is decided on and no row stands for it
+    appendix(activity) -> text             what the product itself sets below the answer's text, out of the model's reach
     live_field                             the text field of the answer that people read along while it is written
     prompt                                 the file in `prompts/`; by default the one with the role's name
     to_check(output, activity) -> Draft    what the checks look at before a person does; None for what nobody decides on
@@ -74,6 +77,7 @@ class AgentRole:
     keep: Callable[..., dict[str, str]] | None = None
     title: Callable[[Any], str] | None = None
     released: Callable[..., None] | None = None
+    appendix: Callable[[Any], str] | None = None
     live_field: str = ""
     prompt: str = ""
     to_check: Callable[..., Draft] | None = None
@@ -156,6 +160,10 @@ AGENTS: dict[tuple[str, str], AgentRole] = {}
 TASK = "task"
 TOOLS: dict[str, Tool] = {}
 PUBLISHABLE: dict[str, Publishable] = {}
+# What the publisher carries out without a platform, by what its step `creates`: (activity, claim, by) -> summary.
+DELIVERIES: dict[str, Callable[..., dict]] = {}
+# Where figures about a client come from: (span, at) -> figures of the one client in scope.
+FIGURES: list[Callable[[Span, datetime], list[Figure]]] = []
 SYSTEM_JOBS: dict[str, Callable[..., dict]] = {}  # role -> function of an operations.Job, which returns a summary
 
 # What `verify_integrity` and the sweep of orphans look at; see config/integrity.py.

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from . import seeds_findings
 from .bodies import (
     CRAWL_WEBSITE,
     PUBLISHER,
@@ -230,6 +231,9 @@ PIPELINES: tuple[Pipeline, ...] = (
     STRATEGY,
     AD_COPY_SETS,
     LANDING_PAGES,
+    Pipeline("performance_reports", "Performance report", seeds_findings.PERFORMANCE_REPORTS),
+    Pipeline("website_audit", "Website audit", seeds_findings.WEBSITE_AUDIT),
+    Pipeline("backlinks", "Backlink", seeds_findings.BACKLINKS),
 )
 
 
@@ -374,6 +378,16 @@ RECURRING: tuple[RecurringTemplate, ...] = (
         ),
     ),
     RecurringTemplate(
+        name="Update goal values",
+        description="Keeps the progress of the goals true between two reports.",
+        assignee_type="agent",
+        agent_role="data_analyst",
+        periodicity="weekly",
+        trigger="cron",
+        cron_expression="0 5 * * 1",
+        prompt_template="Say which collected figure shows where each goal stands now.",
+    ),
+    RecurringTemplate(
         name="Weekly ads budget check",
         description="Catches campaigns that run ahead of or behind their budget.",
         assignee_type="agent",
@@ -474,5 +488,9 @@ AGENT_DEFAULTS: dict[str, AgentDefaults] = {
         _role("meta_ads_writer", 4, 5, "0.7500"),
         _role("landing_page_writer", 3, 8, "1.0000"),
         _role("quality_checker", 4, 5, "0.5000"),
+        _role("report_writer", 3, 8, "1.0000"),
+        _role("site_auditor", 2, 15, "1.0000"),
+        _role("backlink_researcher", 2, 10, "1.0000"),
+        _role("backlink_outreach_writer", 3, 2, "0.7500"),
     )
 }

@@ -7,8 +7,11 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 
-from apps.activities.forms import MarkdownField, ShownForm
+from apps.activities.forms import NOTE_LENGTH, MarkdownField, ShownForm
 from apps.strategy.bodies import heading_levels
+
+from .backlinks import BY_HAND
+from .statuses import OutreachStatus
 
 BODY_LENGTH = 60_000
 META_LENGTH = 160
@@ -109,3 +112,29 @@ class PostForm(ShownForm):
         if any(ord(character) < 32 for character in text):
             raise ValidationError("Remove the control characters.")
         return text
+
+
+class BacklinkFilter(forms.Form):
+    """A status that is not offered is refused."""
+
+    status = forms.ChoiceField(required=False, choices=OutreachStatus.choices)
+
+
+class BacklinkMoveForm(forms.Form):
+    """What came of asking, as in `backlinks.move_backlink`."""
+
+    move = forms.ChoiceField(label="What happened", choices=[(name, name) for name in BY_HAND])
+    target_url = forms.URLField(
+        label="Page that will carry the link",
+        required=False,
+        max_length=1_000,
+        assume_scheme="https",
+        help_text="Only if they agreed and named another page than the one above.",
+    )
+    notes = MarkdownField(required=False, max_length=NOTE_LENGTH, widget=forms.Textarea(attrs={"rows": 3}))
+
+    def clean_target_url(self) -> str:
+        address = self.cleaned_data["target_url"]
+        if address and not address.startswith(("http://", "https://")):
+            raise ValidationError("Enter an address of the web, like https://example.com/page.")
+        return address

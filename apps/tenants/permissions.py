@@ -39,6 +39,9 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         "period.plan": (SUPER, REVIEWER),
         "post.read": (SUPER, REVIEWER, ADMIN, MEMBER),
         "post.edit": (SUPER, REVIEWER),
+        "backlink.read": (SUPER, REVIEWER, ADMIN, MEMBER),
+        "backlink.move": (SUPER, REVIEWER),
+        "report.read": (SUPER, REVIEWER, ADMIN, MEMBER),
         "usage.read": (SUPER, REVIEWER, ADMIN, MEMBER),
         "approval.read": (SUPER, REVIEWER, ADMIN, MEMBER),
         # A gate names the role it needs. Staff decide reviewers' gates; only the client's admin decides the client's.

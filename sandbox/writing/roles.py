@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from sandbox.writing import advertising, article, phrases
+from sandbox.writing import advertising, article, findings, phrases
 from sandbox.writing.banks import Filler, capital, lines, noun
 from sandbox.writing.conform import plain_slug
 from sandbox.writing.prompt import Facts
@@ -404,6 +404,7 @@ def quality_checker(facts: Facts, rng: random.Random) -> dict[str, Any]:
 
 
 ROLES: list[tuple[set[str], Role]] = [
+    *findings.ROLES,
     ({"strategymarkdown"}, strategy_writer),
     ({"bodymarkdown", "metadescription"}, copywriter),
     ({"conversiongoal", "objections"}, advertising.landing_brief),

@@ -169,6 +169,8 @@ def _work(attempt: Attempt, activity: Activity, role: registry.AgentRole, run_re
         checked = {"checks": checks.as_json(found)}
     at = timezone.now()
     body, content_type = role.text(output)
+    if role.appendix:
+        body = f"{body}\n\n{role.appendix(activity)}"
     subject = role.subject(activity)
     version, metadata = queries.next_version(subject), {**queries.metadata_of(output), **given.facts}
     pointer = storage.write(

@@ -11,7 +11,6 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from apps import storage
 from apps.channels import operations as channels
 from apps.channels.models import PublishAttempt
 from apps.channels.platforms import PLATFORMS
@@ -62,13 +61,20 @@ def run(claim: Claim) -> None:
         _run(step)
     except LeaseLost:
         log.info("publish.lease_lost", activity=activity.ref_id, attempt=claim.attempt)
-    except storage.StorageUnavailable as error:
-        _end(step, operations.wait_out, error=f"{error.code}: {error.detail}")
     except OperationRefused as error:
-        _end(step, operations.fail_attempt, error=f"{error.code}: {error.detail}", may_repeat=False)
+        told = f"{error.code}: {error.detail}"
+        if error.http_status == 503:  # a store or a mail server is away
+            _end(step, operations.wait_out, error=told)
+        else:
+            _end(step, operations.fail_attempt, error=told, may_repeat=False)
 
 
 def _run(step: Step) -> None:
+    deliver = registry.DELIVERIES.get(step.activity.step.creates or "")
+    if deliver is not None:
+        summary = deliver(step.activity, claim=step.claim, by=step.by)
+        operations.finish_job(step.claim, summary=summary, by=step.by, at=timezone.now())
+        return
     kind = registry.PUBLISHABLE[step.activity.subject_type]
     ready = kind.prepare(step.activity)
     platform = PLATFORMS[ready.channel.platform]

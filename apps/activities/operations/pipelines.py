@@ -258,6 +258,7 @@ def raise_task(
     by: Actor,
     at: datetime,
     role: str = HumanRole.REVIEWER,
+    priority: str = Priority.HIGH,
     about: dict | None = None,
 ) -> Activity | None:
     """An activity for a person: an alert, an escalation. Once per origin; None when it was raised before."""
@@ -268,7 +269,7 @@ def raise_task(
                 title=title[:500],
                 type=ActivityType.OTHER,
                 assignee_type=AssigneeType.HUMAN,
-                priority=Priority.HIGH,
+                priority=priority,
                 revision_note=note,
                 origin_key=origin,
                 input_data=about or {},

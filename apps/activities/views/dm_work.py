@@ -180,7 +180,7 @@ def _written(found: Activity) -> Activity:
 
 
 def _publishes(found: Activity) -> bool:
-    return found.type == ActivityType.PUBLISH
+    return found.type == ActivityType.PUBLISH and found.step.creates not in registry.DELIVERIES
 
 
 def _who(found: Activity) -> dict:

@@ -14,6 +14,8 @@ SECTIONS = (
     ("app:approvals", "Waiting for you", "inbox", "g w", {"approvals", "approval", "approve", "reject"}),
     ("app:strategy", "Strategy", "target", "g s", {"strategy"}),
     ("app:content", "Content", "file-text", "g c", {"content", "post"}),
+    ("app:backlinks", "Backlinks", "link", "g b", {"backlinks"}),
+    ("app:reports", "Reports", "scroll-text", "g r", {"reports", "report"}),
     ("app:progress", "Progress", "chart-bar", "g p", {"progress"}),
     ("app:setup", "Setup", "check", "g u", {"setup", "fill_setup"}),
 )

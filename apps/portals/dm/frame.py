@@ -30,6 +30,7 @@ CLIENT_SECTIONS = (
         {"recurring", "recurring_task", "fill_values", "edit_recurring", "spawn_now"},
     ),
     ("dm:activities:costs", "Costs", "coins", "g c", {"costs"}),
+    ("dm:content:backlinks", "Backlinks", "link", "g b", {"backlinks", "backlink", "move_backlink"}),
     ("dm:strategy:context", "Context file", "book-open", "g x", {"context"}),
     ("dm:strategy:strategy", "Strategy", "target", "g s", {"strategy"}),
 )

@@ -4,6 +4,7 @@ from django.urls import include, path
 
 from apps.activities.urls import dm as activities
 from apps.activities.views import agents, dm, dm_work
+from apps.content.urls import dm as content
 
 from . import views
 
@@ -25,5 +26,6 @@ urlpatterns = [
     path("c/<slug:slug>/work/", dm_work.work, name="work"),
     path("c/<slug:slug>/agents/", agents.agents, name="agents"),
     path("c/<slug:slug>/", include(([*activities.urlpatterns, *EDITING], "activities"))),
+    path("c/<slug:slug>/", include((content.urlpatterns, "content"))),
     path("c/<slug:slug>/", include((STRATEGY, "strategy"))),
 ]

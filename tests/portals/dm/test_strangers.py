@@ -2,22 +2,26 @@
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from apps.activities.models import AgentConfig, Approval, RecurringTaskTemplate
+from apps.content.models import Backlink
 from tests.portals.dm.conftest import NOWHERE, addresses, page_of, standing, without_tokens
 
+AT = timezone.now()
 OF_A_CLIENT = sorted(name for name, path in addresses("acme-drafts", NOWHERE).items() if "acme-drafts" in path)
 WITH_A_REF = sorted(name for name, path in addresses("acme-drafts", NOWHERE).items() if NOWHERE in path)
 ACTIVITY_PAGES = {"activity", "stream", "progress", "retry", "cancel", "done", "download_export"}
 AGENT_PAGES = {"switch_agent"}
 RECURRING_PAGES = {"recurring_task", "fill_values", "edit_recurring", "spawn_now"}
+BACKLINK_PAGES = {"backlink", "move_backlink"}
 
 
 def test_the_walk_knows_every_address():
     decisions = {"approval", "approve", "edit", "reject"}
-    assert set(WITH_A_REF) == ACTIVITY_PAGES | AGENT_PAGES | RECURRING_PAGES | decisions
+    assert set(WITH_A_REF) == ACTIVITY_PAGES | AGENT_PAGES | RECURRING_PAGES | BACKLINK_PAGES | decisions
     assert set(OF_A_CLIENT) - set(WITH_A_REF) == {
-        "client", "work", "agents", "exports", "costs", "recurring", "context", "strategy",
+        "client", "work", "agents", "exports", "costs", "recurring", "backlinks", "context", "strategy",
     }  # fmt: skip
     assert set(addresses("a", NOWHERE)) - set(OF_A_CLIENT) == {"start", "inbox", "clients", "all_agents"}
 
@@ -29,7 +33,11 @@ def test_a_reviewer_who_is_not_assigned_sees_what_is_not_there(draft, olga, rita
         ref_id = RecurringTaskTemplate.objects.filter(tenant=draft.tenant).order_by("ref_id")[0].ref_id
     if name in AGENT_PAGES:
         ref_id = AgentConfig.objects.filter(tenant=draft.tenant).order_by("ref_id")[0].ref_id
-    sent = {"shown_sha256": draft.content_sha256, "note": "mine now"}
+    if name in BACKLINK_PAGES:
+        ref_id = Backlink.objects.create(
+            tenant=draft.tenant, target_url="https://a.example/", source_url="https://b.example/", created_on=AT
+        ).ref_id
+    sent = {"shown_sha256": draft.content_sha256, "note": "mine now", "move": "reject"}
     before = standing()
 
     theirs, random = addresses("acme-drafts", ref_id)[name], addresses("acme-drafts", NOWHERE)[name]

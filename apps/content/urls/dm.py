@@ -1,0 +1,11 @@
+"""Content in the DM Portal, as it stands behind /dm/c/<slug>/; mounted by `portals.dm`."""
+
+from django.urls import path
+
+from ..views import backlinks
+
+urlpatterns = [
+    path("backlinks/", backlinks.backlinks, name="backlinks"),
+    path("backlinks/<str:ref_id>/", backlinks.backlink, name="backlink"),
+    path("backlinks/<str:ref_id>/move/", backlinks.move, name="move_backlink"),
+]
