@@ -1,5 +1,6 @@
 """Every write of work, approvals and templates, by noun."""
 
+from .agent_tasks import give_task
 from .approvals import (
     ApprovalHeld,
     ApprovalStale,
@@ -14,7 +15,6 @@ from .configuration import (
     add_provider,
     edit_agent_config,
     edit_provider,
-    edit_template,
     models_offered,
 )
 from .context_files import edit_context_file
@@ -22,6 +22,7 @@ from .costs import catch_up_costs, roll_up_costs
 from .counting import recount
 from .edits import NotEditable, replace_output
 from .gates import digest_of, open_gate, refresh_gate, shown_at, step_behind
+from .pipeline_edits import MOST_STEPS, NoGlobalTemplate, checked, edit_template, reset_template
 from .pipelines import (
     NotATask,
     advance,
@@ -72,6 +73,10 @@ __all__ = [
     "edit_provider",
     "edit_template",
     "models_offered",
+    "MOST_STEPS",
+    "NoGlobalTemplate",
+    "checked",
+    "reset_template",
     "NotATask",
     "NotEditable",
     "edit_context_file",
@@ -104,6 +109,7 @@ __all__ = [
     "finish_run",
     "finish_task",
     "give_back",
+    "give_task",
     "grant_approval",
     "held",
     "holds_lease",
