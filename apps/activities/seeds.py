@@ -349,11 +349,12 @@ RECURRING: tuple[RecurringTemplate, ...] = (
         cron_expression="0 8 * * 1",
         prompt_template=(
             "Draft an answer to each new review in this tone: {{tone}}. Complaints that need a person go to "
-            "{{escalation_contact}} with a summary and no draft."
+            "{{escalation_contact}} with a summary and no draft. The new reviews: {{new_reviews}}"
         ),
         variables=(
             _variable("tone", "Tone of the answers"),
             _variable("escalation_contact", "Who takes complaints"),
+            _variable("new_reviews", "New reviews, with stars and names", "long_text", required=False),
         ),
     ),
     RecurringTemplate(
@@ -473,5 +474,9 @@ AGENT_DEFAULTS: dict[str, AgentDefaults] = {
         _role("google_ads_writer", 4, 5, "0.7500"),
         _role("meta_ads_writer", 4, 5, "0.7500"),
         _role("landing_page_writer", 3, 8, "1.0000"),
+        _role("competitor_researcher", 3, 15, "1.0000"),
+        _role("deliverable_planner", 2, 8, "0.7500"),
+        _role("search_term_classifier", 2, 8, "1.0000"),
+        _role("review_response_writer", 2, 5, "0.7500"),
     )
 }
