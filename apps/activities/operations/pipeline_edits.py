@@ -116,9 +116,9 @@ def _beyond(steps: list[TemplateStep]) -> list[str]:
         if step.assignee_type != AssigneeType.AGENT or step.is_approval_gate:
             continue
         if role == PUBLISHER:
-            if step.creates != "publish_attempt":
+            if step.creates in {creates for _, creates in registry.AGENTS if creates}:
                 told.append(
-                    f"Step {step.key} is for the publisher, which leaves a publish_attempt behind and nothing else."
+                    f"Step {step.key}: the publisher carries out what was approved and cannot create {step.creates}."
                 )
         elif role == CRAWL_WEBSITE:
             if step.creates is not None:

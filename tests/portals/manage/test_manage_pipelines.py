@@ -203,7 +203,7 @@ PROBLEMS = [
         "Step topic_request: the agent content_brief_writer cannot create strategy",
     ),
     ({"draft.who": "agent:lead_enricher"}, "cannot work yet"),
-    ({"publish.creates": ""}, "the publisher, which leaves a publish_attempt behind"),
+    ({"publish.creates": "body_version"}, "the publisher carries out what was approved and cannot create body_version"),
     ({"keyword_research.depends_on": ["check_live"]}, "Steps wait for each other in a circle"),
     ({"topic_approval.on_reject": ""}, "Gate topic_approval does not say where rejected work goes."),
     ({"dm_review.who": "agent:copywriter"}, "Gate dm_review needs a person: agents never approve."),
