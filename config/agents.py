@@ -1,6 +1,15 @@
 """(Agent role, what its step creates) -> what it is told, what it must answer, and the operation that receives the answer; on one screen."""
 
-from apps.activities import checks, exporting, material, onboarding, quality
+from apps.activities import (
+    checks,
+    commitments,
+    competitors,
+    exporting,
+    material,
+    onboarding,
+    quality,
+    review_answers,
+)
 from apps.activities.bodies import CRAWL_WEBSITE, EXPORT_CLIENT
 from apps.activities.registry import TASK, AgentRole, Publishable
 from apps.ads import agents as ads
@@ -225,6 +234,43 @@ AGENTS = {
         text=content.as_json,
         receive=backlinks.receive_check,
         prompt="data_analyst_links",
+    ),
+    ("search_term_classifier", TASK): AgentRole(
+        schema=ads_bodies.TermVerdicts,
+        output_type="search_term_verdicts",
+        gather=ads.gather_terms,
+        text=material.as_json,
+        receive=ads.receive_verdicts,
+    ),
+    ("competitor_researcher", TASK): AgentRole(
+        schema=competitors.CompetitorResearch,
+        output_type="competitors",
+        gather=competitors.gather_for_task,
+        text=material.as_json,
+        title=competitors.title,
+        receive=material.changes_no_row,
+    ),
+    ("competitor_researcher", ""): AgentRole(
+        schema=competitors.CompetitorResearch,
+        output_type="competitors",
+        gather=competitors.gather_in_unit,
+        text=material.as_json,
+        title=competitors.title,
+        receive=material.changes_no_row,
+    ),
+    ("deliverable_planner", ""): AgentRole(
+        schema=commitments.DeliverablePlan,
+        output_type="deliverable_plan",
+        gather=commitments.gather,
+        text=material.as_json,
+        receive=material.changes_no_row,
+    ),
+    ("review_response_writer", TASK): AgentRole(
+        schema=review_answers.ReviewAnswers,
+        output_type="review_answers",
+        gather=review_answers.gather,
+        text=material.as_json,
+        receive=review_answers.receive,
     ),
 }
 

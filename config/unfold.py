@@ -124,7 +124,7 @@ UNFOLD = {
             {
                 "title": "Set-up",
                 "items": [
-                    _page("Activity templates", "account_tree", "activities_activitytemplate"),
+                    _page("Pipelines", "account_tree", "activities_activitytemplate"),
                     _page("Recurring tasks", "event_repeat", "activities_recurringtasktemplate"),
                     _page("Agent settings", "smart_toy", "activities_agentconfig"),
                     _page("Model providers", "dns", "activities_llmprovider"),

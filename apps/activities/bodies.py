@@ -132,6 +132,13 @@ def validate_steps(steps: Sequence[TemplateStep]) -> list[str]:
     for step in steps:
         if step.is_approval_gate and step.on_reject is None:
             problems.append(f"Gate {step.key} does not say where rejected work goes.")
+        earlier = [by_key[key] for key in before[step.key] if key in by_key]
+        if step.is_approval_gate and not any(one.assignee_type == "agent" for one in earlier):
+            problems.append(f"Gate {step.key} has nothing to decide on: no agent works before it.")
+        if step.on_reject in by_key and by_key[step.on_reject].is_approval_gate:
+            problems.append(
+                f"Step {step.key} sends rejected work to {step.on_reject}, which is a gate and makes nothing."
+            )
         if step.on_reject is not None and step.on_reject not in before[step.key]:
             problems.append(f"Step {step.key} sends rejected work to {step.on_reject}, which does not come before it.")
         goes_out = step.type == "publish" or step.agent_role == PUBLISHER

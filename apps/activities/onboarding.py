@@ -97,6 +97,8 @@ def receive_research(research: bodies.Research, *, activity: Activity, kept: Kep
 
 def gather_context(activity: Activity) -> list[DataBlock]:
     blocks = [DataBlock("research", output_of(activity.unit, "research"))]
+    if competitors := output_of(activity.unit, "competitors"):  # a step that a pipeline may have
+        blocks.append(DataBlock("competitors", competitors))
     if activity.revision_note and activity.output_ref:
         blocks.append(DataBlock("previous_draft", storage.read_one(storage.ActivityOutput, activity.output_ref).text))
     return blocks

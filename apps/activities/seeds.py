@@ -353,11 +353,12 @@ RECURRING: tuple[RecurringTemplate, ...] = (
         cron_expression="0 8 * * 1",
         prompt_template=(
             "Draft an answer to each new review in this tone: {{tone}}. Complaints that need a person go to "
-            "{{escalation_contact}} with a summary and no draft."
+            "{{escalation_contact}} with a summary and no draft. The new reviews: {{new_reviews}}"
         ),
         variables=(
             _variable("tone", "Tone of the answers"),
             _variable("escalation_contact", "Who takes complaints"),
+            _variable("new_reviews", "New reviews, with stars and names", "long_text", required=False),
         ),
     ),
     RecurringTemplate(
@@ -492,5 +493,9 @@ AGENT_DEFAULTS: dict[str, AgentDefaults] = {
         _role("site_auditor", 2, 15, "1.0000"),
         _role("backlink_researcher", 2, 10, "1.0000"),
         _role("backlink_outreach_writer", 3, 2, "0.7500"),
+        _role("competitor_researcher", 3, 15, "1.0000"),
+        _role("deliverable_planner", 2, 8, "0.7500"),
+        _role("search_term_classifier", 2, 8, "1.0000"),
+        _role("review_response_writer", 2, 5, "0.7500"),
     )
 }

@@ -1,15 +1,16 @@
-"""Manage: what was synced from ads platforms, and what agents propose. Read only: syncs and decisions change it."""
+"""Manage: what was synced from ads platforms, and what agents propose. Syncs and decisions change it; here an agent is asked."""
 
 from datetime import timedelta
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.utils.formats import date_format
 
 from apps.tenants.doors.admin import ManageAdmin
 from apps.tenants.doors.admin_display import EMPTY, badge, column, link, list_of, shown
 from apps.tenants.doors.admin_lists import ClientFilter
-from apps.tenants.doors.admin_tasks import Panel
+from apps.tenants.doors.admin_tasks import Panel, Task
 
+from . import operations, queries
 from .models import (
     AdCampaign,
     AdCampaignDay,
@@ -26,6 +27,11 @@ def money(amount, currency: str) -> str:
     return EMPTY if amount is None else f"{shown(amount)} {currency}".strip()
 
 
+def have_terms_judged(request, campaign: AdCampaign) -> None:
+    task = operations.ask_for_verdicts(campaign, by=request.actor, at=request.at)
+    messages.success(request, f"An agent is asked: {task.title}. Its verdicts wait for a person.")
+
+
 @admin.register(AdCampaign)
 class AdCampaignAdmin(ManageAdmin):
     list_display = (
@@ -39,6 +45,15 @@ class AdCampaignAdmin(ManageAdmin):
     )
     list_select_related = ("tenant",)
     list_filter = ("platform", "status", ClientFilter)
+    tasks = (
+        Task(
+            "judge",
+            "Have search terms judged",
+            "search_term.judge",
+            have_terms_judged,
+            when=lambda campaign: queries.unjudged(campaign).exists(),
+        ),
+    )
     empty = "No campaigns yet. Syncing an ads account brings them."
     sections = (
         ("Campaign", ("name", "tenant", "channel", "platform", "status", "campaign_type", "campaign", "ref_id")),

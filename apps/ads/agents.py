@@ -13,7 +13,7 @@ from apps.activities.registry import Kept
 from apps.shared.actors import Actor
 
 from . import operations, queries
-from .bodies import AudienceAndOffer, GoogleAds, MetaAds, Optimisation
+from .bodies import AudienceAndOffer, GoogleAds, MetaAds, Optimisation, TermVerdicts
 from .limits import (
     GOOGLE_DESCRIPTION,
     GOOGLE_HEADLINE,
@@ -90,3 +90,16 @@ def _parts(heading: str, texts: list[str], most: int) -> str:
 
 def receive_optimisation(output: Optimisation, *, activity: Activity, kept: Kept, by: Actor, at: datetime) -> None:
     operations.propose_changes(activity, output.recommendations, by=by, at=at)
+
+
+def gather_terms(activity: Activity) -> list[DataBlock]:
+    terms = queries.terms_told(activity.input_data.get("search_terms", []))
+    return [
+        material.context(),
+        DataBlock("search_terms", _as_json(terms)),
+        DataBlock("ad_keywords", _as_json(queries.keywords_told())),
+    ]
+
+
+def receive_verdicts(output: TermVerdicts, *, activity: Activity, kept: Kept, by: Actor, at: datetime) -> None:
+    operations.keep_verdicts(activity, output.items, by=by, at=at)

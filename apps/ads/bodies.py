@@ -165,3 +165,31 @@ class Optimisation(RoleOutput):
 def refuse_repetition(name: str, texts: list[str]) -> None:
     if len({text.casefold() for text in texts}) < len(texts):
         raise ValueError(f"{name}: no text may occur twice.")
+
+
+class TermVerdict(RoleOutput):
+    """`term` exactly as it was given. A keyword or negative keyword needs a match type; the others have none."""
+
+    term: Line
+    classification: Literal["keyword", "negative_keyword", "watch", "skip"]
+    recommended_match_type: MatchType | None
+    reasoning: Reason
+
+    @model_validator(mode="after")
+    def says_how_it_should_match(self) -> Self:
+        is_pushed = self.classification in ("keyword", "negative_keyword")
+        if is_pushed != (self.recommended_match_type is not None):
+            raise ValueError("recommendedMatchType belongs to keyword and negative_keyword, and to nothing else.")
+        return self
+
+
+class TermVerdicts(RoleOutput):
+    """search_term_classifier: a verdict for each search term, for a person to accept or override."""
+
+    items: Annotated[list[TermVerdict], Field(max_length=200)]
+    summary: Reason
+
+    @model_validator(mode="after")
+    def judges_each_once(self) -> Self:
+        refuse_repetition("items", [one.term for one in self.items])
+        return self

@@ -3,9 +3,9 @@
 from datetime import date
 from typing import Any
 
-from django.db.models import Sum
+from django.db.models import Exists, OuterRef, QuerySet, Sum
 
-from .models import AdCampaign, AdCampaignDay, AdKeyword
+from .models import AdCampaign, AdCampaignDay, AdKeyword, SearchTermClassification, SearchTermReport
 from .statuses import AdStatus
 
 CAMPAIGNS_TOLD, KEYWORDS_TOLD = 60, 300
@@ -49,6 +49,27 @@ def keywords_told() -> list[dict[str, Any]]:
             **{name: row.performance_snapshot[name] for name in sorted(row.performance_snapshot)},
         }
         for row in rows[:KEYWORDS_TOLD]
+    ]
+
+
+def unjudged(campaign: AdCampaign) -> QuerySet[SearchTermReport]:
+    """Search terms of the campaign without a verdict, the costliest first."""
+    verdicts = SearchTermClassification.objects.filter(search_term_report=OuterRef("pk"))
+    return SearchTermReport.objects.filter(~Exists(verdicts), ad_campaign=campaign).order_by("-cost", "ref_id")
+
+
+def terms_told(ref_ids: list[str]) -> list[dict[str, Any]]:
+    """Search terms with their figures, for an agent."""
+    rows = SearchTermReport.objects.filter(ref_id__in=ref_ids).order_by("-cost", "ref_id")
+    return [
+        {
+            "term": row.search_term,
+            "impressions": row.impressions,
+            "clicks": row.clicks,
+            "conversions": _figure(row.conversions),
+            "cost": _figure(row.cost),
+        }
+        for row in rows
     ]
 
 

@@ -21,12 +21,19 @@ class EditedMeanwhile(OperationRefused):
 
 
 def edit(
-    subject: Row, journal_code: str, changes: dict[str, Any], *, by: Actor, at: datetime, seen_on: datetime | None
+    subject: Row,
+    journal_code: str,
+    changes: dict[str, Any],
+    *,
+    by: Actor,
+    at: datetime,
+    seen_on: datetime | None,
+    told: dict[str, Any] | None = None,
 ) -> Row:
     """Write those of the changes that differ, journal before and after, and return the fresh row.
 
     `seen_on` is `updated_on` of the row as the person saw it. Sealed secrets are always written when they are named;
-    the journal says no more than that. Raises EditedMeanwhile when the row was changed after it was seen.
+    the journal says no more than that. `told` is what the journal says beside the new values. Raises EditedMeanwhile when the row was changed after it was seen.
     """
     model = type(subject)
     with transaction.atomic():
@@ -46,7 +53,7 @@ def edit(
             by=by,
             at=at,
             before={name: _kept(model, name, before[name]) for name in differing},
-            after={name: _kept(model, name, value) for name, value in differing.items()},
+            after={name: _kept(model, name, value) for name, value in differing.items()} | (told or {}),
         )
     return row
 

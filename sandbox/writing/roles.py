@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from sandbox.writing import advertising, article, findings, phrases
+from sandbox.writing import advertising, article, findings, market, phrases
 from sandbox.writing.banks import Filler, capital, lines, noun
 from sandbox.writing.conform import plain_slug
 from sandbox.writing.prompt import Facts
@@ -420,6 +420,9 @@ ROLES: list[tuple[set[str], Role]] = [
     ({"primarytexts", "calltoaction"}, advertising.meta_ads),
     ({"subheadline", "sections", "faq"}, advertising.landing_page),
     ({"recommendations", "pacing"}, advertising.optimisation),
+    ({"competitors", "opportunities"}, market.competitors),
+    ({"responses", "escalations"}, market.review_answers),
+    ({"items", "summary"}, market.search_terms),
 ]
 
 

@@ -107,6 +107,11 @@ def test_onboarding_and_strategy_end_at_a_persons_gate():
         ([agent("a"), gate("g", "a", on_reject="g")], "does not come before it"),
         ([agent("a", counts_unit=True), agent("b", counts_unit=True)], "Only one step may count"),
         ([agent("a", is_final_gate=True)], "without being a gate"),
+        ([gate("g")], "no agent works before it"),
+        (
+            [agent("a"), gate("g", "a", on_reject="a"), gate("h", "g", on_reject="g")],
+            "which is a gate and makes nothing",
+        ),
         (
             [
                 agent("a"),

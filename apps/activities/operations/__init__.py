@@ -1,5 +1,6 @@
 """Every write of work, approvals and templates, by noun."""
 
+from .agent_tasks import give_task
 from .approvals import (
     ApprovalHeld,
     ApprovalStale,
@@ -14,7 +15,6 @@ from .configuration import (
     add_provider,
     edit_agent_config,
     edit_provider,
-    edit_template,
     integrations_of_tools,
     models_offered,
     switch_agent,
@@ -27,6 +27,7 @@ from .exports import KEPT_FOR, ExportGone, ExportUnderWay, begin_export, open_ex
 from .gates import digest_of, open_gate, refresh_gate, shown_at, step_behind
 from .jobs import Job
 from .money import go_on_with_money, wait_for_money, warn_of_spend
+from .pipeline_edits import MOST_STEPS, NoGlobalTemplate, checked, edit_template, reset_template
 from .pipelines import (
     NotATask,
     advance,
@@ -97,6 +98,10 @@ __all__ = [
     "integrations_of_tools",
     "models_offered",
     "switch_agent",
+    "MOST_STEPS",
+    "NoGlobalTemplate",
+    "checked",
+    "reset_template",
     "NotATask",
     "NotEditable",
     "edit_context_file",
@@ -143,6 +148,7 @@ __all__ = [
     "finish_task",
     "give_back",
     "go_on_with_money",
+    "give_task",
     "grant_approval",
     "held",
     "holds_lease",

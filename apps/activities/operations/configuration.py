@@ -1,4 +1,4 @@
-"""What a super admin sets up: the steps of global templates, agents of a client, and model providers."""
+"""What a super admin sets up: agents of a client, and model providers."""
 
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -6,52 +6,18 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from pydantic import TypeAdapter, ValidationError
 
 from apps.shared import journal
 from apps.shared.actors import Actor
 from apps.shared.edits import edit
-from apps.shared.errors import InvalidInput, NotAllowed
+from apps.shared.errors import InvalidInput
 from apps.tenants.statuses import PrivacyLevel
 
 from .. import queries, registry
-from ..bodies import TemplateStep, validate_steps
 from ..engine import providers
 from ..engine.pricing import ModelUnpriced, price_of
-from ..models import ActivityTemplate, AgentConfig, LlmProvider
+from ..models import AgentConfig, LlmProvider
 from .prices import price_listed_models
-
-STEPS = TypeAdapter(list[TemplateStep])
-PROBLEMS_SHOWN = 10
-
-
-def edit_template(
-    template: ActivityTemplate, *, name: str, steps: Any, by: Actor, at: datetime, seen_on: datetime | None
-) -> ActivityTemplate:
-    """Give a global template other steps and the next version. Copies that clients own stay as they are.
-
-    Raises InvalidInput with a sentence per problem, NotAllowed for a client's own copy, EditedMeanwhile.
-    """
-    if template.tenant_id is not None:
-        raise NotAllowed("This is a client's own copy. Change the global template; new clients receive it.")
-    changes = {"name": name, "steps": [step.model_dump(mode="json") for step in _checked(steps)]}
-    if all(getattr(template, field) == value for field, value in changes.items()):
-        return template
-    return edit(
-        template, "template.edited", {**changes, "version": template.version + 1}, by=by, at=at, seen_on=seen_on
-    )
-
-
-def _checked(steps: Any) -> list[TemplateStep]:
-    try:
-        parsed = STEPS.validate_python(steps)
-    except ValidationError as error:
-        problems = [f"{'.'.join(map(str, e['loc'])) or 'steps'}: {e['msg']}." for e in error.errors()]
-    else:
-        problems = validate_steps(parsed)
-    if problems:
-        raise InvalidInput({"steps": problems[:PROBLEMS_SHOWN]})
-    return parsed
 
 
 @dataclass(frozen=True)

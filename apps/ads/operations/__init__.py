@@ -13,8 +13,13 @@ from .recording import (
     record_keywords,
     record_search_terms,
 )
+from .verdicts import NothingToClassify, UnknownTerm, ask_for_verdicts, keep_verdicts
 
 __all__ = [
+    "NothingToClassify",
+    "UnknownTerm",
+    "ask_for_verdicts",
+    "keep_verdicts",
     "NotAnAdsAccount",
     "Recorded",
     "SyncedCampaign",

@@ -1,4 +1,4 @@
-"""Templates, agents and providers in Manage; and work that a person tries again or stops."""
+"""Recurring tasks, agents and providers in Manage; and work that a person tries again or stops."""
 
 import json
 from decimal import Decimal
@@ -10,7 +10,6 @@ from django.utils import timezone
 from apps.activities import operations
 from apps.activities.models import (
     Activity,
-    ActivityTemplate,
     AgentConfig,
     LlmProvider,
     ModelPrice,
@@ -26,11 +25,6 @@ from apps.tenants.models import Tenant
 KEY = "sk-ant-a-key-that-nobody-sees-0123456789"
 
 
-@pytest.fixture
-def template(everything) -> ActivityTemplate:
-    return ActivityTemplate.objects.get(tenant=None, deliverable_type="blog_posts")
-
-
 def address(row, task: str = "") -> str:
     return f"/manage/{row._meta.app_label}/{row._meta.model_name}/{row.ref_id}/{task}"
 
@@ -39,100 +33,6 @@ def form_of(sam, row) -> dict:
     form = sam.get(address(row, "edit/")).context["form"]
     values = {field.name: field.value() for field in form}
     return {name: value for name, value in values.items() if value not in (None, False)}
-
-
-def test_an_edited_template_has_the_next_version_and_copies_stay_as_they_are(sam, template, journal):
-    copies = list(ActivityTemplate.objects.filter(source_template=template).order_by("ref_id").values())
-    form = form_of(sam, template)
-    steps = json.loads(form["steps"])
-    steps[0]["title"] = "Find keywords"
-
-    response = sam.post(address(template, "edit/"), {**form, "steps": json.dumps(steps)})
-
-    template.refresh_from_db()
-    assert response.status_code == 302
-    assert (template.version, template.parsed_steps[0].title, template.updated_by) == (2, "Find keywords", sam.user)
-    assert list(ActivityTemplate.objects.filter(source_template=template).order_by("ref_id").values()) == copies
-    assert journal() == ["template.edited"]
-
-
-def test_a_template_saved_as_it_was_keeps_its_version(sam, template, journal):
-    sam.post(address(template, "edit/"), form_of(sam, template))
-
-    template.refresh_from_db()
-    assert (template.version, journal()) == (1, [])
-
-
-@pytest.mark.parametrize(
-    ("change", "problem"),
-    [
-        (lambda steps: steps[5].update(is_final_gate=False), "Step publish publishes without a final gate before it."),
-        (
-            lambda steps: steps[0].update(agent_role="magician"),
-            "Step keyword_research names an unknown agent role: magician.",
-        ),
-        (
-            lambda steps: steps[1].update(depends_on=["nothing"]),
-            "Step topic_request depends on nothing, which does not exist.",
-        ),
-        (lambda steps: steps[0].update(depends_on=["check_live"]), "Steps wait for each other in a circle"),
-        (lambda steps: steps[2].update(on_reject=None), "Gate topic_approval does not say where rejected work goes."),
-        (
-            lambda steps: steps[0].update(due_offset_days=-1),
-            "0.due_offset_days: Input should be greater than or equal to 0.",
-        ),
-        (lambda steps: steps[0].update(owner="me"), "0.owner: Extra inputs are not permitted."),
-        (lambda steps: steps.clear(), "A pipeline needs at least one step."),
-    ],
-)
-def test_steps_that_make_no_pipeline_are_refused_with_a_sentence(sam, template, journal, change, problem):
-    form = form_of(sam, template)
-    steps = json.loads(form["steps"])
-    change(steps)
-
-    response = sam.post(address(template, "edit/"), {**form, "steps": json.dumps(steps)})
-
-    before = template.steps
-    template.refresh_from_db()
-    assert response.status_code == 400
-    assert [text for text in response.context["form"].errors["steps"] if problem in text]
-    assert (template.version, template.steps == before, journal()) == (1, True, [])
-
-
-@pytest.mark.parametrize(
-    "steps", ["", "no json", "{}", '"x"', "[1]", "[" * 5_000, '[{"key": NaN}]', "[null]", '{"a": "\\ud800"}']
-)
-def test_what_is_no_list_of_steps_is_refused(sam, template, journal, steps):
-    response = sam.post(address(template, "edit/"), {**form_of(sam, template), "steps": steps})
-
-    assert response.status_code in (400, 422)
-    assert "steps" in response.context["form"].errors
-    assert journal() == []
-
-
-def test_a_clients_own_copy_is_not_edited_here(sam, template, journal):
-    copy = ActivityTemplate.objects.filter(source_template=template).first()
-
-    offered = sam.get(address(copy)).context["tasks"]
-    response = sam.post(address(copy, "edit/"), form_of(sam, template))
-
-    assert offered == []
-    assert response.status_code == 403
-    assert journal() == []
-
-
-def test_the_steps_of_a_template_are_a_table(sam, template):
-    panel = sam.get(address(template)).context["panels"][0]
-
-    assert panel.headers == ("Step", "Key", "Who", "After", "Due", "Remarks")
-    assert panel.rows[5] == (
-        "Approve the article",
-        "client_approval",
-        "admin (person)",
-        "dm_review",
-        "day 11",
-        "Final gate · sends back to draft",
-    )
 
 
 @pytest.fixture

@@ -1,0 +1,60 @@
+"""Work that an agent is given outside any pipeline and any schedule."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from apps.shared import journal
+from apps.shared.actors import Actor
+
+from ..bodies import TemplateStep
+from ..models import Activity
+from ..statuses import ACTIVITY_MOVES, ActivityType, AssigneeType
+
+
+def give_task(
+    *,
+    tenant_id,
+    role: str,
+    title: str,
+    instruction: str,
+    origin: str,
+    about: dict[str, Any],
+    by: Actor,
+    at: datetime,
+) -> Activity | None:
+    """An activity for an agent, ready at once. Once per origin; None when it was given before.
+
+    `about` is what the agent's `gather` finds its material by.
+    """
+    step = TemplateStep(
+        key="agent_task",
+        title=title[:200],
+        type="other",
+        assignee_type="agent",
+        agent_role=role,
+        prompt_template=instruction,
+        due_offset_days=0,
+    )
+    try:
+        with transaction.atomic():
+            task = Activity.objects.create(
+                tenant_id=tenant_id,
+                title=title[:500],
+                type=ActivityType.OTHER,
+                assignee_type=AssigneeType.AGENT,
+                assignee_agent_role=role,
+                origin_key=origin,
+                input_data={**about, "step": step.model_dump(mode="json")},
+                due_date=at.date(),
+                ready_on=at,
+                created_by=by.user,
+                created_on=at,
+            )
+            journal.record("task.given", task, by=by, at=at, after={"title": task.title, "role": role})
+            return ACTIVITY_MOVES.perform(task, "ready", by=by, at=at)
+    except IntegrityError:
+        if Activity.objects.filter(tenant_id=tenant_id, origin_key=origin).exists():
+            return None
+        raise
