@@ -8,5 +8,10 @@ router.register("activities", views.ActivityViewSet, basename="activity")
 router.register("approvals", views.ApprovalViewSet, basename="approval")
 urlpatterns = [
     path("usage/", views.UsageViewSet.as_view({"get": "retrieve"}), name="usage"),
+    path(
+        "deliverable-periods/<ref_id>/forecast/",
+        views.ForecastViewSet.as_view({"get": "retrieve"}),
+        name="deliverable-period-forecast",
+    ),
     *router.urls,
 ]

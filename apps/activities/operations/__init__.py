@@ -34,7 +34,7 @@ from .pipelines import (
     set_subject,
     spawn_unit,
 )
-from .planning import plan_tenant
+from .planning import plan_tenant, tend_periods
 from .prices import seed_prices, set_price
 from .runs import (
     Claim,
@@ -104,5 +104,6 @@ __all__ = [
     "settle_failure",
     "shown_at",
     "spawn_unit",
+    "tend_periods",
     "wait_out",
 ]
