@@ -7,10 +7,14 @@ transaction is committed, at least once. RINGS names the bell that the workers h
 from apps.activities import operations as work
 from apps.activities.models import ActivityTemplate
 from apps.strategy import operations as strategy
+from apps.strategy.models import OnboardingRun
 
 
 def start_onboarding(contract, *, by, at):
-    strategy.open_onboarding(contract.tenant_id, by=by, at=at)
+    if not OnboardingRun.objects.filter(
+        tenant_id=contract.tenant_id
+    ).exists():  # a renewed contract asks for no new research
+        strategy.open_onboarding(contract.tenant_id, by=by, at=at)
 
 
 def spawn_onboarding(run, *, by, at):
@@ -57,6 +61,7 @@ TOGETHER = {
 
 AFTER = {
     "tenant.created": ["tenants.make_contract"],
+    "contract.renewal_forced": ["tenants.make_contract"],
     "tenant.edited": ["activities.count_days_again"],
     "user.invited": ["tenants.send_invitation"],
     "strategy.activated": ["activities.plan_tenant"],

@@ -80,6 +80,9 @@ def generated(kept: Mapping[str, str], block: Block) -> dict[str, str]:
         "SANDBOX_URL": sandbox,
         "ANTHROPIC_BASE_URL": f"{sandbox}/anthropic",
         "ANTHROPIC_API_KEY": "rehearsal",
+        "OPENAI_BASE_URL": f"{sandbox}/openai/v1",
+        "OPENAI_API_KEY": "rehearsal",
+        "OLLAMA_BASE_URL": f"{sandbox}/ollama",
         "EGRESS_ALLOW_HOSTS": f"{HOST}:{block.port('sandbox')}",
         "EMAIL_URL": f"smtp://{HOST}:{block.port('sandbox.smtp')}",
         "DEMO_PASSWORD": kept["DEMO_PASSWORD"],
@@ -97,8 +100,9 @@ def settle(ours: Mapping[str, str], given: Mapping[str, str]) -> tuple[dict[str,
         name: given[name] for name in (*ours, *PASSED_THROUGH) if given.get(name) and given[name] != ours.get(name)
     }
     settled = {**ours, **theirs}
-    if "ANTHROPIC_API_KEY" in theirs and "ANTHROPIC_BASE_URL" not in theirs:
-        del settled["ANTHROPIC_BASE_URL"]  # a real key is meant for the real service
+    for vendor in ("ANTHROPIC", "OPENAI"):
+        if f"{vendor}_API_KEY" in theirs and f"{vendor}_BASE_URL" not in theirs:
+            del settled[f"{vendor}_BASE_URL"]  # a real key is meant for the real service
     outside = {server for server, names in SERVER_VARIABLES.items() if names[0] in theirs}
     for server in sorted(outside):
         switch, *companions = SERVER_VARIABLES[server]

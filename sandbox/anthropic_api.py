@@ -2,17 +2,14 @@
 
 import hashlib
 import json
-import math
-import re
 from collections.abc import Iterator
 from typing import Any
 
 from sandbox.wire import Request, Response, json_response
 from sandbox.world import World
 from sandbox.writing import model as writer
+from sandbox.writing.answers import CHARACTERS_PER_TOKEN, pieces, spoiled, tokens, wrong_counts
 
-PIECE_CHARACTERS = 60  # of one text_delta
-CHARACTERS_PER_TOKEN = 4  # Anthropic's own rule of thumb for English
 ERROR_TYPES = {
     400: ("invalid_request_error", "Invalid request"),
     401: ("authentication_error", "invalid x-api-key"),
@@ -139,6 +136,8 @@ def schema_of(body: dict[str, Any]) -> dict[str, Any] | None:
 
 def message_response(world: World, request: Request, body: dict[str, Any]) -> Response:
     kind = request.fault_kind
+    if kind == "context_too_long":
+        raise Invalid("prompt is too long: 204811 tokens > 200000 maximum")
     message = compose_message(world, body, kind)
     headers = {"request-id": new_request_id(world), "anthropic-organization-id": "00000000-0000-4000-8000-000000000007"}
     recorded = {
@@ -165,20 +164,15 @@ def compose_message(world: World, body: dict[str, Any], kind: str) -> dict[str, 
     stop_reason, stop_sequence = "end_turn", None
     if kind == "refusal":
         text, stop_reason = "", "refusal"
-    elif kind == "empty":
-        text = ""
-    elif kind == "prose_around_json":
-        text = f"Certainly! Here is the answer:\n\n```json\n{text}\n```\n\nLet me know what you would like to change."
-    elif kind == "wrong_types":
-        text = json.dumps(writer.with_wrong_types(text), ensure_ascii=False)
+    else:
+        text = spoiled(text, kind)
     for sequence in body.get("stop_sequences") or []:
         if sequence and sequence in text:
             text, stop_reason, stop_sequence = text[: text.index(sequence)], "stop_sequence", sequence
     if tokens(text) > body["max_tokens"]:
         text, stop_reason, stop_sequence = text[: body["max_tokens"] * CHARACTERS_PER_TOKEN], "max_tokens", None
     usage = count_usage(world, body, text)
-    if kind == "wrong_usage":
-        usage |= {"input_tokens": usage["input_tokens"] * 1000, "output_tokens": usage["output_tokens"] * 1000}
+    usage |= wrong_counts(usage, ("input_tokens", "output_tokens"), kind)
     return {
         "id": f"msg_{digest(prompt_text(body), world.next_number('message'))}",
         "type": "message",
@@ -212,7 +206,7 @@ def events(world: World, message: dict[str, Any], *, without_usage: bool) -> Ite
     for index, block in enumerate(message["content"]):
         yield event({"type": "content_block_start", "index": index, "content_block": {"type": "text", "text": ""}})
         yield event({"type": "ping"})
-        for piece in re.findall(rf"(?s).{{1,{PIECE_CHARACTERS}}}", block["text"]):
+        for piece in pieces(block["text"]):
             yield event({"type": "content_block_delta", "index": index, "delta": {"type": "text_delta", "text": piece}})
             if world.pace:
                 world.sleep(world.pace)
@@ -276,10 +270,6 @@ def flat(content: Any) -> str:
     if isinstance(content, dict):
         return flat(content.get("text") or content.get("content") or "")
     return ""
-
-
-def tokens(text: str) -> int:
-    return math.ceil(len(text) / CHARACTERS_PER_TOKEN)
 
 
 def model_object(model: str, name: str, line: str, created: str) -> dict[str, Any]:

@@ -4,16 +4,20 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 # The request is not carried out.
-BEFORE = {"reset", "401", "429", "500", "529", "redirect", "echo_secret"}
+BEFORE = {"reset", "401", "429", "500", "503", "529", "redirect", "echo_secret"}
 # The request is carried out, and its answer comes to harm on the way.
 AFTER = {"timeout_after_accept", "reset_after_accept", "garbage", "truncated", "trickle"}
 # The request is carried out and answered, with an answer that is wrong in itself.
-CONTENT = {"prose_around_json", "wrong_types", "refusal", "no_usage", "wrong_usage", "empty"}
+CONTENT = {"prose_around_json", "wrong_types", "no_usage", "wrong_usage", "negative_usage", "empty"}
+CONTENT |= {"refusal", "context_too_long"}
 
+# Overload is 529 at Anthropic and 503 at the other model services; Ollama's models refuse in words only.
 SUPPORTED = {
-    "anthropic": BEFORE | AFTER | CONTENT,
-    "wordpress": BEFORE | AFTER | {"wrong_types", "empty"},
-    "site": (BEFORE - {"echo_secret"}) | AFTER | {"empty"},
+    "anthropic": (BEFORE - {"503"}) | AFTER | CONTENT,
+    "openai": (BEFORE - {"529"}) | AFTER | CONTENT,
+    "ollama": (BEFORE - {"529"}) | AFTER | (CONTENT - {"refusal"}),
+    "wordpress": (BEFORE - {"503"}) | AFTER | {"wrong_types", "empty"},
+    "site": (BEFORE - {"503", "echo_secret"}) | AFTER | {"empty"},
     "smtp": {"reset", "429", "500", "529", "timeout_after_accept", "reset_after_accept", "garbage"},
 }
 TARGETS = tuple(SUPPORTED)
@@ -27,7 +31,7 @@ class BadOrder(ValueError):
 class Fault:
     """One planned disturbance. `match` is looked for in "METHOD /path?query", a line break, and the body.
 
-    `after` lets that many matching requests pass first; `retry_after` (seconds) goes with 429, 500 and 529; `seconds`
+    `after` lets that many matching requests pass first; `retry_after` (seconds) goes with 429, 500, 503 and 529; `seconds`
     is how long `timeout_after_accept` stays silent and `trickle` drips (one byte a second); `location` is where
     `redirect` leads.
     """

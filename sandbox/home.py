@@ -34,12 +34,14 @@ def _index(world: World) -> Response:
     return pages.page(
         "Rehearsal",
         f"""<main><h1>Rehearsal</h1>
-<p>This process plays the outside world for a rehearsal: the model, WordPress, mail and three invented companies.
+<p>This process plays the outside world for a rehearsal: the models, WordPress, mail and three invented companies.
 Nothing here reaches anybody.</p>
 <h2>Published on WordPress</h2><ul>{blogs or "<li>No site yet; one is made when it is first used.</li>"}</ul>
 <h2>Client websites</h2><ul>{clients}</ul>
 <h2>Mail</h2><p>{pages.link("/mail/", f"{mails} caught")}, also {pages.link("/mail/messages.json", "as JSON")}</p>
-<h2>Model</h2><p>Anthropic Messages at <code>{escape(world.url)}/anthropic</code></p>
+<h2>Models</h2><ul><li>Anthropic Messages at <code>{escape(world.url)}/anthropic</code></li>
+<li>OpenAI chat completions at <code>{escape(world.url)}/openai/v1</code></li>
+<li>Ollama at <code>{escape(world.url)}/ollama</code></li></ul>
 <h2>Control</h2>
 <p>{pages.link("/_control/log", f"{requests} requests accepted")} · {pages.link("/_control/faults", "planned faults")} ·
 {pages.link("/_control/held", "held requests")} · {pages.link("/robots.txt", "robots.txt")}</p>

@@ -6,12 +6,13 @@ import socket
 import struct
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from sandbox import anthropic_api, control, home, mail, pages, sites
+from sandbox import anthropic_api, control, home, mail, ollama_api, openai_api, pages, sites
 from sandbox.faults import AFTER, BEFORE, Fault
 from sandbox.wire import Request, Response, html_response, redirect
 from sandbox.wordpress import rest as wordpress_rest
@@ -200,6 +201,8 @@ def target_of(path: str) -> str | None:
     first = path.split("/")[1]
     return {
         "anthropic": "anthropic",
+        "openai": "openai",
+        "ollama": "ollama",
         "wordpress": "wordpress",
         "site": "site",
         "robots.txt": "site",
@@ -215,9 +218,20 @@ def answer_wordpress(world: World, request: Request) -> Response:
 
 APPLICATIONS = {
     "anthropic": anthropic_api.answer,
+    "openai": openai_api.answer,
+    "ollama": ollama_api.answer,
     "wordpress": answer_wordpress,
     "site": sites.answer,
     "elsewhere": home.answer,
+}
+
+
+OUTAGES: dict[str, Callable[[World, int, str], Response]] = {
+    "anthropic": anthropic_api.error,
+    "openai": openai_api.error,
+    "ollama": ollama_api.error,
+    "wordpress": wordpress_rest.outage,
+    "site": sites.outage,
 }
 
 
@@ -243,8 +257,7 @@ def refusal(world: World, target: str, request: Request, fault: Fault) -> Respon
     headers = (
         {} if status == 401 else {"Retry-After": f"{fault.retry_after:g}"} if fault.retry_after is not None else {}
     )
-    make = {"anthropic": anthropic_api.error, "wordpress": wordpress_rest.outage, "site": sites.outage}[target]
-    response = make(world, status, message)
+    response = OUTAGES[target](world, status, message)
     response.headers.update(headers)
     return response
 

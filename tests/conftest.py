@@ -29,6 +29,9 @@ def running_sandbox():
     django_settings.EGRESS_ALLOW_HOSTS = [host]
     django_settings.ANTHROPIC_BASE_URL = f"{running.url}/anthropic"
     django_settings.ANTHROPIC_API_KEY = "rehearsal"
+    django_settings.OPENAI_BASE_URL = f"{running.url}/openai/v1"
+    django_settings.OPENAI_API_KEY = "rehearsal"
+    django_settings.OLLAMA_BASE_URL = f"{running.url}/ollama"
     django_settings.WORDPRESS_BASE_URL = f"{running.url}/wordpress/acme"
     yield running
     running.stop()

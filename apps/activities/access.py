@@ -5,7 +5,7 @@ from apps.shared.errors import NotFound
 from apps.shared.ids import is_ref_id
 from apps.tenants.permissions import require
 
-from .models import Activity, Approval
+from .models import Activity, Approval, RecurringTaskTemplate
 
 
 def approval_for(actor: Actor, ref_id: str, *, to: str) -> Approval:
@@ -36,3 +36,13 @@ def activity_for(actor: Actor, ref_id: str, *, to: str) -> Activity:
     if activity is None:
         raise NotFound
     return activity
+
+
+def recurring_task_for(actor: Actor, ref_id: str, *, to: str) -> RecurringTaskTemplate:
+    """A client's own copy, never a global template. `to`: "read", "fill", "edit" or "spawn"."""
+    require(actor, f"recurring_task.{to}")
+    own = RecurringTaskTemplate.objects.filter(tenant__isnull=False).select_related("tenant", "updated_by")
+    template = own.filter(ref_id=ref_id).first() if is_ref_id(ref_id) else None
+    if template is None:
+        raise NotFound
+    return template

@@ -1,8 +1,17 @@
 """What people may say about decisions and work. Forms validate; operations save."""
 
+from dataclasses import replace
+
 from django import forms
 
-from .statuses import ActivityStatus, ActivityType
+from apps.shared.errors import InvalidInput
+from apps.tenants.doors.admin_forms import Seen
+
+from . import variables
+from .bodies import TemplateVariable
+from .models import RecurringTaskTemplate
+from .operations import RecurringSettings
+from .statuses import ActivityStatus, ActivityType, Periodicity, Trigger
 
 NOTE_LENGTH = 4_000
 CONTEXT_FILE_LENGTH = 40_000  # as much as the writer itself may hand in
@@ -72,3 +81,97 @@ class WorkFilter(forms.Form):
     status = forms.ChoiceField(required=False, choices=ActivityStatus.choices)
     type = forms.ChoiceField(required=False, choices=ActivityType.choices)
     who = forms.ChoiceField(required=False, choices=WHO)
+
+
+class ValuesForm(forms.Form):
+    """The values of one recurring task, a field per variable; `values` is what the operation takes."""
+
+    seen_on = Seen()
+
+    def __init__(self, template: RecurringTaskTemplate, data=None):
+        super().__init__(data, auto_id=f"{template.ref_id}-%s", initial={"seen_on": template.updated_on})
+        kept = template.variable_values or {}
+        self.keys = {f"value_{variable.key}": variable.key for variable in template.parsed_variables}
+        for variable in template.parsed_variables:
+            self.fields[f"value_{variable.key}"] = _ValueField(variable, initial=kept.get(variable.key, ""))
+
+    @property
+    def values(self) -> dict[str, str]:
+        return {key: self.cleaned_data[name] for name, key in self.keys.items()}
+
+    def refuse(self, error: InvalidInput) -> None:
+        """What the operation says of a value stands beside its field."""
+        names = {key: name for name, key in self.keys.items()}
+        for key, sentences in error.errors.items():
+            for sentence in sentences:
+                self.add_error(names.get(key), sentence)
+
+
+class _ValueField(forms.CharField):
+    WIDGETS = {
+        "text": lambda: forms.TextInput(),
+        "long_text": lambda: forms.Textarea(attrs={"rows": 4}),
+        "number": lambda: forms.TextInput(attrs={"inputmode": "decimal"}),
+        "date": lambda: forms.TextInput(attrs={"type": "date"}),
+        "url": lambda: forms.TextInput(attrs={"inputmode": "url", "spellcheck": "false"}),
+    }
+
+    def __init__(self, variable: TemplateVariable, *, initial: str):
+        self.variable = variable
+        super().__init__(
+            label=variable.label,
+            required=variable.required,
+            initial=initial,
+            max_length=variables.LENGTHS[variable.type],
+            widget=self.WIDGETS[variable.type](),
+        )
+
+    def clean(self, value):
+        try:
+            return variables.checked(self.variable, super().clean(value))
+        except variables.BadValue as error:
+            raise forms.ValidationError(str(error)) from error
+
+
+class RecurringTaskForm(forms.Form):
+    """What a reviewer may change about a client's recurring task; who does it and its variables are set in Manage."""
+
+    name = forms.CharField(max_length=255)
+    description = MarkdownField(
+        label="What for", required=False, max_length=4_000, widget=forms.Textarea(attrs={"rows": 2})
+    )
+    prompt_template = MarkdownField(
+        label="What to do",
+        required=False,
+        max_length=variables.TEXT_LENGTH,
+        widget=forms.Textarea(attrs={"rows": 5}),
+        help_text="{{key}} stands for a value that the client fills in.",
+    )
+    trigger = forms.ChoiceField(label="Begins", choices=Trigger.choices)
+    periodicity = forms.ChoiceField(label="Recurs", choices=Periodicity.choices)
+    cron_expression = forms.CharField(
+        label="Schedule",
+        required=False,
+        max_length=100,
+        widget=forms.TextInput(attrs={"class": "font-mono", "spellcheck": "false"}),
+        help_text="Minute, hour, day, month, weekday, in the client's time zone: 0 9 5 * * is the 5th at nine.",
+    )
+    is_active = forms.BooleanField(label="Switched on", required=False)
+    seen_on = Seen()
+
+    def __init__(self, template: RecurringTaskTemplate, data=None):
+        initial = {name: getattr(template, name) for name in self.base_fields if name != "seen_on"}
+        super().__init__(data, auto_id="settings-%s", initial={**initial, "seen_on": template.updated_on})
+        self.template = template
+
+    @property
+    def settings(self) -> RecurringSettings:
+        changes = {name: value for name, value in self.cleaned_data.items() if name != "seen_on"}
+        return replace(
+            RecurringSettings.of(self.template), **{**changes, "cron_expression": changes["cron_expression"] or None}
+        )
+
+    def refuse(self, error: InvalidInput) -> None:
+        for name, sentences in error.errors.items():
+            for sentence in sentences:
+                self.add_error(name if name in self.fields else None, sentence)

@@ -53,6 +53,8 @@ class AgentRole:
     keep(output, activity, at) -> {}       further documents to store before the transaction (pointers by name)
     receive(output, activity, kept, by, at) what the answer changes; database only, in the closing transaction
     live_field                             the text field of the answer that people read along while it is written
+    takes_tasks                            whether it can work on a recurring task: an activity without unit or subject,
+                                           whose instruction and values are all it is told beside what `gather` finds
     """
 
     schema: type[BaseModel]
@@ -64,6 +66,7 @@ class AgentRole:
     subject: Callable[[Any], str] = lambda activity: activity.ref_id
     keep: Callable[..., dict[str, str]] | None = None
     live_field: str = ""
+    takes_tasks: bool = False
 
 
 @dataclass(frozen=True)

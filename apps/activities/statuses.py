@@ -75,7 +75,7 @@ class Periodicity(TextChoices):
 
 
 class Trigger(TextChoices):
-    ON_ONBOARDING = "on_onboarding", "When onboarding starts"
+    ON_ONBOARDING = "on_onboarding", "When onboarding is complete"
     ON_STRATEGY_APPROVAL = "on_strategy_approval", "When a strategy is approved"
     CRON = "cron", "On a schedule"
     MANUAL = "manual", "By hand"

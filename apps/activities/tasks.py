@@ -59,6 +59,19 @@ def plan_periods(**_) -> int:
     return made
 
 
+@shared_task(name="activities.spawn_recurring")
+def spawn_recurring(**_) -> int:
+    """The recurring tasks that are due for every open tenant; of missed slots the latest. Returns how many were made."""
+    made = 0
+    for tenant in tenant_queries.facts_of_all():
+        try:
+            with inside(tenant.id) as facts:
+                made += operations.spawn_due(facts, by=Actor.system("activities.spawn_recurring"), at=timezone.now())
+        except Exception as error:  # a defect at one client holds back no other
+            log.error("recurring.failed", tenant=tenant.ref_id, exc_info=error)
+    return made
+
+
 @shared_task(name="activities.ensure_partitions")
 def ensure_partitions(**_) -> int:
     """Months of llm_calls: this one and three ahead."""

@@ -37,7 +37,7 @@ from apps.shared.addresses import (
 
 __all__ = [
     "MAX_URL_LENGTH", "Answer", "Call", "EgressError", "EgressFailed", "EgressRefused", "check_url", "client",
-    "failure_behind", "is_listed_url", "request", "retry_after_s", "sdk_client",
+    "failure_behind", "is_listed_url", "refuse_compressed", "request", "retry_after_s", "sdk_client", "transport",
 ]  # fmt: skip
 
 MAX_BYTES = 5_000_000
@@ -78,6 +78,7 @@ class Call:
 
     `deadline` and `send_by` are readings of `time.monotonic()`: nothing is read or written after the first, no byte
     of the request is written after the second. `max_bytes_read` counts what comes over the wire, headers included.
+    `listed_only` refuses every host that EGRESS_ALLOW_HOSTS does not name.
     """
 
     deadline: float
@@ -86,6 +87,7 @@ class Call:
     bytes_read: int = 0
     request_left: bool = False
     origin: tuple[str, int] | None = None
+    listed_only: bool = False
 
     def seconds_left(self, at_most: float | None = None) -> float:
         left = self.deadline - time.monotonic()
@@ -217,7 +219,15 @@ class _Transport(httpx2.HTTPTransport):
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         request.url = checked_url(str(request.url), exempt=self._call.is_listed)
+        if self._call.listed_only and not self._call.is_listed(request.url.host, port_of(request.url)):
+            sentence = f"{request.url.host} is not one of our own servers: EGRESS_ALLOW_HOSTS does not name it."
+            raise EgressRefused("not_listed", sentence)
         return super().handle_request(request)
+
+
+def transport(call: Call) -> httpx2.HTTPTransport:
+    """The transport alone, for a client that is not of httpx2."""
+    return _Transport(call)
 
 
 def client(call: Call) -> httpx2.Client:
@@ -230,11 +240,12 @@ def sdk_client(call: Call) -> httpx2.Client:
     """The same for a vendor's SDK, whose answers nobody counts after decompression: so none may be compressed."""
     http = client(call)
     http.headers["Accept-Encoding"] = "identity"
-    http.event_hooks = {"response": [_refuse_compressed]}
+    http.event_hooks = {"response": [refuse_compressed]}
     return http
 
 
-def _refuse_compressed(response: httpx2.Response) -> None:
+def refuse_compressed(response: Any) -> None:
+    """Raise EgressFailed for an answer that is encoded although `identity` was asked for."""
     if response.headers.get("content-encoding", "identity") != "identity":
         raise EgressFailed("broken_answer", "The answer is compressed although that was ruled out.")
 

@@ -65,6 +65,12 @@ class InvitationClosed(OperationRefused):
     code = "invitation_closed"
 
 
+class NoContractYet(OperationRefused):
+    """The client's contract is being made. Try again in a minute."""
+
+    code = "no_contract_yet"
+
+
 class ContractChanged(OperationRefused):
     """The contract was renewed after you opened it. Read the new version and accept that one."""
 
@@ -391,6 +397,29 @@ def note_contract_event(contract: Contract, event: str, *, by: Actor, at: dateti
         created_by=by.user,
         created_on=at,
     )
+
+
+def force_reacceptance(tenant: Tenant, *, by: Actor, at: datetime) -> Contract:
+    """Close the client's gate until it accepts a contract that is made anew; the one it replaces, superseded, is returned.
+
+    A new version of the master contract leaves accepted contracts valid; this is the only way to ask again. Raises
+    NoContractYet while the first one is being made.
+    """
+    with transaction.atomic():
+        tenant = Tenant.objects.select_for_update(of=("self",)).get(pk=tenant.pk)
+        contract = Contract.objects.filter(tenant=tenant).exclude(status=ContractStatus.SUPERSEDED).first()
+        if contract is None:
+            raise NoContractYet
+        contract = CONTRACT_MOVES.perform(contract, "supersede", by=by, at=at)
+        note_contract_event(contract, ContractEventType.SUPERSEDED, by=by, at=at)
+        note_contract_event(contract, ContractEventType.REACCEPTANCE_FORCED, by=by, at=at)
+        accepted_on, tenant.contract_accepted_on = tenant.contract_accepted_on, None
+        for field, value in touched(Tenant, by=by, at=at).items():
+            setattr(tenant, field, value)
+        tenant.save(update_fields=["contract_accepted_on", "updated_by", "updated_on"])
+        before = {"contract_accepted_on": accepted_on and accepted_on.isoformat()}
+        journal.record("contract.renewal_forced", contract, by=by, at=at, before=before)
+    return contract
 
 
 def accept_contract(contract: Contract, *, by: Actor, at: datetime, shown_sha256: str) -> Contract:

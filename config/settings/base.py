@@ -207,6 +207,9 @@ SETTLE_SECONDS = env.float("SETTLE_SECONDS", default=30.0)
 # Models. A base URL left empty means the vendor's own address.
 ANTHROPIC_BASE_URL = env("ANTHROPIC_BASE_URL", default="") or "https://api.anthropic.com"
 ANTHROPIC_API_KEY = env("ANTHROPIC_API_KEY", default="")
+OPENAI_BASE_URL = env("OPENAI_BASE_URL", default="") or "https://api.openai.com/v1"
+OPENAI_API_KEY = env("OPENAI_API_KEY", default="")
+OLLAMA_BASE_URL = env("OLLAMA_BASE_URL", default="")  # a server of one's own, named in EGRESS_ALLOW_HOSTS
 WORDPRESS_BASE_URL = env("WORDPRESS_BASE_URL", default="")  # overrides the site of every WordPress channel
 DEFAULT_MONTHLY_CAP_USD = env("DEFAULT_MONTHLY_CAP_USD", default="50")  # a tenant without a cap of its own
 EGRESS_ALLOW_HOSTS = env.list("EGRESS_ALLOW_HOSTS", default=[])
@@ -296,6 +299,7 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
     "root": {"handlers": ["stderr"], "level": env("LOG_LEVEL", default="INFO")},
     "loggers": {
+        "httpx": {"level": "WARNING"},
         "httpx2": {"level": "WARNING"},
         "botocore": {"level": "WARNING"},
         "pymongo": {"level": "WARNING"},

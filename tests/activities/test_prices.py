@@ -30,7 +30,7 @@ DEARER = Price(Decimal(6), Decimal("0.6"), Decimal(30))
 @pytest.fixture
 def provider(db) -> Iterator[LlmProvider]:
     with every_tenant(reason="prices belong to no client"):
-        yield LlmProvider.objects.get()
+        yield LlmProvider.objects.get(name="Anthropic")
 
 
 def spans(provider: LlmProvider) -> list[tuple]:
@@ -49,6 +49,8 @@ def test_bootstrap_prices_what_is_publicly_known_once(provider):
     assert operations.seed_prices(at=timezone.now()) == 0
     assert listed_price("claude", "claude-of-tomorrow") is None
     assert listed_price("ollama", "llama3") is None
+    free = ModelPrice.objects.get(llm_provider__adapter_type="ollama")  # a server of our own charges nothing
+    assert (free.input_usd_per_million, free.output_usd_per_million) == (0, 0)
 
 
 @pytest.mark.acceptance("model_prices")
@@ -106,7 +108,7 @@ def test_a_model_the_provider_does_not_list_gets_no_price(provider):
         operations.set_price(provider, "claude-sonet-4-6", DEARER, by=SYSTEM, at=timezone.now())
 
     assert list(error.value.errors) == ["model_id"]
-    assert ModelPrice.objects.count() == 1
+    assert ModelPrice.objects.filter(llm_provider=provider).count() == 1
 
 
 def test_a_price_never_begins_before_the_one_that_holds(provider):
@@ -120,7 +122,7 @@ def test_a_price_never_begins_before_the_one_that_holds(provider):
 
 
 def test_prices_set_at_once_follow_each_other(own_database):
-    provider = LlmProvider.objects.get()
+    provider = LlmProvider.objects.get(name="Anthropic")
     prices = [Price(Decimal(n), Decimal(0), Decimal(n)) for n in range(1, 9)]
 
     def setting(price: Price):
@@ -166,14 +168,14 @@ def test_a_price_that_was_in_force_is_never_rewritten(provider, change, constrai
     ],
 )
 def test_postgresql_holds_one_open_price_and_believable_amounts(provider, changes, constraint):
-    held = ModelPrice.objects.values().get()
+    held = ModelPrice.objects.values().get(llm_provider=provider)
     held = {name: value for name, value in held.items() if name not in ("id", "ref_id")}
 
     with refused() as why:
         ModelPrice.objects.create(**(held | changes))
 
     assert why.by == constraint
-    assert ModelPrice.objects.count() == 1
+    assert ModelPrice.objects.filter(llm_provider=provider).count() == 1
 
 
 @pytest.fixture
@@ -191,7 +193,7 @@ def asked():
 @pytest.mark.acceptance("model_prices")
 def test_each_call_of_a_run_costs_what_held_when_it_began(draft, plan, asked):
     plan("anthropic", "wrong_types")  # so that a repair follows
-    provider = LlmProvider.objects.get()
+    provider = LlmProvider.objects.get(name="Anthropic")
 
     def answer(real) -> ModelAnswer:
         answered = real()
@@ -212,7 +214,7 @@ def test_each_call_of_a_run_costs_what_held_when_it_began(draft, plan, asked):
 
 @pytest.mark.acceptance("model_prices")
 def test_tokens_from_the_cache_cost_their_own_price(draft, asked):
-    provider = LlmProvider.objects.get()
+    provider = LlmProvider.objects.get(name="Anthropic")
     operations.set_price(
         provider, DEFAULT_MODEL, Price(Decimal(10), Decimal("0.25"), Decimal(20)), by=SYSTEM, at=timezone.now()
     )

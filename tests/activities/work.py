@@ -4,6 +4,7 @@ import contextvars
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -19,6 +20,29 @@ from tests.conftest import World
 from tests.world import decide_all
 
 OTHERS_WAIT = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class ModelService:
+    """A model service of the rehearsal: how faults and log call it, and what an agent is set to."""
+
+    target: str
+    adapter_type: str
+    model_id: str
+    overload: str  # its fault
+    charges: bool = True
+
+
+CLAUDE = ModelService("anthropic", "claude", "claude-sonnet-4-6", "529")
+OPENAI = ModelService("openai", "openai", "gpt-5.4-mini", "503")
+OLLAMA = ModelService("ollama", "ollama", "gpt-oss:20b", "503", charges=False)
+
+
+def set_agent(role: str, service: ModelService) -> None:
+    """From the next attempt on the agent of the client in scope works with this service."""
+    AgentConfig.objects.filter(agent_role=role).update(adapter_type=service.adapter_type, model_id=service.model_id)
+
+
 DECIDES = {"topics": "rita@leadmetrics.test", "client": "alice@acme-client.test"}
 
 

@@ -125,6 +125,7 @@ HELD = {"ROW-2": ["walls"]}
 
 def test_a_row_names_its_tests_its_rules_or_nothing(monkeypatch):
     monkeypatch.setattr(page, "SECTIONS", {"C": "Conventions"})
+    monkeypatch.setattr(page, "REQUIRED", set())
 
     lines = page.page(LISTED, TESTS, HELD).splitlines()
 

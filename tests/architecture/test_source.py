@@ -82,7 +82,7 @@ def test_no_bulk_write_names_a_status():
         (r"\.(delay|apply_async)\(", ()),
         (r"\bsend_task\(", ("config/celery.py",)),
         (r"^\s*(from|import) (pymongo|bson|boto3|botocore)\b", ("apps/storage/", "config/settings/")),
-        (r"^\s*(from|import) anthropic\b", ("apps/activities/adapters/",)),
+        (r"^\s*(from|import) (anthropic|openai|ollama)\b", ("apps/activities/adapters/",)),
         (
             r"\b(httpx2?|requests|urllib3|aiohttp)\.(get|post|request|Client|Session)\b",
             ("apps/shared/egress.py", *DEMO),

@@ -61,6 +61,10 @@ class Proxy:
                 continue
             far.settimeout(None)
             with self._lock:
+                if listener.fileno() == -1:  # cut in the meantime: this pair must not outlive the others
+                    near.close()
+                    far.close()
+                    return
                 self._pairs |= {near, far}
             for here, there in ((near, far), (far, near)):
                 threading.Thread(target=self._forward, args=[here, there], daemon=True).start()

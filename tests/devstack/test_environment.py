@@ -17,6 +17,8 @@ OURS = {
     "MONGO_URL": "mongodb://app_user:x@127.0.0.1:21401/leadmetrics?authSource=admin",
     "ANTHROPIC_BASE_URL": "http://127.0.0.1:21414/anthropic",
     "ANTHROPIC_API_KEY": "rehearsal",
+    "OPENAI_BASE_URL": "http://127.0.0.1:21414/openai/v1",
+    "OPENAI_API_KEY": "rehearsal",
 }
 
 
@@ -32,11 +34,12 @@ def test_what_the_user_sets_wins():
     assert outside == set()
 
 
-def test_a_real_model_key_is_not_sent_to_the_sandbox():
-    settled, _ = environment.settle(OURS, {"ANTHROPIC_API_KEY": "real"})
+@pytest.mark.parametrize("vendor", ["ANTHROPIC", "OPENAI"])
+def test_a_real_model_key_is_not_sent_to_the_sandbox(vendor):
+    settled, _ = environment.settle(OURS, {f"{vendor}_API_KEY": "real"})
 
-    assert settled["ANTHROPIC_API_KEY"] == "real"
-    assert "ANTHROPIC_BASE_URL" not in settled
+    assert settled[f"{vendor}_API_KEY"] == "real"
+    assert set(OURS) - set(settled) == {f"{vendor}_BASE_URL"}
 
 
 def test_a_server_with_an_address_from_outside_is_not_started():

@@ -121,8 +121,9 @@ def planted(acme, sandbox, sam, caplog):
     work.edit_agent_config(
         config,
         work.AgentSettings(
-            is_enabled=True, model_id=config.model_id, max_concurrent=2, timeout_ms=config.timeout_ms,
-            max_cost_usd_per_activity=Decimal("1.5"), escalation_after_failures=3, monthly_cap_usd=None,
+            is_enabled=True, adapter_type=config.adapter_type, model_id=config.model_id, max_concurrent=2,
+            timeout_ms=config.timeout_ms, max_cost_usd_per_activity=Decimal("1.5"), escalation_after_failures=3,
+            monthly_cap_usd=None,
         ),
         by=sam.actor, at=AT, seen_on=config.updated_on,
     )  # fmt: skip

@@ -53,7 +53,7 @@ def call(rehearsal):
             answer = refused
         with answer:
             raw = answer.read()
-            is_json = "json" in answer.headers.get("Content-Type", "")
+            is_json = answer.headers.get("Content-Type", "").startswith("application/json")
             return SimpleNamespace(
                 status=answer.status,
                 headers=answer.headers,

@@ -35,7 +35,11 @@ class Message:
 
 @dataclass(frozen=True)
 class ModelRequest:
-    """`timeout_s` covers all, from connecting to the last word. With a `schema` the text should be JSON that fits."""
+    """`timeout_s` covers all, from connecting to the last word. With a `schema` the text should be JSON that fits.
+
+    `context_tokens` is what the model's context holds, where it is known. `listed_hosts_only` keeps the request inside:
+    it reaches a host of EGRESS_ALLOW_HOSTS or is refused at the egress door.
+    """
 
     model_id: str
     system: str
@@ -45,6 +49,8 @@ class ModelRequest:
     timeout_s: float
     api_key: str = field(repr=False)
     base_url: str
+    context_tokens: int | None = None
+    listed_hosts_only: bool = False
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,9 @@ from apps.tenants.doors.admin_lists import ClientFilter, text_filter
 from apps.tenants.doors.admin_tasks import Panel, Task
 
 from .. import operations
+from ..adapters import ADAPTERS
 from ..models import ActivityTemplate, AgentConfig, LlmProvider, ModelPrice, RecurringTaskTemplate
-from ..statuses import AdapterType
+from ..statuses import AdapterType, AssigneeType, HumanRole, Periodicity, Trigger
 
 
 class TemplateForm(ManageForm):
@@ -130,6 +131,52 @@ class ActivityTemplateAdmin(ManageAdmin):
         ]
 
 
+class RecurringForm(ManageForm):
+    name = Line(max_length=255)
+    description = Paragraphs(max_length=4_000, required=False, label="What for")
+    assignee_type = Choice(choices=AssigneeType.choices, label="Done by")
+    agent_role = Line(max_length=100, required=False, label="Agent", help_text="Where an agent does it.")
+    human_role = Choice(
+        choices=[("", "—"), *HumanRole.choices], required=False, label="Person", help_text="Where a person does it."
+    )
+    trigger = Choice(choices=Trigger.choices, label="Begins")
+    periodicity = Choice(choices=Periodicity.choices, label="Recurs")
+    cron_expression = Line(
+        max_length=100,
+        required=False,
+        label="Schedule",
+        help_text="Minute, hour, day, month, weekday, in the client's time zone. Only for a task on a schedule.",
+    )
+    prompt_template = Paragraphs(
+        max_length=10_000, required=False, label="What to do", help_text="{{key}} stands for the value of a variable."
+    )
+    variables = Json(help_text="A JSON list of {key, label, type, required}.")
+    is_active = Switch(label="Switched on")
+    seen_on = Seen()
+
+
+def edit_recurring(request, template: RecurringTaskTemplate, *, seen_on, **wanted) -> None:
+    empty_as_none = {name: wanted[name] or None for name in ("agent_role", "human_role", "cron_expression")}
+    operations.edit_recurring_task(
+        template,
+        operations.RecurringSettings(**{**wanted, **empty_as_none}),
+        by=request.actor,
+        at=request.at,
+        seen_on=seen_on,
+    )
+    messages.success(request, "Saved.")
+
+
+def recurring_settings_of(template: RecurringTaskTemplate) -> dict:
+    names = [name for name in RecurringForm.base_fields if name != "seen_on"]
+    return {"seen_on": template.updated_on, **{name: getattr(template, name) for name in names}}
+
+
+def spawn_now(request, template: RecurringTaskTemplate) -> None:
+    task = operations.spawn_now(template, by=request.actor, at=request.at)
+    messages.success(request, f"Made: {task.title}.")
+
+
 @admin.register(RecurringTaskTemplate)
 class RecurringTaskTemplateAdmin(ManageAdmin):
     called = "Recurring tasks"
@@ -144,6 +191,24 @@ class RecurringTaskTemplateAdmin(ManageAdmin):
     )
     list_select_related = ("tenant",)
     list_filter = ("periodicity", "trigger", "is_active", ClientFilter)
+    tasks = (
+        Task(
+            "edit",
+            "Edit",
+            "recurring_task.edit",
+            edit_recurring,
+            form=RecurringForm,
+            button="Save",
+            initial=recurring_settings_of,
+        ),
+        Task(
+            "spawn",
+            "Make one now",
+            "recurring_task.spawn",
+            spawn_now,
+            when=lambda template: template.tenant_id is not None and template.is_active,
+        ),
+    )
     sections = (
         (
             "Task",
@@ -166,6 +231,9 @@ class RecurringTaskTemplateAdmin(ManageAdmin):
 
 class AgentForm(ManageForm):
     is_enabled = Switch(label="Works for this client")
+    adapter_type = Choice(
+        choices=[choice for choice in AdapterType.choices if choice[0] in ADAPTERS], label="Kind of model service"
+    )
     model_id = Choice(label="Model", help_text="Models of enabled providers. A model without a known price is refused.")
     max_concurrent = Whole(
         min_value=0, max_value=1_000, label="At the same time, at most", help_text="0 holds this agent's work back."
@@ -180,8 +248,11 @@ class AgentForm(ManageForm):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        offered = operations.models_offered(self.row.adapter_type)
-        self.fields["model_id"].choices = [(model, model) for model in dict.fromkeys([self.row.model_id, *offered])]
+        offered = {self.row.model_id: [self.row.adapter_type], **operations.models_offered()}
+        self.fields["model_id"].choices = [
+            (model, f"{model} ({', '.join(AdapterType(kind).label for kind in kinds)})")
+            for model, kinds in offered.items()
+        ]
 
 
 def edit_agent(request, config: AgentConfig, *, seen_on, **wanted) -> None:
@@ -286,20 +357,28 @@ class ProviderFields(ManageForm):
         max_length=20_000, required=False, help_text="One per line: the model's id and its context in tokens."
     )
     is_enabled = Switch(initial=True, label="In use")
-    is_local = Switch(label="Local", help_text="Clients with local models only are served by local providers alone.")
+    is_local = Switch(
+        label="Local",
+        help_text="A server of our own, named in EGRESS_ALLOW_HOSTS. Clients with local models only are served by local "
+        "providers alone.",
+    )
 
 
 class AddProviderForm(ProviderFields):
     adapter_type = Choice(choices=AdapterType.choices, label="Speaks")
     api_key = Secret(
-        required=False, label="API key", help_text="Sealed and never shown again. Empty: the key from the environment."
+        required=False,
+        label="API key",
+        help_text="Sealed and never shown again. Empty: the key from the environment, if the address is from there too.",
     )
     field_order = ("name", "adapter_type", "base_url", "api_key", "models")
 
 
 class EditProviderForm(ProviderFields):
     api_key = Secret(required=False, label="API key", help_text="Empty keeps the stored one.")
-    forget_key = Switch(label="Forget the stored key", help_text="The key from the environment is used instead.")
+    forget_key = Switch(
+        label="Forget the stored key", help_text="Without an address of its own, the key from the environment is used."
+    )
     seen_on = Seen()
     field_order = ("name", "base_url", "api_key", "forget_key", "models")
 

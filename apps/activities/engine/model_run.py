@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from django.conf import settings
 from django.utils import timezone
 from pydantic import BaseModel, ValidationError
 
@@ -19,6 +18,7 @@ from apps.shared.ids import spell
 from apps.shared.scoping import only_tenant
 from apps.storage import clients
 from apps.tenants.models import Tenant
+from apps.tenants.statuses import PrivacyLevel
 
 from .. import operations, prompting, queries, registry
 from ..adapters import ADAPTERS
@@ -26,7 +26,7 @@ from ..adapters.base import Message, ModelFailed, ModelRequest, storable
 from ..models import Activity, AgentConfig, LlmProvider
 from ..operations import Claim, LeaseLost, Spent
 from ..statuses import RunStatus
-from . import pricing
+from . import pricing, providers
 from .streams import Stream
 
 log = structlog.get_logger(__name__)
@@ -36,18 +36,6 @@ REPAIRS = 2
 WAIT_FOR_MONEY = timedelta(minutes=15)
 OUTAGES = {"rate_limited", "overloaded", "unavailable"}  # of the service, where nothing was charged
 REPEATABLE = {"rate_limited", "overloaded", "unavailable", "timed_out", "broken_answer", "cut_off"}
-
-
-class LocalModelsOnly(OperationRefused):
-    """This client allows local models only, and this agent is set to a cloud model. Choose a local one for it."""
-
-    code = "local_models_only"
-
-
-class NoProvider(OperationRefused):
-    """No enabled provider serves this agent's model. Add one in Manage."""
-
-    code = "no_provider"
 
 
 class AgentOff(OperationRefused):
@@ -196,11 +184,19 @@ def _prompt(activity: Activity, role: registry.AgentRole) -> prompting.Prompt:
     return prompting.build_prompt(
         prompting.load_prompt(activity.assignee_agent_role).text,
         facts=facts,
-        blocks=role.gather(activity),
+        blocks=[*role.gather(activity), *_values_of_task(activity)],
         task=activity.step.prompt_template,
         reviewer_note=activity.revision_note or None,
         schema=role.schema.model_json_schema(),
     )
+
+
+def _values_of_task(activity: Activity) -> list[prompting.DataBlock]:
+    """What the client filled into a recurring task. Its instruction names the values; their words are data."""
+    values = activity.input_data.get("values")
+    if values is None:
+        return []
+    return [prompting.DataBlock("task_values", json.dumps(values, ensure_ascii=False, indent=2))]
 
 
 def _ask(
@@ -224,6 +220,11 @@ def _ask(
         role_cap_usd=attempt.config.monthly_cap_usd,
         at=started_on,
     )
+    # Once more: setting money aside may have waited for others, and the client may have changed its mind meanwhile.
+    local_only = _is_local_only()
+    if local_only and not provider.is_local:
+        billing.release(reservation, by=attempt.by, at=timezone.now())
+        raise providers.LocalModelsOnly
     left_s = attempt.deadline - time.monotonic()
     request = ModelRequest(
         model_id=claim.model_id,
@@ -232,8 +233,10 @@ def _ask(
         schema=role.schema,
         max_tokens=MAX_OUTPUT_TOKENS,
         timeout_s=max(left_s, 0.1),
-        api_key=provider.api_key.open() if provider.api_key else settings.ANTHROPIC_API_KEY,
-        base_url=provider.base_url or settings.ANTHROPIC_BASE_URL,
+        api_key=providers.key_of(provider),
+        base_url=providers.address_of(provider.adapter_type, provider.base_url),
+        context_tokens=providers.context_of(provider, claim.model_id),
+        listed_hosts_only=local_only,
     )
     began = time.monotonic()
     try:
@@ -286,13 +289,10 @@ def _provider(claim: Claim) -> LlmProvider:
     """The enabled provider of this model, allowed for this client as it is at this moment."""
     if not AgentConfig.objects.filter(agent_role=claim.role, is_enabled=True).exists():
         raise AgentOff
-    providers = queries.providers_serving(claim.adapter_type, claim.model_id)
+    return providers.provider_for(claim.adapter_type, claim.model_id, local_only=_is_local_only())
+
+
+def _is_local_only() -> bool:
+    """As the client has it at this moment: the scope's facts are as old as the run."""
     privacy = Tenant.objects.values_list("data_privacy_level", flat=True).get(pk=only_tenant().id)
-    if privacy == "local_only":
-        providers = providers.filter(is_local=True)
-        if not providers.exists():
-            raise LocalModelsOnly
-    provider = providers.first()
-    if provider is None:
-        raise NoProvider
-    return provider
+    return privacy == PrivacyLevel.LOCAL_ONLY

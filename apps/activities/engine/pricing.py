@@ -48,6 +48,9 @@ class Price:
         return self.cost(ModelUsage(input_tokens=tokens, cached_input_tokens=0, output_tokens=max_tokens))
 
 
+FREE = Price(input_usd=Decimal(0), cached_input_usd=Decimal(0), output_usd=Decimal(0))
+
+
 def price_of(provider: LlmProvider, model_id: str, *, at: datetime) -> Price:
     """What the provider charges for the model at this moment. Raises ModelUnpriced."""
     row = ModelPrice.objects.filter(

@@ -323,7 +323,7 @@ class Migration(migrations.Migration):
                 ('agent_role', models.CharField(blank=True, max_length=100, null=True)),
                 ('human_role', models.CharField(blank=True, choices=[('reviewer', 'Reviewer'), ('admin', 'Client admin')], max_length=20, null=True)),
                 ('periodicity', models.CharField(choices=[('one_time', 'Once'), ('daily', 'Daily'), ('weekly', 'Weekly'), ('monthly', 'Monthly'), ('quarterly', 'Quarterly'), ('yearly', 'Yearly')], max_length=20)),
-                ('trigger', models.CharField(choices=[('on_onboarding', 'When onboarding starts'), ('on_strategy_approval', 'When a strategy is approved'), ('cron', 'On a schedule'), ('manual', 'By hand')], max_length=30)),
+                ('trigger', models.CharField(choices=[('on_onboarding', 'When onboarding is complete'), ('on_strategy_approval', 'When a strategy is approved'), ('cron', 'On a schedule'), ('manual', 'By hand')], max_length=30)),
                 ('cron_expression', models.CharField(blank=True, max_length=100, null=True)),
                 ('prompt_template', models.TextField(blank=True)),
                 ('variables', models.JSONField(default=list)),

@@ -5,7 +5,7 @@ from django.db.models import Q
 
 from apps.shared.models import Mutable, PlatformOrTenantRecord, SoftDelete
 
-from ..bodies import TemplateStep
+from ..bodies import TemplateStep, TemplateVariable
 from ..statuses import AssigneeType, HumanRole, Periodicity, Trigger
 
 LIVE = Q(deleted_on__isnull=True)
@@ -47,6 +47,7 @@ class RecurringTaskTemplate(PlatformOrTenantRecord, Mutable, SoftDelete):
     """A task that recurs on its own, outside any pipeline."""
 
     shows_global_rows = True
+    personal = ("variable_values",)  # names and telephone numbers of people, among others
 
     source_template = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="+", db_index=False)
     name = models.CharField(max_length=255)
@@ -80,3 +81,7 @@ class RecurringTaskTemplate(PlatformOrTenantRecord, Mutable, SoftDelete):
 
     def __str__(self):
         return self.name
+
+    @property
+    def parsed_variables(self) -> list[TemplateVariable]:
+        return [TemplateVariable.model_validate(variable) for variable in self.variables]

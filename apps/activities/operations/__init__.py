@@ -36,6 +36,17 @@ from .pipelines import (
 )
 from .planning import plan_tenant, tend_periods
 from .prices import seed_prices, set_price
+from .recurring import (
+    ClientClosed,
+    RecurringSettings,
+    SwitchedOff,
+    TaskStillOpen,
+    ValuesMissing,
+    edit_recurring_task,
+    fill_variables,
+    spawn_due,
+    spawn_now,
+)
 from .runs import (
     Claim,
     LeaseLost,
@@ -65,6 +76,15 @@ __all__ = [
     "NotEditable",
     "edit_context_file",
     "replace_output",
+    "ClientClosed",
+    "RecurringSettings",
+    "SwitchedOff",
+    "TaskStillOpen",
+    "ValuesMissing",
+    "edit_recurring_task",
+    "fill_variables",
+    "spawn_due",
+    "spawn_now",
     "ApprovalHeld",
     "ApprovalStale",
     "Claim",

@@ -12,9 +12,11 @@ from apps.shared import journal
 from apps.shared.actors import Actor
 from apps.shared.edits import edit
 from apps.shared.errors import InvalidInput, NotAllowed
+from apps.tenants.statuses import PrivacyLevel
 
 from .. import queries
 from ..bodies import TemplateStep, validate_steps
+from ..engine import providers
 from ..engine.pricing import ModelUnpriced, price_of
 from ..models import ActivityTemplate, AgentConfig, LlmProvider
 from .prices import price_listed_models
@@ -57,6 +59,7 @@ class AgentSettings:
     """How an agent role works for a client."""
 
     is_enabled: bool
+    adapter_type: str
     model_id: str
     max_concurrent: int
     timeout_ms: int
@@ -68,23 +71,33 @@ class AgentSettings:
 def edit_agent_config(
     config: AgentConfig, wanted: AgentSettings, *, by: Actor, at: datetime, seen_on: datetime | None
 ) -> AgentConfig:
-    """Runs that begin after this obey it. Raises InvalidInput for a model no provider offers or no price is known of."""
-    if wanted.model_id != config.model_id:
-        serving = queries.providers_serving(config.adapter_type, wanted.model_id)
+    """Runs that begin after this obey it.
+
+    Raises InvalidInput for a model that no provider of this kind offers, that has no price, or that leaves the house
+    although the client allows local models only.
+    """
+    if (wanted.adapter_type, wanted.model_id) != (config.adapter_type, config.model_id):
+        serving = queries.providers_serving(wanted.adapter_type, wanted.model_id)
         if not serving:
-            raise InvalidInput({"model_id": ["No enabled provider offers this model."]})
+            raise InvalidInput({"model_id": ["No enabled provider of this kind offers this model."]})
+        local_only = config.tenant.data_privacy_level == PrivacyLevel.LOCAL_ONLY
         try:
+            providers.provider_for(wanted.adapter_type, wanted.model_id, local_only=local_only)
             for provider in serving:  # which of them is asked depends on the client
                 price_of(provider, wanted.model_id, at=at)
-        except ModelUnpriced as error:
+        except (ModelUnpriced, providers.LocalModelsOnly) as error:
             raise InvalidInput({"model_id": [error.detail]}) from error
     return edit(config, "agent_config.edited", asdict(wanted), by=by, at=at, seen_on=seen_on)
 
 
-def models_offered(adapter_type: str) -> list[str]:
-    """Ids of all models that enabled providers of this adapter list."""
-    listed = LlmProvider.objects.filter(adapter_type=adapter_type, is_enabled=True).values_list("models", flat=True)
-    return sorted({model["model_id"] for models in listed for model in models})
+def models_offered() -> dict[str, list[str]]:
+    """Ids of all models that enabled providers list, each with the adapters that reach it."""
+    listed = LlmProvider.objects.filter(adapter_type__in=providers.FROM_ENVIRONMENT, is_enabled=True)
+    offered: dict[str, set[str]] = {}
+    for adapter_type, models in listed.values_list("adapter_type", "models"):
+        for model in models:
+            offered.setdefault(model["model_id"], set()).add(adapter_type)
+    return {model_id: sorted(offered[model_id]) for model_id in sorted(offered)}
 
 
 @dataclass(frozen=True)
@@ -99,7 +112,11 @@ class ProviderFacts:
 
 
 def add_provider(wanted: ProviderFacts, *, adapter_type: str, api_key: str, by: Actor, at: datetime) -> LlmProvider:
-    """Keep a model service; the key is sealed, and known models get their price. Raises InvalidInput when the name is taken."""
+    """Keep a model service; the key is sealed, and known models get their price.
+
+    Raises InvalidInput when the name is taken, no address is known, or it is called local and is not.
+    """
+    _check_provider(wanted, adapter_type)
     provider = LlmProvider(
         **asdict(wanted), adapter_type=adapter_type, api_key=api_key or None, created_by=by.user, created_on=at
     )
@@ -126,6 +143,7 @@ def edit_provider(
     seen_on: datetime | None,
 ) -> LlmProvider:
     """Change a model service; an empty key keeps the stored one, `forget_key` removes it. Raises InvalidInput."""
+    _check_provider(wanted, provider.adapter_type)
     changes: dict[str, Any] = asdict(wanted)
     if api_key or forget_key:
         changes["api_key"] = api_key or None
@@ -136,3 +154,16 @@ def edit_provider(
             return edited
     except IntegrityError as error:
         raise InvalidInput({"name": ["Another provider has this name."]}) from error
+
+
+def _check_provider(wanted: ProviderFacts, adapter_type: str) -> None:
+    """A local provider is one of our own servers, and so are the machines its models run on."""
+    address = providers.address_of(adapter_type, wanted.base_url)
+    if adapter_type in providers.FROM_ENVIRONMENT and not address:
+        raise InvalidInput({"base_url": ["Enter its address: the environment names none for this kind."]})
+    if wanted.is_local and not providers.is_our_own(address):
+        told = "A local provider is a server of our own: name its host in EGRESS_ALLOW_HOSTS first."
+        raise InvalidInput({"is_local": [told]})
+    elsewhere = [m["model_id"] for m in wanted.models if providers.runs_elsewhere(m["model_id"])]
+    if wanted.is_local and elsewhere:
+        raise InvalidInput({"models": [f"“{elsewhere[0]}” runs in Ollama's cloud, so it is no local model."]})

@@ -12,7 +12,7 @@ from apps.shared.errors import InvalidInput
 from apps.shared.scoping import every_tenant
 from apps.shared.transitions import touched
 
-from ..engine.pricing import MICRO_USD, Price, listed_price
+from ..engine.pricing import FREE, MICRO_USD, Price, listed_price
 from ..models import LlmProvider, ModelPrice
 from ..models.costs import MOST_USD_PER_MILLION
 
@@ -63,13 +63,16 @@ def set_price(provider: LlmProvider, model_id: str, price: Price, *, by: Actor, 
 
 
 def price_listed_models(provider: LlmProvider, *, by: Actor, at: datetime) -> int:
-    """First prices of those models of the provider that never had one and are publicly known; how many were set."""
+    """First prices of those models of the provider that never had one; how many were set.
+
+    A model on a server of our own charges nothing; others get their price where it is publicly known.
+    """
     made = 0
     with transaction.atomic():
         provider = LlmProvider.objects.select_for_update().get(pk=provider.pk)
         had = set(ModelPrice.objects.filter(llm_provider=provider).values_list("model_id", flat=True))
         for model_id in sorted({model["model_id"] for model in provider.models} - had):
-            if price := listed_price(provider.adapter_type, model_id):
+            if price := FREE if provider.is_local else listed_price(provider.adapter_type, model_id):
                 set_price(provider, model_id, price, by=by, at=at)
                 made += 1
     return made

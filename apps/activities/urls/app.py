@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from ..views import app
+from ..views import app, recurring
 
 urlpatterns = [
     path("approvals/", app.approvals, name="approvals"),
@@ -10,4 +10,6 @@ urlpatterns = [
     path("approvals/<str:ref_id>/approve/", app.approve, name="approve"),
     path("approvals/<str:ref_id>/reject/", app.reject, name="reject"),
     path("approvals/<str:ref_id>/opened/", app.opened, name="opened"),
+    path("setup/", recurring.setup, name="setup"),
+    path("setup/<str:ref_id>/", recurring.fill_setup, name="fill_setup"),
 ]

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from ..views import dm, dm_work
+from ..views import dm, dm_work, recurring
 
 urlpatterns = [
     path("approvals/<str:ref_id>/", dm.approval, name="approval"),
@@ -13,4 +13,9 @@ urlpatterns = [
     path("activities/<str:ref_id>/retry/", dm_work.retry, name="retry"),
     path("activities/<str:ref_id>/cancel/", dm_work.cancel, name="cancel"),
     path("activities/<str:ref_id>/done/", dm_work.done, name="done"),
+    path("recurring/", recurring.recurring, name="recurring"),
+    path("recurring/<str:ref_id>/", recurring.recurring_task, name="recurring_task"),
+    path("recurring/<str:ref_id>/values/", recurring.fill_values, name="fill_values"),
+    path("recurring/<str:ref_id>/settings/", recurring.edit_recurring, name="edit_recurring"),
+    path("recurring/<str:ref_id>/now/", recurring.spawn_now, name="spawn_now"),
 ]

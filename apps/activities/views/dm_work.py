@@ -126,7 +126,9 @@ def _story(request: HttpRequest, found: Activity, *, form: RetryForm | None = No
         "tone": tones.of(tones.ACTIVITY, found.status),
         "facts": _facts(found, slug),
         "steps": [_step_row(step, slug) for step in steps],
-        "instruction": found.step.prompt_template if "step" in found.input_data else "",
+        "instruction": found.input_data.get("prompt")
+        or (found.step.prompt_template if "step" in found.input_data else ""),
+        "notes": found.input_data.get("notes", []),
         "about": _about(found, slug),
         "task_note": sentence_of(found.revision_note),
         "runs": [_run_row(run) for run in runs] if not steps else [],

@@ -15,6 +15,7 @@ SECTIONS = (
     ("app:strategy", "Strategy", "target", "g s", {"strategy"}),
     ("app:content", "Content", "file-text", "g c", {"content", "post"}),
     ("app:progress", "Progress", "chart-bar", "g p", {"progress"}),
+    ("app:setup", "Setup", "check", "g u", {"setup", "fill_setup"}),
 )
 
 

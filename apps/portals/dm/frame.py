@@ -20,6 +20,13 @@ SECTIONS = (
 CLIENT_SECTIONS = (
     ("dm:client", "Overview", "house", "g o", {"client"}),
     ("dm:work", "Work", "layout-list", "g w", {"work", "activity", "retry", "cancel", "done"}),
+    (
+        "dm:activities:recurring",
+        "Recurring tasks",
+        "refresh-cw",
+        "g r",
+        {"recurring", "recurring_task", "fill_values", "edit_recurring", "spawn_now"},
+    ),
     ("dm:strategy:context", "Context file", "book-open", "g x", {"context"}),
     ("dm:strategy:strategy", "Strategy", "target", "g s", {"strategy"}),
 )

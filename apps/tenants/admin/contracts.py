@@ -1,18 +1,25 @@
 """Contracts, and the trail of what happened to each."""
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.utils import timezone
 from django.utils.html import format_html
 
 from apps import storage
 
+from .. import operations
 from ..doors.admin import ManageAdmin
 from ..doors.admin_display import EMPTY, column, link, list_of
 from ..doors.admin_lists import ClientFilter
-from ..doors.admin_tasks import Panel
+from ..doors.admin_tasks import Panel, Task
 from ..models import Contract, ContractEvent
+from ..statuses import ContractStatus
 
 SHOWN = 30  # lines of the trail on the contract's own page; the rest is in the list
+
+
+def renew(request, contract: Contract) -> None:
+    operations.force_reacceptance(contract.tenant, by=request.actor, at=request.at)
+    messages.success(request, f"A new contract is being made for {contract.tenant.name}.")
 
 
 @admin.register(Contract)
@@ -29,6 +36,17 @@ class ContractAdmin(ManageAdmin):
     list_select_related = ("tenant", "accepted_by")
     list_filter = ("status", ClientFilter)
     empty = "No contracts yet. One is made for each new client."
+    tasks = (
+        Task(
+            "renew",
+            "Ask for acceptance again",
+            "contract.renew",
+            renew,
+            when=lambda contract: contract.status != ContractStatus.SUPERSEDED,
+            asks="The client's pages stay closed until its admin accepts a contract that is made from today's text.",
+            is_grave=True,
+        ),
+    )
     sections = (
         ("Contract", ("tenant", "status", "template_version", "generated_on", "pdf", "ref_id")),
         ("Acceptance", ("accepted_on", "accepted_by", "accepted_ip", "accepted_user_agent")),

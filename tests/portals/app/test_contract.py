@@ -13,8 +13,7 @@ from apps.shared.scoping import every_tenant
 from apps.storage import clients
 from apps.strategy.models import OnboardingRun
 from apps.tenants import operations as tenants
-from apps.tenants.models import Contract, Invitation, Tenant
-from apps.tenants.statuses import CONTRACT_MOVES
+from apps.tenants.models import Contract, ContractEvent, Invitation, Tenant
 from tests.conftest import Person
 from tests.portals.app.conftest import NOWHERE, addresses
 
@@ -211,30 +210,35 @@ def test_while_the_contract_is_being_made_the_page_asks_again_by_itself(world, s
     assert refused == [404, 404]
 
 
-def test_a_forced_renewal_closes_the_gate_again_until_the_new_version_is_accepted(gate):
+@pytest.mark.acceptance("FLOW-contract-supersede")
+@pytest.mark.acceptance("SM-contracts")
+def test_a_forced_renewal_closes_the_gate_again_until_the_new_contract_is_accepted(gate, sam, run_world):
     gate.alice.post("/app/contract/accept/", agreed(gate))
-    at = timezone.now()
-    CONTRACT_MOVES.perform(gate.contract, "supersede", by=gate.alice.actor, at=at)
-    Tenant.objects.filter(pk=gate.tenant.pk).update(contract_accepted_on=None)
-    renewed = tenants.record_contract(
-        gate.tenant,
-        row_id=tenants.contract_id(gate.tenant.id),
-        template_version="v2.0",
-        key="k",
-        version_id="v",
-        sha256="2" * 64,
-        by=gate.alice.actor,
-        at=at,
-    )
+    first = gate.contract
+    researched = OnboardingRun.objects.count()
 
+    asked = sam.post(f"/manage/tenants/contract/{first.ref_id}/renew/")
+    waiting = gate.alice.get("/app/")
+    run_world()
+    renewed = Contract.objects.exclude(pk=first.pk).get(tenant=gate.tenant)
     old = gate.alice.post("/app/contract/accept/", agreed(gate))
-    leads = gate.alice.get("/app/")
+    gate.alice.post("/app/contract/accept/", {"agree": "on", "shown_sha256": renewed.pdf_sha256})
 
-    assert (leads.status_code, leads["Location"]) == (302, "/app/contract/")
-    assert old.status_code == 409
-    assert "There is a newer version" in old.text
-    assert f'value="{renewed.pdf_sha256}"' in old.text
-    assert Contract.objects.get(pk=renewed.pk).status == "pending_acceptance"
+    assert (asked.status_code, waiting["Location"]) == (302, "/app/contract/")
+    assert (Contract.objects.get(pk=first.pk).status, renewed.pdf_s3_key != first.pdf_s3_key) == ("superseded", True)
+    assert old.status_code == 409 and "There is a newer version" in old.text
+    assert Contract.objects.get(pk=renewed.pk).status == "accepted"
+    assert Tenant.objects.get(pk=gate.tenant.pk).contract_accepted_on is not None
+    assert OnboardingRun.objects.count() == researched
+    trail = ContractEvent.objects.filter(contract=first).values_list("event", flat=True)
+    assert {"accepted", "superseded", "reacceptance_forced"} <= set(trail)
+
+
+def test_nobody_but_a_super_admin_forces_a_renewal(gate, rita):
+    for person in (gate.alice, gate.mark, rita):
+        assert person.post(f"/manage/tenants/contract/{gate.contract.ref_id}/renew/").status_code in (302, 403, 404)
+
+    assert Contract.objects.get(pk=gate.contract.pk).status == "pending_acceptance"
 
 
 def test_hostile_names_are_inert(gate):

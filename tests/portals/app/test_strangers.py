@@ -19,9 +19,9 @@ def without_tokens(response) -> str:
 
 
 def test_the_walk_knows_every_address():
-    assert sorted(TAKES_A_REF) == ["approval", "approve", "opened", "post", "reject"]
+    assert sorted(TAKES_A_REF) == ["approval", "approve", "fill_setup", "opened", "post", "reject"]
     assert set(addresses(NOWHERE)) - TAKES_A_REF == {
-        "home", "approvals", "strategy", "content", "progress", "contract", "contract_pdf", "accept_contract",
+        "home", "approvals", "strategy", "content", "progress", "contract", "contract_pdf", "accept_contract", "setup",
     }  # fmt: skip
     assert addresses(NOWHERE)["approve"] == f"/app/approvals/{NOWHERE}/approve/"
 

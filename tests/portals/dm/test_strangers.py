@@ -3,23 +3,27 @@
 import pytest
 from django.test import Client
 
-from apps.activities.models import Approval
+from apps.activities.models import Approval, RecurringTaskTemplate
 from tests.portals.dm.conftest import NOWHERE, addresses, page_of, standing, without_tokens
 
 OF_A_CLIENT = sorted(name for name, path in addresses("acme-drafts", NOWHERE).items() if "acme-drafts" in path)
 WITH_A_REF = sorted(name for name, path in addresses("acme-drafts", NOWHERE).items() if NOWHERE in path)
 ACTIVITY_PAGES = {"activity", "stream", "retry", "cancel", "done"}
+RECURRING_PAGES = {"recurring_task", "fill_values", "edit_recurring", "spawn_now"}
 
 
 def test_the_walk_knows_every_address():
-    assert WITH_A_REF == ["activity", "approval", "approve", "cancel", "done", "edit", "reject", "retry", "stream"]
-    assert set(OF_A_CLIENT) - set(WITH_A_REF) == {"client", "work", "context", "strategy"}
+    decisions = {"approval", "approve", "edit", "reject"}
+    assert set(WITH_A_REF) == ACTIVITY_PAGES | RECURRING_PAGES | decisions
+    assert set(OF_A_CLIENT) - set(WITH_A_REF) == {"client", "work", "recurring", "context", "strategy"}
     assert set(addresses("a", NOWHERE)) - set(OF_A_CLIENT) == {"start", "inbox", "clients"}
 
 
 @pytest.mark.parametrize("name", WITH_A_REF)
 def test_a_reviewer_who_is_not_assigned_sees_what_is_not_there(draft, olga, rita, name):
     ref_id = draft.activity.ref_id if name in ACTIVITY_PAGES else draft.ref_id
+    if name in RECURRING_PAGES:
+        ref_id = RecurringTaskTemplate.objects.filter(tenant=draft.tenant).order_by("ref_id")[0].ref_id
     sent = {"shown_sha256": draft.content_sha256, "note": "mine now"}
     before = standing()
 

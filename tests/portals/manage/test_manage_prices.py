@@ -13,7 +13,7 @@ PRICES = "/manage/activities/modelprice/"
 
 @pytest.fixture
 def price(everything, db) -> ModelPrice:
-    return ModelPrice.objects.select_related("llm_provider").get()
+    return ModelPrice.objects.select_related("llm_provider").get(model_id=DEFAULT_MODEL)
 
 
 def posted(price: ModelPrice, **changes) -> dict:
@@ -32,7 +32,7 @@ def test_a_price_is_set_and_the_one_before_it_ends(sam, price, journal):
     response = sam.post(f"{PRICES}add/", posted(price))
 
     price.refresh_from_db()
-    begun = ModelPrice.objects.get(valid_to_on=None)
+    begun = ModelPrice.objects.get(valid_to_on=None, model_id=DEFAULT_MODEL)
     page = sam.get(response.headers["Location"])
     assert response.status_code == 302
     assert (begun.valid_from_on, begun.created_by) == (price.valid_to_on, sam.user)
@@ -52,7 +52,8 @@ def test_a_price_is_changed_from_its_own_page_while_it_holds(sam, price, journal
     price.refresh_from_db()
     assert price.valid_to_on is not None
     assert sam.get(page).context["tasks"] == []
-    assert [str(p.output_usd_per_million) for p in ModelPrice.objects.order_by("valid_from_on")] == [
+    price_list = ModelPrice.objects.filter(model_id=DEFAULT_MODEL).order_by("valid_from_on")
+    assert [str(p.output_usd_per_million) for p in price_list] == [
         "15.000000",
         "16.000000",
     ]
@@ -78,11 +79,13 @@ def test_a_price_is_changed_from_its_own_page_while_it_holds(sam, price, journal
     ],
 )
 def test_a_price_that_cannot_be_meant_is_refused_beside_its_field(sam, price, journal, field, value):
+    before = ModelPrice.objects.count()
+
     response = sam.post(f"{PRICES}add/", posted(price, **{field: value}))
 
     assert response.status_code in (400, 422)
     assert list(response.context["form"].errors) == [field]
-    assert (ModelPrice.objects.count(), journal()) == (1, [])
+    assert (ModelPrice.objects.count(), journal()) == (before, [])
 
 
 def test_a_listed_model_without_a_price_says_so(sam, price, everything):

@@ -12,11 +12,14 @@ from apps.activities.models import (
     ActivityTemplate,
     AgentConfig,
     LlmProvider,
+    ModelPrice,
+    RecurringTaskTemplate,
 )
 from apps.activities.statuses import ACTIVITY_MOVES
 from apps.shared.actors import Actor
 from apps.shared.models import JournalEntry
 from apps.shared.scoping import tenant_scope
+from apps.tenants.models import Tenant
 
 KEY = "sk-ant-a-key-that-nobody-sees-0123456789"
 
@@ -201,6 +204,60 @@ def test_a_model_without_a_price_is_refused_even_when_a_provider_lists_it(sam, a
     assert (agent.model_id, journal()) == ("claude-sonnet-4-6", ["provider.added"])
 
 
+@pytest.mark.parametrize("kind", ["openai", "ollama"])
+def test_an_agent_is_set_to_a_model_of_another_kind_of_service(sam, agent, journal, kind):
+    model_id = {"openai": "gpt-5.4-mini", "ollama": "gpt-oss:20b"}[kind]
+    form = form_of(sam, agent)
+    page = sam.get(address(agent, "edit/")).text
+
+    mixed = sam.post(address(agent, "edit/"), {**form, "model_id": model_id})  # no such model at Claude's
+    saved = sam.post(address(agent, "edit/"), {**form, "adapter_type": kind, "model_id": model_id})
+
+    agent.refresh_from_db()
+    assert "gpt-5.4-mini (OpenAI)" in page and "gpt-oss:20b (Ollama)" in page
+    assert (mixed.status_code, saved.status_code) == (400, 302)
+    assert "No enabled provider of this kind" in mixed.context["form"].errors["model_id"][0]
+    assert (agent.adapter_type, agent.model_id) == (kind, model_id)
+    assert journal() == ["agent_config.edited"]
+
+
+@pytest.mark.acceptance("FLOW-privacy")
+def test_an_agent_of_a_client_with_local_models_only_is_set_to_no_other(sam, agent, journal):
+    Tenant.objects.filter(pk=agent.tenant_id).update(data_privacy_level="local_only")
+    form = form_of(sam, agent)
+
+    cloud = sam.post(address(agent, "edit/"), {**form, "adapter_type": "openai", "model_id": "gpt-5.4-mini"})
+    refused = AgentConfig.objects.get(pk=agent.pk).model_id
+    local = sam.post(address(agent, "edit/"), {**form, "adapter_type": "ollama", "model_id": "gpt-oss:20b"})
+
+    agent.refresh_from_db()
+    assert (cloud.status_code, refused, local.status_code, agent.model_id) == (
+        400,
+        "claude-sonnet-4-6",
+        302,
+        "gpt-oss:20b",
+    )
+    assert "allows local models only" in cloud.context["form"].errors["model_id"][0]
+
+
+def test_a_provider_is_called_local_only_if_it_is_a_server_of_our_own(sam, everything, journal, running_sandbox):
+    form = {"name": "Rack", "adapter_type": "ollama", "api_key": "", "models": "llama3.2 131072", "is_enabled": "on"}
+    path = "/manage/activities/llmprovider/add/"
+
+    elsewhere = sam.post(path, {**form, "is_local": "on", "base_url": "https://ollama.com"})
+    nothing_written = journal()
+    here = sam.post(path, {**form, "is_local": "on", "base_url": f"{running_sandbox.url}/ollama"})
+
+    assert (elsewhere.status_code, nothing_written) == (400, [])
+    assert "EGRESS_ALLOW_HOSTS" in elsewhere.context["form"].errors["is_local"][0]
+    provider = LlmProvider.objects.get(name="Rack")
+    assert (here.status_code, provider.is_local) == (302, True)
+    assert journal() == ["provider.added", "price.set"]  # which is nothing: a model of our own is free
+    assert list(ModelPrice.objects.filter(llm_provider=provider).values_list("output_usd_per_million", flat=True)) == [
+        0
+    ]
+
+
 def test_a_provider_is_added_with_its_key_sealed_and_shown_nowhere(sam, everything, journal):
     response = sam.post(
         "/manage/activities/llmprovider/add/",
@@ -258,11 +315,13 @@ def test_a_providers_key_is_kept_replaced_and_forgotten(sam, everything, journal
 def test_a_provider_that_cannot_be_used_is_not_stored(sam, everything, journal, field, value):
     form = {"name": "Second", "adapter_type": "openai", "base_url": "", "api_key": "", "models": "", "is_enabled": "on"}
 
+    before = LlmProvider.objects.count()
+
     response = sam.post("/manage/activities/llmprovider/add/", {**form, field: value})
 
     assert response.status_code in (400, 422)
     assert field in response.context["form"].errors
-    assert (LlmProvider.objects.count(), journal()) == (1, [])
+    assert (LlmProvider.objects.count(), journal()) == (before, [])
 
 
 @pytest.fixture
@@ -322,3 +381,40 @@ def test_channels_in_error_and_failing_deliveries_are_on_the_first_page(sam, wor
 
     assert list(groups) == ["Channels that do not work", "Deliveries that fail"]
     assert [row[4] for row in groups["Deliveries that fail"].rows] == ["OSError: no route"]
+
+
+@pytest.mark.acceptance("FLOW-recurring-own")
+def test_an_edited_recurring_task_leaves_its_copies_as_they_are(sam, journal):
+    template = RecurringTaskTemplate.objects.get(tenant=None, name="Kick-off call")
+    copies = list(RecurringTaskTemplate.objects.filter(source_template=template).order_by("ref_id").values())
+    variables = [{**template.variables[0], "label": "Who picks up"}, template.variables[1]]
+
+    response = sam.post(
+        address(template, "edit/"),
+        {**form_of(sam, template), "name": "Welcome call", "variables": json.dumps(variables)},
+    )
+
+    template.refresh_from_db()
+    assert (response.status_code, template.name) == (302, "Welcome call")
+    assert template.parsed_variables[0].label == "Who picks up"
+    assert list(RecurringTaskTemplate.objects.filter(source_template=template).order_by("ref_id").values()) == copies
+    assert journal() == ["recurring_task.edited"]
+
+
+def test_a_recurring_task_with_an_absurd_schedule_is_refused(sam, journal):
+    template = RecurringTaskTemplate.objects.get(tenant=None, name="Daily lead follow-up reminder")
+
+    response = sam.post(address(template, "edit/"), {**form_of(sam, template), "cron_expression": "*/5 * * * *"})
+
+    template.refresh_from_db()
+    assert "every 15 minutes at most" in response.content.decode()
+    assert (template.cron_expression, journal()) == ("0 9 * * 1-5", [])
+
+
+def test_a_clients_recurring_task_is_made_by_hand_in_manage(sam, everything):
+    template = RecurringTaskTemplate.objects.get(tenant__slug="acme-drafts", name="Upload brand assets")
+
+    response = sam.post(address(template, "spawn/"))
+
+    assert response.status_code == 302
+    assert Activity.objects.get(input_data__template=template.ref_id).tenant == template.tenant

@@ -1,22 +1,24 @@
 """Working off what is due, here and now, without a broker."""
 
+from apps.activities import tasks
 from apps.activities.engine import worker
 from apps.tenants.doors.commands import RepeatedCommand
 
 
 class Command(RepeatedCommand):
     help = (
-        "Claim and work off due activities until none is left. Beside a running worker it is one more worker: nothing is done "
+        "Make the recurring tasks that are due, then claim and work off due activities until none is left. Beside a running worker it is one more worker: nothing is done "
         "twice. Killed, its work is given back when the lease runs out."
     )
     every = "SWEEP_SECONDS"
 
     def round(self, *, is_first: bool) -> str:
-        done = 0
+        done, made = 0, tasks.spawn_recurring()
         try:
             while not self.is_told_to_stop and (worked := worker.work(limit=1)):
                 done += worked
                 self.show(f"{done} worked on")
         finally:
             worker.stop_heartbeat()
-        return f"{done} activit{'y' if done == 1 else 'ies'} worked on."
+        spawned = f"{made} recurring task{'' if made == 1 else 's'} made, " if made else ""
+        return f"{spawned}{done} activit{'y' if done == 1 else 'ies'} worked on."
