@@ -101,6 +101,17 @@ class ApprovalStatus(TextChoices):
     WITHDRAWN = "withdrawn", "Withdrawn"
 
 
+class HeldUpBy(TextChoices):
+    """Whose turn it is at a unit that is not finished."""
+
+    AGENT = "agent", "Agent"
+    REVIEWER = "reviewer", "Reviewer"
+    CLIENT = "client", "Client"
+    CHANNEL = "channel", "Channel"
+    BUDGET = "budget", "Budget"
+    NOBODY = "nobody", "No work planned"
+
+
 class RiskLevel(TextChoices):
     LOW = "low", "Low"
     MEDIUM = "medium", "Medium"

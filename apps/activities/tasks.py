@@ -45,11 +45,17 @@ def sweep(**_) -> int:
 
 @shared_task(name="activities.plan_periods")
 def plan_periods(**_) -> int:
-    """This period's work for every open tenant with an active strategy; what is planned already is left alone."""
-    made = 0
+    """For every open client: the periods that are over are closed, this period's work is planned, and the promises are
+    held against their forecast. Hourly, so that each client's day begins with it. A client that cannot be planned does
+    not keep the others waiting; the next round comes to it again."""
+    made, by = 0, Actor.system("activities.plan_periods")
     for tenant in tenant_queries.facts_of_all():
-        with inside(tenant.id) as facts:
-            made += operations.plan_tenant(facts, by=Actor.system("activities.plan_periods"), at=timezone.now())
+        try:
+            with inside(tenant.id) as facts:
+                made += operations.plan_tenant(facts, by=by, at=timezone.now())
+                operations.tend_periods(facts, by=by, at=timezone.now())
+        except Exception as error:
+            log.error("periods.not_planned", tenant=tenant.ref_id, exc_info=error)
     return made
 
 

@@ -121,6 +121,10 @@ def _sample(page: str) -> dict[str, object]:
             {"at": NOW - timedelta(hours=2), "who": "Copywriter", "text": "wrote version 2", "href": "#"},
             {"at": NOW - timedelta(days=1), "who": "Planner", "text": "took it from May's plan", "tone": "success"},
         ],
+        "turns": [
+            {"text": "3 wait for the client, Alice Ahuja", "href": "#"},
+            {"text": "2 with the copywriter", "href": ""},
+        ],
         "steps": [
             {"label": "Read the site", "state": "done", "count": "148 pages"},
             {"label": "Find what sells", "state": "done", "count": "12 offers"},

@@ -5,7 +5,7 @@ from apps.shared.errors import NotFound
 from apps.shared.ids import is_ref_id
 from apps.tenants.permissions import require
 
-from .models import OnboardingRun, Strategy
+from .models import DeliverablePeriod, OnboardingRun, Strategy
 
 
 def strategy_for(actor: Actor, ref_id: str, *, to: str) -> Strategy:
@@ -23,3 +23,12 @@ def onboarding_run_for(actor: Actor, ref_id: str, *, to: str) -> OnboardingRun:
     if run is None:
         raise NotFound
     return run
+
+
+def period_for(actor: Actor, ref_id: str, *, to: str) -> DeliverablePeriod:
+    """`to`: "read"; promises are read by whoever reads the strategy they come from."""
+    require(actor, f"strategy.{to}")
+    period = DeliverablePeriod.objects.filter(ref_id=ref_id).first() if is_ref_id(ref_id) else None
+    if period is None:
+        raise NotFound
+    return period

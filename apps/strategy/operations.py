@@ -6,12 +6,13 @@ from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
+from django.db.models import F, QuerySet
 
 from apps.shared import journal
 from apps.shared.actors import Actor
 from apps.shared.errors import InvalidInput, NotFound, OperationRefused
 from apps.shared.ids import new_id
-from apps.shared.scoping import only_tenant
+from apps.shared.scoping import TenantFacts, only_tenant
 from apps.shared.transitions import touched
 
 from .bodies import StrategyDraft
@@ -19,6 +20,7 @@ from .models import LARGEST, Deliverable, DeliverablePeriod, Goal, GoalReading, 
 from .statuses import (
     GOAL_MOVES,
     ONBOARDING_MOVES,
+    PERIOD_MOVES,
     STRATEGY_MOVES,
     GoalStatus,
     OnboardingStatus,
@@ -281,6 +283,22 @@ def open_period(deliverable: Deliverable, *, start: date, end: date, by: Actor, 
         if made:
             journal.record("period.opened", period, by=by, at=at, after={"target_count": period.target_count})
     return period
+
+
+def close_periods(periods: QuerySet[DeliverablePeriod], *, tenant: TenantFacts, by: Actor, at: datetime) -> list[str]:
+    """Close those of these periods whose last day is over where the client is: completed when the target was reached,
+    missed otherwise. Returns their ref_ids. Closed ones stay as they are, so closing again changes nothing.
+
+    Counts are compared under the rows' locks: a unit that counts at the same moment comes before or after, not between.
+    """
+    over = periods.filter(period_end__lt=at.astimezone(ZoneInfo(tenant.time_zone)).date())
+    kept = over.filter(completed_count__gte=F("target_count"))
+    with transaction.atomic():
+        PERIOD_MOVES.perform_many(kept, "start", by=by, at=at)  # nothing was promised, so nothing was ever begun
+        closed = PERIOD_MOVES.perform_many(kept, "complete", by=by, at=at)
+        return closed + PERIOD_MOVES.perform_many(
+            over.filter(completed_count__lt=F("target_count")), "miss", by=by, at=at
+        )
 
 
 def months_after(day: date, months: int) -> date:

@@ -14,7 +14,14 @@ from apps.shared.errors import NotFound
 from apps.shared.scoping import only_tenant
 
 from .models import Deliverable, DeliverablePeriod, Goal, OnboardingRun, Strategy
-from .statuses import COUNTED, DeliverablePeriodLength, DeliverableType, PeriodStatus, StrategyStatus
+from .statuses import (
+    COUNTED,
+    OPEN_PERIODS,
+    DeliverablePeriodLength,
+    DeliverableType,
+    PeriodStatus,
+    StrategyStatus,
+)
 
 A_QUARTER = timedelta(days=92)  # at most; no period that contains a day began earlier, which narrows the index
 NUMERIC = DecimalField(max_digits=24, decimal_places=12)
@@ -129,10 +136,16 @@ def at_risk_by_client() -> dict[UUID, int]:
     return dict(periods.values_list("tenant_id").annotate(Count("pk")))
 
 
+def open_periods() -> QuerySet[DeliverablePeriod]:
+    """The promises that are not closed yet, of the clients in scope."""
+    return DeliverablePeriod.objects.filter(status__in=OPEN_PERIODS)
+
+
 @dataclass(frozen=True)
 class Progress:
     """One line of the monthly promise."""
 
+    row: DeliverablePeriod
     name: str
     type: str
     target_count: int
@@ -165,15 +178,24 @@ def deliverable_progress(*, at: datetime) -> list[Progress]:
             month | quarter, period_start__lte=today
         )  # which narrows the index to the past
         .annotate(pct_complete=_percent(F("completed_count"), F("target_count")))
+        .select_related("deliverable__goal")
         .order_by("status", "deliverable__name", "ref_id")
     )
-    columns = ("target_count", "completed_count", "status", "pct_complete", "period_end")
-    of_deliverable = {
-        "name": F("deliverable__name"),
-        "type": F("deliverable__type"),
-        "period": F("deliverable__period"),
-    }
-    return [Progress(**row) for row in rows.values(*columns, **of_deliverable, goal_name=F("deliverable__goal__name"))]
+    return [
+        Progress(
+            row=row,
+            name=row.deliverable.name,
+            type=row.deliverable.type,
+            target_count=row.target_count,
+            completed_count=row.completed_count,
+            status=row.status,
+            pct_complete=row.pct_complete,
+            period=row.deliverable.period,
+            period_end=row.period_end,
+            goal_name=row.deliverable.goal.name,
+        )
+        for row in rows
+    ]
 
 
 def goal_progress(strategy: Strategy) -> QuerySet[Goal]:

@@ -74,6 +74,9 @@ class PeriodStatus(TextChoices):
     MISSED = "missed", "Missed"
 
 
+OPEN_PERIODS = (PeriodStatus.NOT_STARTED, PeriodStatus.IN_PROGRESS, PeriodStatus.AT_RISK)
+
+
 class CampaignType(TextChoices):
     CONTENT = "content", "Content"
     PAID_ADS = "paid_ads", "Paid ads"

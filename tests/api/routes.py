@@ -10,7 +10,7 @@ from apps.content.models import BlogPost
 from apps.shared.guards import records
 from apps.shared.ids import new_id, spell
 from apps.shared.scoping import TenantModel
-from apps.strategy.models import OnboardingRun, Strategy
+from apps.strategy.models import DeliverablePeriod, OnboardingRun, Strategy
 from apps.tenants.models import Contract, Tenant
 
 BASE = "/api/v1"
@@ -49,6 +49,7 @@ ROUTES = (
     Route("GET", "/goals/", lists=True),
     Route("GET", "/deliverables/", lists=True),
     Route("GET", "/deliverable-periods/", lists=True),
+    Route("GET", "/deliverable-periods/{ref}/forecast/", "deliverable_period"),
     Route("GET", "/channels/", lists=True),
     Route("GET", "/channels/{ref}/", "channel"),
     Route("POST", "/channels/connect/", fields=SITE),
@@ -90,6 +91,7 @@ class Records:
 
     onboarding_run: str
     strategy: str
+    deliverable_period: str
     channel: str
     activity: str
     run: str
@@ -109,6 +111,7 @@ def records_in_scope() -> Records:
     return Records(
         onboarding_run=OnboardingRun.objects.get().ref_id,
         strategy=Strategy.objects.get().ref_id,
+        deliverable_period=DeliverablePeriod.objects.order_by("ref_id").first().ref_id,
         channel=Channel.objects.get().ref_id,
         activity=Activity.objects.filter(assignee_agent_role="copywriter").order_by("ref_id").first().ref_id,
         run=ActivityRun.objects.filter(activity__assignee_agent_role="copywriter").order_by("ref_id").first().ref_id,

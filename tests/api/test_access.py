@@ -37,6 +37,7 @@ NEEDS = {
     "GET /goals/": "strategy.read",
     "GET /deliverables/": "strategy.read",
     "GET /deliverable-periods/": "strategy.read",
+    "GET /deliverable-periods/{ref}/forecast/": "strategy.read",
     "GET /channels/": "channel.read",
     "GET /channels/{ref}/": "channel.read",
     "POST /channels/connect/": "channel.connect",

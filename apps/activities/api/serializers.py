@@ -7,14 +7,15 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from apps.shared.ids import spell
+from apps.strategy.statuses import PeriodStatus
 from apps.tenants.doors.rows import Person, Ref, Row
-from apps.tenants.doors.strict import Digest, Input, Text
+from apps.tenants.doors.strict import Choice, Digest, Input, Text
 from apps.tenants.permissions import may
 from apps.tenants.statuses import STAFF_ROLES
 
 from ..forms import NOTE_LENGTH
 from ..models import Activity, ActivityRun, Approval, ToolCall
-from ..statuses import ACTIVITY_MOVES, APPROVAL_MOVES
+from ..statuses import ACTIVITY_MOVES, APPROVAL_MOVES, HeldUpBy
 
 MOVES_OFFERED = ("retry", "cancel")
 POINTERS = ("content_ref", "context_file_id")  # where a text lies; of use to nobody outside
@@ -298,6 +299,40 @@ class UsageSerializer(serializers.Serializer):
     reserved_usd = serializers.DecimalField(max_digits=12, decimal_places=6, read_only=True)
     cap_usd = serializers.DecimalField(max_digits=10, decimal_places=4, read_only=True)
     calls = serializers.IntegerField(read_only=True)
+
+
+class BlockerSerializer(serializers.Serializer):
+    """Whose turn it is, and at how many units of the promise."""
+
+    who = Choice(HeldUpBy.choices, component="HeldUpByEnum", read_only=True)
+    units = serializers.IntegerField(read_only=True)
+    name = serializers.CharField(
+        read_only=True, help_text="The person, the channel or the agent's role; empty where it is several or nobody."
+    )
+    activity = serializers.SerializerMethodField(
+        help_text="The step that waits longest; null where no work is planned."
+    )
+    is_stuck = serializers.BooleanField(read_only=True, help_text="Nothing goes on before somebody acts.")
+
+    def get_activity(self, blocker) -> str | None:
+        return blocker.activity_ref or None
+
+
+class ForecastSerializer(serializers.Serializer):
+    """What will become of a promise if all goes on as it did."""
+
+    deliverable_period = serializers.CharField(source="period_ref", read_only=True)
+    status = Choice(PeriodStatus.choices, component="DeliverablePeriodStatusEnum", read_only=True)
+    target_count = serializers.IntegerField(read_only=True)
+    completed_count = serializers.IntegerField(read_only=True)
+    expected_count = serializers.IntegerField(read_only=True, help_text="How many will be done on the last day.")
+    expected_on = serializers.DateField(
+        read_only=True,
+        allow_null=True,
+        help_text="The day on which all will be done, which may be after the last; null when some stand still.",
+    )
+    is_on_course = serializers.BooleanField(read_only=True)
+    blockers = BlockerSerializer(many=True, read_only=True, help_text="Who holds up what is missing, most units first.")
 
 
 class Approving(Input):

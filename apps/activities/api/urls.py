@@ -9,5 +9,10 @@ router.register("approvals", views.ApprovalViewSet, basename="approval")
 urlpatterns = [
     path("usage/", views.UsageViewSet.as_view({"get": "retrieve"}), name="usage"),
     path("runs/<str:ref_id>/", views.RunViewSet.as_view({"get": "retrieve"}), name="run"),
+    path(
+        "deliverable-periods/<ref_id>/forecast/",
+        views.ForecastViewSet.as_view({"get": "retrieve"}),
+        name="deliverable-period-forecast",
+    ),
     *router.urls,
 ]

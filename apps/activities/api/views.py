@@ -8,6 +8,8 @@ from rest_framework.renderers import BaseRenderer, JSONRenderer
 
 from apps import storage
 from apps.shared.errors import NotFound
+from apps.strategy import access as strategy_access
+from apps.strategy.models import DeliverablePeriod
 from apps.tenants.doors.strict import Nothing
 from apps.tenants.doors.viewsets import TenantViewSet
 from apps.tenants.permissions import require
@@ -21,6 +23,7 @@ from .serializers import (
     ApprovalDetail,
     ApprovalSerializer,
     Approving,
+    ForecastSerializer,
     OutputUrlSerializer,
     Rejecting,
     RunDetail,
@@ -186,3 +189,17 @@ class UsageViewSet(TenantViewSet):
         """This month's model calls and what they cost. Staff name the client with X-Tenant."""
         require(request.actor, "usage.read")
         return self.answer(queries.spend_of_month(self.one_tenant().facts, at=request.at))
+
+
+class ForecastViewSet(TenantViewSet):
+    """How the promises of a period will end."""
+
+    model = DeliverablePeriod
+    serializer_class = ForecastSerializer
+
+    def retrieve(self, request, ref_id):
+        """How many units will be done when the period ends, when all will be, and who holds up what is missing."""
+        period = strategy_access.period_for(request.actor, ref_id, to="read")
+        self.work_for(period)
+        outlook = queries.forecast(DeliverablePeriod.objects.filter(pk=period.pk), at=request.at)
+        return self.answer(outlook[period.ref_id])

@@ -40,7 +40,7 @@ from .pipelines import (
     set_subject,
     spawn_unit,
 )
-from .planning import plan_tenant
+from .planning import plan_tenant, tend_periods
 from .prices import seed_prices, set_price
 from .recurring import (
     ClientClosed,
@@ -172,6 +172,7 @@ __all__ = [
     "spawn_unit",
     "wait_for_money",
     "step_behind",
+    "tend_periods",
     "wait_out",
     "warn_of_spend",
 ]

@@ -81,6 +81,8 @@ def _decide(approval: Approval, move: str, *, by: Actor, at: datetime, shown_sha
             review_seconds=int((at - approval.opened_on).total_seconds()) if approval.opened_on else None,
         )
         if move == "approve":
+            if gate.step.counts_unit:
+                counting.hold(gate)
             gate = ACTIVITY_MOVES.perform(gate, "approve", by=by, at=at)
             if behind.approved:
                 behind.approved(subject, by=by, at=at, activity=gate)

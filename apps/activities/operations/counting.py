@@ -4,21 +4,39 @@ from datetime import datetime
 
 from django.db import transaction
 
-from apps.shared import journal
+from apps.shared import journal, locks
 from apps.shared.actors import Actor
+from apps.shared.scoping import facts_of
 from apps.shared.transitions import touched
+from apps.strategy import operations as strategy_operations
 from apps.strategy.models import DeliverablePeriod
-from apps.strategy.statuses import PERIOD_MOVES, PeriodStatus
+from apps.strategy.statuses import OPEN_PERIODS, PERIOD_MOVES, PeriodStatus
 
 from ..models import Activity
 from ..statuses import ActivityStatus
 
 
+def hold(step: Activity) -> None:
+    """Lock the period of a step whose changes may change its count. Part of a transaction, before the step is changed.
+
+    A row that is changed twice in a transaction has its foreign keys checked again, which holds the period FOR KEY SHARE.
+    Two that finish at once would both hold it so and then wait for each other to count.
+    """
+    locks.take(step.deliverable_period)
+
+
 def recount(period: DeliverablePeriod, *, by: Actor, at: datetime) -> None:
-    """Set completed_count to what is true: units whose counting step is completed. Closed periods stay as they are."""
+    """Set completed_count to what is true: units whose counting step is completed. Closed periods stay as they are.
+
+    What happens after the period's last day counts for no more: the period is closed first, with the count it had. So
+    the result does not hang on when the hourly round comes by.
+    """
     with transaction.atomic():
         period = DeliverablePeriod.objects.select_for_update(of=("self",)).get(pk=period.pk)
-        if period.status in (PeriodStatus.COMPLETED, PeriodStatus.MISSED):
+        if period.status not in OPEN_PERIODS:
+            return
+        itself = DeliverablePeriod.objects.filter(pk=period.pk)
+        if strategy_operations.close_periods(itself, tenant=facts_of(period.tenant_id), by=by, at=at):
             return
         done = Activity.objects.filter(
             deliverable_period=period,

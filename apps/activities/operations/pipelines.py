@@ -22,7 +22,7 @@ from ..statuses import (
     HumanRole,
     Priority,
 )
-from .counting import recount
+from .counting import hold, recount
 from .gates import open_gate, person_for
 from .platforms import suited
 
@@ -177,6 +177,8 @@ def make_ready(step: Activity, *, by: Actor, at: datetime) -> None:
 def close_step(step: Activity, *, by: Actor, at: datetime, **changes) -> Activity:
     """Complete a step in progress, count the unit if this step counts it, and make the next steps ready."""
     unit, step = locks.take(step.parent_activity, step)
+    if step.step.counts_unit:
+        hold(step)
     step = ACTIVITY_MOVES.perform(step, "complete", by=by, at=at, completed_on=at, **changes)
     if step.step.counts_unit and step.deliverable_period is not None:
         recount(step.deliverable_period, by=by, at=at)
@@ -187,6 +189,7 @@ def close_step(step: Activity, *, by: Actor, at: datetime, **changes) -> Activit
 
 def send_back(gate: Activity, *, note: str, by: Actor, at: datetime) -> None:
     """The gate's step to return to is done again with the note; what lay between waits again. Part of a decision."""
+    hold(gate)
     unit = gate.unit
     steps = {step.pipeline_step: step for step in steps_of(unit)}
     target = steps[gate.step.on_reject or ""]
@@ -195,6 +198,8 @@ def send_back(gate: Activity, *, note: str, by: Actor, at: datetime) -> None:
         if step.status in (S.COMPLETED, S.REJECTED):
             ACTIVITY_MOVES.perform(step, "wait_again", by=by, at=at, completed_on=None)
     ACTIVITY_MOVES.perform(target, "redo", by=by, at=at, revision_note=note, ready_on=at, completed_on=None)
+    if gate.deliverable_period is not None:  # the counting step may be among those that are done again
+        recount(gate.deliverable_period, by=by, at=at)
 
 
 def _after(key: str | None, steps: dict[str, Activity]) -> list[str]:

@@ -7,6 +7,7 @@ from . import views
 app_name = "app"
 urlpatterns = [
     path("", views.home, name="home"),
+    path("progress/", views.progress, name="progress"),
     path("", include("apps.tenants.urls.app")),
     path("", include("apps.activities.urls.app")),
     path("", include("apps.strategy.urls.app")),

@@ -12,6 +12,8 @@ from apps.strategy.statuses import OnboardingStatus, PeriodStatus, StrategyStatu
 from apps.tenants.models import Tenant
 from apps.tenants.statuses import TenantStatus
 
+from .. import promises
+
 TENANT_TONES = {TenantStatus.ACTIVE: "success", TenantStatus.SUSPENDED: "danger", TenantStatus.CANCELLED: "danger"}
 CHANNEL_TONES = {
     ChannelStatus.CONNECTED: "success",
@@ -100,6 +102,22 @@ def _setup_lines(tenant: Tenant, channels: list[Channel], *, has_plan: bool) -> 
 
 def _step(label: str, is_done: bool, missing: str) -> dict:
     return {"label": label, "state": "done" if is_done else "waiting", "count": "" if is_done else missing}
+
+
+def promise_rows(lines: list[strategies.Progress], forecasts: dict[str, work.Forecast], slug: str) -> list[dict]:
+    """This month's promises, each with how it will end and who holds up what is missing."""
+    rows = []
+    for line in lines:
+        outlook = forecasts[line.row.ref_id]
+        rows.append(
+            {
+                "line": line,
+                "tone": PERIOD_TONES.get(line.status, "info"),
+                "outcome": promises.outcome(outlook, last_day=line.period_end),
+                "turns": promises.for_staff(outlook, slug),
+            }
+        )
+    return rows
 
 
 STEP_STATES = {

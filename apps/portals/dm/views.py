@@ -84,6 +84,7 @@ def client(request: HttpRequest) -> HttpResponse:
     month = today.replace(day=1)
     channels = list(Channel.objects.order_by("name"))
     progress = strategies.deliverable_progress(at=request.at)
+    forecasts = work.forecast([line.row for line in progress], at=request.at)
     waiting = list(work.titled(work.waiting_approvals(required_role="reviewer"))[:5])
     units = work.units_between(month, today, limit=UNITS_SHOWN)
     steps = standing.setup_steps(tenant, channels, units, has_plan=bool(progress))
@@ -101,7 +102,7 @@ def client(request: HttpRequest) -> HttpResponse:
             }
             for row in waiting
         ],
-        "promises": [{"line": line, "tone": standing.PERIOD_TONES.get(line.status, "info")} for line in progress],
+        "promises": standing.promise_rows(progress, forecasts, tenant.slug),
         "month": month,
         "units": [standing.unit_row(unit, tenant.slug) for unit in units],
         "channels": [

@@ -1,4 +1,4 @@
-"""Strategy and progress in the client dashboard; mounted by `portals.app`."""
+"""The strategy in the client dashboard; mounted by `portals.app`."""
 
 from django.urls import path
 
@@ -6,5 +6,4 @@ from ..views import app
 
 urlpatterns = [
     path("strategy/", app.strategy, name="strategy"),
-    path("progress/", app.progress, name="progress"),
 ]

@@ -1,6 +1,4 @@
-"""The client's strategy and what was promised this month."""
-
-from zoneinfo import ZoneInfo
+"""The client's strategy."""
 
 from django.http import HttpRequest, HttpResponse
 
@@ -8,16 +6,7 @@ from apps.tenants.doors import portal
 from apps.tenants.permissions import require
 
 from .. import queries
-from ..statuses import PeriodStatus, StrategyStatus
-
-# What a client reads for the status of a period, and its tone.
-PERIOD_WORDS = {
-    PeriodStatus.NOT_STARTED: ("Not begun yet", "neutral"),
-    PeriodStatus.IN_PROGRESS: ("On the way", "info"),
-    PeriodStatus.COMPLETED: ("Done", "success"),
-    PeriodStatus.AT_RISK: ("Behind, your agency is on it", "warning"),
-    PeriodStatus.MISSED: ("Not reached", "danger"),
-}
+from ..statuses import StrategyStatus
 
 
 @portal.app()
@@ -36,15 +25,3 @@ def strategy(request: HttpRequest) -> HttpResponse:
         "deliverables": queries.deliverables_of(shown) if shown else [],
     }
     return portal.respond(request, "app/strategy/strategy.html", context)
-
-
-@portal.app()
-def progress(request: HttpRequest) -> HttpResponse:
-    """This month's promises, how much of each is done, and the goal each serves."""
-    require(request.actor, "strategy.read")
-    today = request.at.astimezone(ZoneInfo(request.tenant.timezone)).date()
-    rows = []
-    for line in queries.deliverable_progress(at=request.at):
-        label, tone = PERIOD_WORDS[PeriodStatus(line.status)]
-        rows.append({"line": line, "label": label, "tone": tone})
-    return portal.respond(request, "app/strategy/progress.html", {"rows": rows, "today": today})
