@@ -31,7 +31,7 @@ from apps.tenants import queries as tenant_queries
 from apps.tenants.models import Tenant
 from apps.tenants.permissions import require
 
-from . import outside
+from . import operations, outside
 from .backlink_bodies import LinkCheck, LinkReview, OutreachMail, OutreachMails, Prospects
 from .models import Backlink
 from .reports import NotApproved, tell_reviewer
@@ -118,16 +118,9 @@ def receive_prospects(output: Prospects, *, activity: Activity, kept: Kept, by: 
     for prospect in output.prospects:
         if prospect.source_url in known or not outside.is_on_site(prospect.target_page, site):
             raise ProspectUnusable
-        link = Backlink.objects.create(
-            tenant_id=activity.tenant_id,
-            activity=outreach,
-            deliverable_id=activity.deliverable_id,
-            target_url=prospect.source_url,
-            source_url=prospect.target_page,
-            created_by=by.user,
-            created_on=at,
+        link = operations.add_prospect(
+            outreach, target_url=prospect.source_url, source_url=prospect.target_page, by=by, at=at
         )
-        journal.record("backlink.found", link, by=by, at=at, after={"target_url": link.target_url})
         contacts[link.ref_id] = prospect.contact_email
     activity.output_summary = {**activity.output_summary, "contacts": contacts}
     activity.save(update_fields=["output_summary"])

@@ -23,7 +23,7 @@ from apps.shared.transitions import touched
 
 from . import drafts, queries
 from .bodies import Article, KeywordResearch, LiveCheck, TopicBrief, count_words
-from .models import BlogPost, BlogRequest
+from .models import Backlink, BlogPost, BlogRequest
 from .statuses import (
     BLOG_POST_MOVES,
     REQUEST_MOVES,
@@ -326,3 +326,18 @@ def receive_live_check(output: LiveCheck, *, activity: Activity, kept: Kept, by:
             at=at,
             about={"checked": activity.ref_id},
         )
+
+
+def add_prospect(outreach: Activity, *, target_url: str, source_url: str, by: Actor, at: datetime) -> Backlink:
+    """A page of another site that could link to the client's, and the activity that is to win it."""
+    link = Backlink.objects.create(
+        tenant_id=outreach.tenant_id,
+        activity=outreach,
+        deliverable_id=outreach.deliverable_id,
+        target_url=target_url,
+        source_url=source_url,
+        created_by=by.user,
+        created_on=at,
+    )
+    journal.record("backlink.found", link, by=by, at=at, after={"target_url": target_url})
+    return link

@@ -32,7 +32,7 @@ from apps.strategy.models import Goal, GoalReading
 from apps.strategy.statuses import DeliverableType
 from apps.tenants.permissions import require
 
-from .markup import listed, row
+from .markup import day, days, listed, number, plain, row
 from .report_bodies import Analysis, Report
 
 TRAILING = timedelta(days=30)  # of a task that belongs to no period
@@ -173,29 +173,37 @@ def as_text(report: Report) -> tuple[str, str]:
 def appendix(activity: Activity) -> str:
     """The figures and where the goals stand, each with its source: shown, approved and delivered with the report."""
     collected = collected_by(activity.unit.steps.get(pipeline_step="collect"))
-    lines = [
-        f"## Figures from {collected.first} to {collected.last}",
-        "",
-        "| Figure | Value | Source |",
-        "| --- | ---: | --- |",
-        *(
-            row(figure.label, f"{figure.value:,}", f"{figure.source}, counted on {collected.collected_on:%Y-%m-%d}")
-            for figure in collected.figures
+    parts = [
+        f"## Figures from {days(collected.first, collected.last)}",
+        f"Counted on {_local_day(collected.collected_on)}.",
+        "\n".join(
+            [
+                "| Figure | Value | Source |",
+                "| --- | ---: | --- |",
+                *(row(figure.label, number(figure.value), figure.source) for figure in collected.figures),
+            ]
         ),
     ]
     goals = _goals()
-    if not goals:
-        return "\n".join(lines)
-    latest: dict = {}
-    for reading in GoalReading.objects.filter(goal__in=goals).order_by("goal_id", "read_on"):
-        latest[reading.goal_id] = reading
-    lines += ["", "## Goals", "", "| Goal | Began at | Now | Target | Source |", "| --- | ---: | ---: | ---: | --- |"]
-    for goal in goals:
-        found = latest.get(goal.pk)
-        now = f"{goal.current_value:,}" if found else "not measured yet"
-        source = f"{found.source}, read on {found.read_on:%Y-%m-%d}" if found else "no source yet"
-        lines.append(row(goal.name, f"{goal.baseline_value:,}", now, f"{goal.target_value:,}", source))
-    return "\n".join(lines)
+    if goals:
+        latest = {
+            reading.goal_id: reading
+            for reading in GoalReading.objects.filter(goal__in=goals).order_by("goal_id", "read_on")
+        }
+        parts += ["## Goals", listed(_standing(goal, latest.get(goal.pk)) for goal in goals)]
+    return "\n\n".join(parts)
+
+
+def _standing(goal: Goal, reading: GoalReading | None) -> str:
+    way = f"began at {number(goal.baseline_value)}, target {number(goal.target_value)}"
+    if reading is None:
+        return f"**{plain(goal.name)}:** not measured yet; {way}. No source yet."
+    read = f"{plain(reading.source)}, read on {_local_day(reading.read_on)}"
+    return f"**{plain(goal.name)}:** {number(goal.current_value)}; {way}. Source: {read}."
+
+
+def _local_day(moment: datetime) -> str:
+    return day(moment.astimezone(ZoneInfo(only_tenant().time_zone)).date())
 
 
 def deliver(activity: Activity, *, claim: work.Claim, by: Actor) -> dict:

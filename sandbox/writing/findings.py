@@ -3,6 +3,7 @@
 import json
 import random
 import re
+from datetime import date
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -54,7 +55,8 @@ def data_analyst(facts: Facts, rng: random.Random) -> dict[str, Any]:
 
 
 def report_writer(facts: Facts, rng: random.Random) -> dict[str, Any]:
-    collected = given(facts, "figures") or {"first": "", "last": "", "figures": []}
+    collected = given(facts, "figures") or {"first": "2026-01-01", "last": "2026-01-31", "figures": []}
+    month = f"{date.fromisoformat(collected['last']):%B %Y}"
     filler = Filler(facts, rng)
     told = [f"{figure['label']}: {figure['value']}" for figure in collected["figures"]]
     sections = [
@@ -65,10 +67,8 @@ def report_writer(facts: Facts, rng: random.Random) -> dict[str, Any]:
     if facts.note:
         sections.append(f"## {article.note_heading(facts.note)}\n\n{article.note_answer(facts)}")
     return {
-        "title": f"How {collected['first']} to {collected['last']} went for {facts.company}",
-        "executiveSummary": f"This report covers {collected['first']} to {collected['last']}. "
-        + (f"{told[0]}. " if told else "")
-        + filler.sentence(),
+        "title": f"How {month} went for {facts.company}",
+        "executiveSummary": f"This report is about {month}. " + (f"{told[0]}. " if told else "") + filler.sentence(),
         "highlights": told[:4] or ["The first figures are counted."],
         "sectionsMarkdown": "\n\n".join(sections),
         "nextMonth": [filler.fill("An article about {a}, for more visits from search"), *note_line(facts)],

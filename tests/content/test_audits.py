@@ -118,12 +118,16 @@ def test_findings_sent_back_are_measured_and_judged_again(unit, rita):
 
 
 def test_a_finding_about_a_page_that_was_not_measured_is_refused(unit):
-    step = step_of(unit, "crawl_and_measure")
-    audits.measure(step, by=AUDITOR, at=timezone.now())
+    step, gone = step_of(unit, "crawl_and_measure"), "https://acme.example/gone/"
+    step.input_data["measured"] = {
+        "pages": [{"url": unit.tenant.website}],
+        "notRead": [{"url": gone, "reason": "http_404"}],
+    }
     finding = {"area": "links", "severity": "high", "issue": "It is broken.", "fix": "Repair it."}
     answer = {"summary": "One.", "scores": {"technical": 1, "onPage": 1, "content": 1}}
 
-    for page, is_there in (("https://elsewhere.example/", False), ("", True), (unit.tenant.website, True)):
+    named = {"https://elsewhere.example/": False, "": True, unit.tenant.website: True, gone: True}
+    for page, is_there in named.items():
         output = Audit.model_validate_json(json.dumps({**answer, "findings": [{**finding, "page": page}]}))
         if is_there:
             audits.receive_audit(output, activity=step, kept=None, by=AUDITOR, at=timezone.now())

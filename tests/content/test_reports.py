@@ -113,10 +113,11 @@ def test_the_reviewer_sees_the_whole_report_with_figures_goals_and_sources(unit,
         "Goals</h2>",
     ):
         assert shown in body
-    assert "Leadmetrics: leads, counted on" in body and "Leadmetrics: leads, read on" in body
-    assert "not measured yet" in body and "no source yet" in body
+    assert "<td>Leadmetrics: leads</td>" in body and "Source: Leadmetrics: leads, read on " in body
+    assert "3; began at 6, target 12." in body
+    assert "not measured yet; began at 400, target 700. No source yet." in body
     api = rita.send("GET", f"/api/v1/approvals/{asked.ref_id}/").json()["data"]
-    assert "Leadmetrics: leads, counted on" in json.dumps(api)
+    assert "Source: Leadmetrics: leads, read on " in json.dumps(api)
 
 
 def test_a_report_is_the_clients_once_it_was_approved_and_delivered(unit, rita, alice):
@@ -134,7 +135,7 @@ def test_a_report_is_the_clients_once_it_was_approved_and_delivered(unit, rita, 
     listed = alice.get("/app/reports/").text
     assert title in listed and f"/app/reports/{step.ref_id}/" in listed
     page = alice.get(f"/app/reports/{step.ref_id}/").text
-    assert title in page and "Leadmetrics: leads, counted on" in page and "<table>" in page
+    assert title in page and "<td>Leadmetrics: leads</td>" in page and "Source: Leadmetrics: leads, read on " in page
 
 
 def test_a_report_that_is_not_delivered_is_not_there_for_the_client(unit, rita, alice):

@@ -6,7 +6,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from apps.activities.models import Activity, Approval
-from apps.content.models import BlogPost, BlogRequest
+from apps.content.models import Backlink, BlogPost, BlogRequest
 from apps.shared.ids import new_id, spell
 from apps.shared.scoping import every_tenant, tenant_scope
 from apps.strategy.models import Deliverable, DeliverablePeriod, Goal
@@ -143,3 +143,29 @@ def test_goals_and_promises_of_a_client(world, rita, client, path):
                 copy_of(DeliverablePeriod.objects.order_by("ref_id").first(), deliverable=deliverable)
 
     compared(person, path, add)
+
+
+@pytest.mark.acceptance("PERF-no-n1")
+@pytest.mark.parametrize("path", ["/app/backlinks/", "/dm/c/acme-client/backlinks/"])
+def test_backlinks_of_a_client(world, rita, client, path):
+    def add(wanted):
+        Backlink.objects.get_or_create(
+            target_url="https://guide.example/",
+            defaults={"source_url": "https://acme.example/", "outreach_status": "published", "created_on": AT},
+        )
+        up_to(Backlink.objects.all(), wanted, target_url=lambda n: f"https://guide.example/{n}/")
+
+    compared(world.alice("client") if path.startswith("/app/") else rita, path, add)
+
+
+@pytest.mark.acceptance("PERF-no-n1")
+def test_reports_of_a_client(world, client):
+    step = Activity.objects.filter(pipeline_step="keyword_research", status="completed").first()
+    Activity.objects.filter(pk=step.pk).update(pipeline_step="deliver", output_summary={"content_ref": ""})
+    Deliverable.objects.filter(pk=step.deliverable_id).update(type="performance_reports")
+
+    def add(wanted):
+        reports = Activity.objects.filter(pipeline_step="deliver")
+        up_to(reports, wanted, origin_key=lambda n: f"report {n}", output_ref="")
+
+    compared(world.alice("client"), "/app/reports/", add)

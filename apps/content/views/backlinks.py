@@ -100,7 +100,9 @@ def _page(request: HttpRequest, link: Backlink, *, form: BacklinkMoveForm | None
     ]
     if form is None:
         form = BacklinkMoveForm(initial={"notes": link.notes})
-    form.fields["move"].choices = offered or form.fields["move"].choices
+    form.fields["move"].choices = offered
+    if "agree" not in dict(offered) and not form.is_bound:
+        del form.fields["target_url"]  # nobody names a page before they answered
     context = {
         **_row(link),
         "form": form,
