@@ -54,7 +54,7 @@ def counted(kind: str) -> int:
     return DeliverablePeriod.objects.get(deliverable__type=kind).completed_count
 
 
-@pytest.mark.acceptance("FLOW-planner", "FLOW-sub-activities", "FLOW-period")
+@pytest.mark.acceptance("FLOW-sub-activities")
 def test_a_set_of_ads_goes_from_the_plan_to_the_person_who_places_it(db, sandbox, rita, alice):
     with promised("ad_copy_sets", platforms=["google_ads"]) as tenant:
         (unit,) = units_of("ad_copy_sets")

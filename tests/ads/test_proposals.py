@@ -61,7 +61,6 @@ def budget_check(tenant, person) -> Activity:
     return work.spawn_now(template, **how)
 
 
-@pytest.mark.acceptance("FLOW-ads-recommend")
 def test_the_weekly_budget_check_leaves_proposals_that_wait_for_a_person(account, rita):
     task = budget_check(account, rita)
     assert task.assignee_agent_role == "ads_analyst"

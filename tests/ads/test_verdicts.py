@@ -42,7 +42,6 @@ def verdict(term: str, **changes) -> TermVerdict:
     return TermVerdict.model_validate({**values, **changes})
 
 
-@pytest.mark.acceptance("FLOW-search-terms")
 def test_search_terms_are_judged_by_an_agent_and_wait_for_a_person(campaign, rita):
     task = ask(campaign, rita)
     assert (task.assignee_agent_role, task.title) == ("search_term_classifier", "Judge 4 search terms of Brand")
