@@ -50,7 +50,17 @@ Key = Annotated[str, Field(max_length=100, pattern=r"^[a-z][a-z_]*$")]
 StepType = Literal["research", "write", "review", "approve", "publish", "audit", "report", "outreach", "other"]
 HumanRole = Literal["reviewer", "admin"]
 VariableType = Literal["text", "long_text", "number", "date", "url"]
-Created = Literal["blog_request", "blog_post", "body_version", "publish_attempt", "context_file", "strategy"]
+Created = Literal[
+    "blog_request",
+    "blog_post",
+    "body_version",
+    "publish_attempt",
+    "context_file",
+    "strategy",
+    "social_media_request",
+    "social_post",
+    "engagement_snapshot",
+]
 
 
 class JsonShape(BaseModel):

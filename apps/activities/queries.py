@@ -227,6 +227,19 @@ def history_of(subject_ref: str) -> list[Version]:
         return []
 
 
+def released_by(step: Activity) -> Approval | None:
+    """The approval that let this step begin: the latest one granted at the nearest final gate before it."""
+    steps = {each.pipeline_step: each for each in step.unit.steps.all()}
+    frontier = list(step.step.depends_on)
+    while frontier:
+        before = steps[frontier.pop(0)]
+        if before.is_approval_gate and before.step.is_final_gate:
+            granted = Approval.objects.filter(activity=before, status=ApprovalStatus.APPROVED)
+            return granted.select_related("activity", "activity__parent_activity").order_by("-decided_on").first()
+        frontier.extend(before.step.depends_on)
+    return None
+
+
 def runs_of_unit(unit: Activity) -> list[ActivityRun]:
     """Every model run of a unit's steps, newest first."""
     return list(

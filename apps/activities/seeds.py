@@ -17,6 +17,7 @@ from .bodies import (
     TemplateVariable,
     VariableType,
 )
+from .pipelines import channel_content
 
 # Priced in the offline price table; a model without a price is refused.
 DEFAULT_MODEL = "claude-sonnet-4-6"
@@ -220,7 +221,16 @@ STRATEGY = Pipeline(
     ),
 )
 
-PIPELINES: tuple[Pipeline, ...] = (BLOG_POSTS, ONBOARDING, STRATEGY)
+SOCIAL_POSTS = Pipeline("social_posts", "Social post", channel_content.SOCIAL_POSTS)
+GBP_POSTS = Pipeline("gbp_posts", "Business Profile post", channel_content.GBP_POSTS)
+
+PIPELINES: tuple[Pipeline, ...] = (
+    BLOG_POSTS,
+    ONBOARDING,
+    STRATEGY,
+    SOCIAL_POSTS,
+    GBP_POSTS,
+)
 
 
 def _variable(key: str, label: str, type: VariableType = "text", *, required: bool = True) -> TemplateVariable:
@@ -459,5 +469,8 @@ AGENT_DEFAULTS: dict[str, AgentDefaults] = {
         _role("content_brief_writer", 6, 5, "0.7500"),
         _role("copywriter", 1, 10, "1.5000"),
         _role("data_analyst", 3, 8, "0.7500"),
+        _role("social_calendar_planner", 3, 5, "0.7500"),
+        _role("social_post_writer", 8, 3, "0.5000"),
+        _role("gbp_post_writer", 6, 3, "0.5000"),
     )
 }

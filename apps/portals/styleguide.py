@@ -40,6 +40,12 @@ away once come back less often.
 
 <script>alert("this appears as typed")</script> and [a bad link](javascript:alert(1)) stays text.
 """
+SOCIAL_POST = {
+    "bodyText": "41 % of our bread is gone before nine.\n\nSo the second bake now stands where the queue bends.",
+    "hashtags": ["Bakery", "Bengaluru", "SecondBake"],
+    "linkUrl": "https://example.com/shelf",
+    "altText": "A full shelf at seven in the morning.",
+}
 
 
 class SampleForm(forms.Form):
@@ -85,6 +91,7 @@ def _sample(page: str) -> dict[str, object]:
         "old_text": OLD_TEXT,
         "new_text": NEW_TEXT,
         "article": ARTICLE,
+        "social_post": SOCIAL_POST,
         "digest": "9f2c" * 16,
         "hour_ago": NOW - timedelta(hours=1),
         "in_three_hours": NOW + timedelta(hours=3),

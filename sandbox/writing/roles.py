@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from sandbox.writing import article, phrases
+from sandbox.writing import article, channels, phrases
 from sandbox.writing.banks import Filler, capital, lines, noun
 from sandbox.writing.conform import plain_slug
 from sandbox.writing.prompt import Facts
@@ -378,6 +378,10 @@ ROLES: list[tuple[set[str], Role]] = [
     ({"islive"}, live_checker),
     ({"clusters"}, keyword_researcher),
     ({"goals", "deliverables"}, strategy_writer),
+    ({"theme", "posttype", "platforms"}, channels.social_calendar_planner),
+    ({"platform", "bodytext", "hashtags"}, channels.social_post_writer),
+    ({"body", "ctatype", "event", "offer"}, channels.gbp_post_writer),
+    ({"figuresknown", "findings"}, channels.engagement_analyst),
 ]
 
 

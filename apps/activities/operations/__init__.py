@@ -8,6 +8,7 @@ from .approvals import (
     mark_opened,
     refuse_approval,
 )
+from .by_hand import NotByHand, confirm_published, report_not_published
 from .configuration import (
     AgentSettings,
     ProviderFacts,
@@ -21,17 +22,21 @@ from .context_files import edit_context_file
 from .costs import catch_up_costs, roll_up_costs
 from .counting import recount
 from .edits import NotEditable, replace_output
-from .gates import digest_of, open_gate, refresh_gate, shown_at
+from .gates import digest_of, open_gate, refresh_gate, shown_at, step_behind
 from .pipelines import (
+    AddressMissing,
     NotATask,
+    Share,
     advance,
     cancel_activity,
     cancel_unit,
     close_step,
     finish_task,
+    is_published_by_hand,
     raise_task,
     retry_activity,
     set_subject,
+    share_out,
     spawn_unit,
 )
 from .planning import plan_tenant
@@ -65,6 +70,13 @@ from .runs import (
 from .templates import copy_global_templates, seed_global_templates
 
 __all__ = [
+    "AddressMissing",
+    "NotByHand",
+    "Share",
+    "confirm_published",
+    "is_published_by_hand",
+    "report_not_published",
+    "share_out",
     "AgentSettings",
     "ProviderFacts",
     "add_provider",
@@ -124,5 +136,6 @@ __all__ = [
     "settle_failure",
     "shown_at",
     "spawn_unit",
+    "step_behind",
     "wait_out",
 ]

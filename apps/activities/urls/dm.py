@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from ..views import dm, dm_work, recurring
+from ..views import by_hand, dm, dm_work, recurring
 
 urlpatterns = [
     path("approvals/<str:ref_id>/", dm.approval, name="approval"),
@@ -13,6 +13,8 @@ urlpatterns = [
     path("activities/<str:ref_id>/retry/", dm_work.retry, name="retry"),
     path("activities/<str:ref_id>/cancel/", dm_work.cancel, name="cancel"),
     path("activities/<str:ref_id>/done/", dm_work.done, name="done"),
+    path("activities/<str:ref_id>/published/", by_hand.published, name="published"),
+    path("activities/<str:ref_id>/not-published/", by_hand.not_published, name="not_published"),
     path("recurring/", recurring.recurring, name="recurring"),
     path("recurring/<str:ref_id>/", recurring.recurring_task, name="recurring_task"),
     path("recurring/<str:ref_id>/values/", recurring.fill_values, name="fill_values"),
