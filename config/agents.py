@@ -1,10 +1,11 @@
 """(Agent role, what its step creates) -> what it is told, what it must answer, and the operation that receives the answer; on one screen."""
 
-from apps.activities import onboarding
+from apps.activities import material, onboarding
 from apps.activities.bodies import CRAWL_WEBSITE
 from apps.activities.registry import AgentRole, Publishable
 from apps.content import agents as content
 from apps.content import bodies as content_bodies
+from apps.content import newsletters, video_scripts
 from apps.content import operations as content_operations
 from apps.strategy import bodies as strategy_bodies
 
@@ -91,6 +92,53 @@ AGENTS = {
         title=content.listing_post_title,
         live_field="body",
     ),
+    ("social_calendar_planner", ""): AgentRole(
+        schema=video_scripts.VideoIdea,
+        output_type="video_idea",
+        gather=video_scripts.gather_idea,
+        text=material.as_json,
+        title=video_scripts.title_of_idea,
+        receive=material.changes_no_row,
+        live_field="angle",
+        prompt="video_planner",
+    ),
+    ("video_script_writer", "body_version"): AgentRole(
+        schema=video_scripts.VideoScript,
+        output_type="video_script",
+        gather=video_scripts.gather_script,
+        text=material.as_json,
+        title=video_scripts.title_of_script,
+        receive=material.changes_no_row,
+        live_field="hook",
+    ),
+    ("email_writer", ""): AgentRole(
+        schema=newsletters.NewsletterTopic,
+        output_type="newsletter_topic",
+        gather=newsletters.gather_topic,
+        text=material.as_json,
+        title=newsletters.title_of_topic,
+        receive=material.changes_no_row,
+        live_field="angle",
+        prompt="newsletter_planner",
+    ),
+    ("email_writer", "body_version"): AgentRole(
+        schema=newsletters.Newsletter,
+        output_type="email_sequence",
+        gather=newsletters.gather_newsletter,
+        text=material.as_json,
+        title=newsletters.title_of_newsletter,
+        receive=material.changes_no_row,
+        released=content_operations.release_newsletter,
+        live_field="plainText",
+    ),
+    ("data_analyst", "campaign_figures"): AgentRole(
+        schema=content_bodies.EngagementCheck,
+        output_type="campaign_figures",
+        gather=newsletters.gather_results,
+        text=material.as_json,
+        receive=content_operations.receive_results,
+        prompt="newsletter_analyst",
+    ),
     ("data_analyst", "engagement_snapshot"): AgentRole(
         schema=content_bodies.EngagementCheck,
         output_type="engagement_check",
@@ -119,6 +167,11 @@ PUBLISHABLE = {
         still_ready=content_operations.still_ready_social_post,
         settled=content_operations.settle_social_post,
         failed=content_operations.fail_social_post,
+    ),
+    "activity": Publishable(
+        prepare=content_operations.prepare_newsletter,
+        still_ready=content_operations.still_ready_newsletter,
+        settled=content_operations.settle_newsletter,
     ),
 }
 

@@ -60,6 +60,7 @@ Created = Literal[
     "social_media_request",
     "social_post",
     "engagement_snapshot",
+    "campaign_figures",
 ]
 
 

@@ -223,6 +223,8 @@ STRATEGY = Pipeline(
 
 SOCIAL_POSTS = Pipeline("social_posts", "Social post", channel_content.SOCIAL_POSTS)
 GBP_POSTS = Pipeline("gbp_posts", "Business Profile post", channel_content.GBP_POSTS)
+VIDEO_SCRIPTS = Pipeline("video_scripts", "Video script", channel_content.VIDEO_SCRIPTS)
+EMAIL_NEWSLETTERS = Pipeline("email_newsletters", "Newsletter", channel_content.EMAIL_NEWSLETTERS)
 
 PIPELINES: tuple[Pipeline, ...] = (
     BLOG_POSTS,
@@ -230,6 +232,8 @@ PIPELINES: tuple[Pipeline, ...] = (
     STRATEGY,
     SOCIAL_POSTS,
     GBP_POSTS,
+    VIDEO_SCRIPTS,
+    EMAIL_NEWSLETTERS,
 )
 
 
@@ -472,5 +476,7 @@ AGENT_DEFAULTS: dict[str, AgentDefaults] = {
         _role("social_calendar_planner", 3, 5, "0.7500"),
         _role("social_post_writer", 8, 3, "0.5000"),
         _role("gbp_post_writer", 6, 3, "0.5000"),
+        _role("video_script_writer", 3, 5, "0.7500"),
+        _role("email_writer", 4, 5, "0.7500"),
     )
 }

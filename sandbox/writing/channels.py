@@ -2,6 +2,7 @@
 
 import random
 import re
+from html import escape
 from typing import Any
 
 from sandbox.writing import article
@@ -96,6 +97,76 @@ def gbp_post_writer(facts: Facts, rng: random.Random) -> dict[str, Any]:
         "ctaUrl": facts.website or None,
         "event": None,
         "offer": None,
+    }
+
+
+def video_planner(facts: Facts, rng: random.Random) -> dict[str, Any]:
+    number = unit_number(facts)
+    keyword = facts.phrases[(number - 1) % len(facts.phrases)]
+    filler = Filler(facts, rng, keyword)
+    return {
+        "title": filler.fill("{Keyword}, shown in half a minute"),
+        "angle": f"{filler.sentence()} The viewer sees how it is done at {facts.company}.",
+        "targetAudience": facts.audiences[0],
+        "platform": "instagram",
+        "lengthSeconds": 30,
+        "needs": [capital(noun(keyword)), "Somebody who knows the work"],
+    }
+
+
+def video_script_writer(facts: Facts, rng: random.Random) -> dict[str, Any]:
+    filler = Filler(facts, rng)
+    scenes = [
+        {
+            "seconds": 3,
+            "visual": filler.fill("Close on {subject}."),
+            "voice": None,
+            "caption": filler.fill("{Keyword}?"),
+        },
+        {"seconds": 12, "visual": "Two hands at work.", "voice": filler.sentence(), "caption": None},
+        {"seconds": 12, "visual": "The result, from the side.", "voice": filler.sentence(), "caption": "Done"},
+    ]
+    if facts.note:
+        topic = capital(article.note_topic(facts.note))
+        scenes.insert(
+            2, {"seconds": 5, "visual": f"{topic}.", "voice": f"{topic}: this matters most.", "caption": None}
+        )
+    return {
+        "title": facts.text("title") or filler.fill("{Keyword}, shown in half a minute"),
+        "hook": filler.fill("Close on {subject}: what would you check first?"),
+        "scenes": scenes,
+        "cta": filler.fill("Ask {company} before you decide."),
+        "hashtags": hashtags(facts),
+    }
+
+
+def newsletter_planner(facts: Facts, rng: random.Random) -> dict[str, Any]:
+    number = unit_number(facts)
+    keyword = facts.phrases[(number - 1) % len(facts.phrases)]
+    filler = Filler(facts, rng, keyword)
+    return {
+        "title": filler.fill("{Keyword}: what to know this month"),
+        "angle": filler.sentence(),
+        "targetAudience": facts.audiences[0],
+        "offer": None,
+        "sections": [filler.fill("What {audience} ask about {subject}"), "A short list to take away"],
+    }
+
+
+def email_writer(facts: Facts, rng: random.Random) -> dict[str, Any]:
+    title = facts.text("title") or facts.keyword
+    filler = Filler(facts, rng)
+    parts = [[filler.sentence() for _ in range(3)] for _ in range(2)]
+    if facts.note:
+        parts.insert(1, [f"{capital(article.note_topic(facts.note))}: this matters most."])
+    address = facts.website or "https://example.com/"
+    html = "".join(f"<p>{escape(' '.join(part))}</p>" for part in parts)
+    return {
+        "subjectLine": title[:50],
+        "subjectVariants": [f"For you: {title}"[:60]],
+        "previewText": "A short list to take away, and one question we are often asked.",
+        "htmlBody": f'<h2>{escape(title)}</h2>{html}<p><a href="{escape(address)}">Read more at {escape(facts.company)}</a></p>',
+        "plainText": "\n\n".join([title, *(" ".join(part) for part in parts), f"Read more: {address}"]),
     }
 
 

@@ -381,6 +381,10 @@ ROLES: list[tuple[set[str], Role]] = [
     ({"theme", "posttype", "platforms"}, channels.social_calendar_planner),
     ({"platform", "bodytext", "hashtags"}, channels.social_post_writer),
     ({"body", "ctatype", "event", "offer"}, channels.gbp_post_writer),
+    ({"lengthseconds", "needs"}, channels.video_planner),
+    ({"hook", "scenes", "cta"}, channels.video_script_writer),
+    ({"angle", "sections", "offer", "targetaudience"}, channels.newsletter_planner),
+    ({"subjectline", "htmlbody", "plaintext"}, channels.email_writer),
     ({"figuresknown", "findings"}, channels.engagement_analyst),
 ]
 

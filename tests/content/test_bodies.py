@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from apps.channels import statuses as channel_statuses
-from apps.content import bodies
+from apps.content import bodies, newsletters, video_scripts
 from apps.content import statuses as content_statuses
 from apps.strategy import bodies as strategy_bodies
 from apps.strategy import statuses as strategy_statuses
@@ -115,6 +115,38 @@ LISTING_POST = {
     },
     "offer": {"couponCode": "PIPE10", "redeemUrl": "https://acme.example/10", "terms": "One per house."},
 }
+VIDEO_IDEA = {
+    "title": "The main tap in ten seconds",
+    "angle": "A hand finds it and turns it off.",
+    "targetAudience": "Home owners",
+    "platform": "instagram",
+    "lengthSeconds": 20,
+    "needs": ["A main tap"],
+}
+VIDEO_SCRIPT = {
+    "title": "The main tap in ten seconds",
+    "hook": "Water on the floor.",
+    "scenes": [
+        {"seconds": 3, "visual": "Water on the floor.", "voice": None, "caption": "What now?"},
+        {"seconds": 9, "visual": "A hand turns the tap.", "voice": "First the main tap.", "caption": None},
+    ],
+    "cta": "Then call us.",
+    "hashtags": ["Plumbing"],
+}
+NEWSLETTER_TOPIC = {
+    "title": "Before the monsoon",
+    "angle": "Three things to look at.",
+    "targetAudience": "Home owners",
+    "offer": "A check of the pipes.",
+    "sections": ["What to look at"],
+}
+NEWSLETTER = {
+    "subjectLine": "Before the monsoon: three things to look at",
+    "subjectVariants": ["Three things before the rain"],
+    "previewText": "They take ten minutes.",
+    "htmlBody": '<h2>Before the rain</h2><p>Look at the <a href="https://acme.example/tap">main tap</a> first.</p>',
+    "plainText": "Before the rain\n\nLook at the main tap first: https://acme.example/tap",
+}
 ENGAGEMENT_CHECK = {"figuresKnown": True, "findings": ["900 people saw it."], "recommendations": ["Ask again."]}
 
 SOUND = [
@@ -129,6 +161,10 @@ SOUND = [
     (bodies.SocialPostDraft, SOCIAL_POST),
     (bodies.ListingPost, LISTING_POST),
     (bodies.EngagementCheck, ENGAGEMENT_CHECK),
+    (video_scripts.VideoIdea, VIDEO_IDEA),
+    (video_scripts.VideoScript, VIDEO_SCRIPT),
+    (newsletters.NewsletterTopic, NEWSLETTER_TOPIC),
+    (newsletters.Newsletter, NEWSLETTER),
 ]
 COUNTED = {"wordCount", "charCount"}  # by us, whatever the answer says
 each_shape = pytest.mark.parametrize(("shape", "answer"), SOUND, ids=lambda value: getattr(value, "__name__", ""))
@@ -273,6 +309,29 @@ def test_anything_but_the_object_asked_for_is_refused(shape, answer, answer_of_a
         (bodies.CalendarEntry, CALENDAR_ENTRY | {"postType": "poll"}),
         (bodies.CalendarEntry, CALENDAR_ENTRY | {"date": "2026-02-30"}),
         (bodies.CalendarEntry, CALENDAR_ENTRY | {"time": "25:00"}),
+        (video_scripts.VideoIdea, VIDEO_IDEA | {"lengthSeconds": 601}),
+        (video_scripts.VideoScript, VIDEO_SCRIPT | {"scenes": []}),
+        (video_scripts.VideoScript, VIDEO_SCRIPT | {"scenes": VIDEO_SCRIPT["scenes"][:1]}),
+        (video_scripts.VideoScript, VIDEO_SCRIPT | {"scenes": [VIDEO_SCRIPT["scenes"][1] | {"seconds": 120}] * 6}),
+        (newsletters.Newsletter, NEWSLETTER | {"subjectLine": "a" * 151}),
+        *[
+            (newsletters.Newsletter, NEWSLETTER | {"htmlBody": NEWSLETTER["htmlBody"] + more})
+            for more in (
+                "<script>alert(1)</script>",
+                '<img src="https://pixel.example/">',
+                '<p style="color:red">x</p>',
+                '<p onclick="x()">x</p>',
+                '<a href="javascript:alert(1)">x</a>',
+                '<a href="/x">x</a>',
+                "<form></form>",
+                "<!-- note -->",
+                "<!doctype html>",
+                "<?php ?>",
+                "<![CDATA[x]]>",
+                "<style>p{}</style>",
+            )
+        ],
+        (newsletters.Newsletter, NEWSLETTER | {"htmlBody": "<p> </p>" * 20}),
         (bodies.ListingPost, LISTING_POST | {"body": "a" * 1_501}),
         (bodies.ListingPost, LISTING_POST | {"body": "💩" * 751}),
         (bodies.ListingPost, LISTING_POST | {"ctaUrl": None}),

@@ -140,7 +140,8 @@ def set_subject(unit: Activity, subject_type: str, subject_ref: str, *, steps: S
 
 @dataclass(frozen=True)
 class Share:
-    """A row that the steps after a gate are about. `suffix` ([a-z_]+) keeps its steps apart, `label` names it to people."""
+    """What the steps after a gate are about. `suffix` ([a-z_]+) keeps its steps apart, `label` names it to people; of a
+    single one neither is used."""
 
     subject_type: str
     subject_ref: str

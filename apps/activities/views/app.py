@@ -19,6 +19,7 @@ from ..statuses import ApprovalStatus, HumanRole, SubjectType
 THEN = {
     SubjectType.STRATEGY: "Approved. The work of this month begins now.",
     SubjectType.BLOG_POST: "Approved. It goes out next, and the link appears here.",
+    SubjectType.SOCIAL_POST: "Approved. Your agency puts it out next.",
 }
 
 

@@ -18,6 +18,14 @@ from .blog_posts import (
     settle_post,
     still_ready,
 )
+from .newsletters import (
+    ReadyNewsletter,
+    prepare_newsletter,
+    receive_results,
+    release_newsletter,
+    settle_newsletter,
+    still_ready_newsletter,
+)
 from .social_posts import (
     NoSocialChannel,
     NotOut,
@@ -43,6 +51,12 @@ from .social_posts import (
 )
 
 __all__ = [
+    "ReadyNewsletter",
+    "prepare_newsletter",
+    "receive_results",
+    "release_newsletter",
+    "settle_newsletter",
+    "still_ready_newsletter",
     "ContentChanged",
     "NoSocialChannel",
     "NoWebsiteChannel",

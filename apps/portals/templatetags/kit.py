@@ -64,6 +64,12 @@ def answer(text: str | None) -> SafeString:
 
 
 @register.filter
+def mail(html: str | None) -> SafeString:
+    """The HTML of a mail as safe HTML; see `markup.mail_html`."""
+    return markup.mail_html(html or "")
+
+
+@register.filter
 def fields(text: str | None) -> dict:
     """The fields of a JSON answer by name; none of any other text. Their values are foreign text."""
     try:
