@@ -38,7 +38,7 @@ class ReadyNewsletter:
 def prepare_newsletter(activity: Activity) -> ReadyNewsletter:
     """What is sent, compared with what was approved. Raises ContentChanged, BodyMissing or StorageUnavailable."""
     approval = _approval_that_holds(activity)
-    body = storage.read_one(storage.ActivityOutput, approval.content_ref)
+    body = storage.read_one(storage.ActivityOutput, approval.content_ref or "")
     if body.sha256 != approval.shown_snapshot["body"]["sha256"]:
         raise ContentChanged  # the stores were changed underneath
     channels = queries.channels_on(MAIL)
