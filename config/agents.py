@@ -15,7 +15,17 @@ from apps.activities.registry import TASK, AgentRole, Publishable
 from apps.ads import agents as ads
 from apps.ads import bodies as ads_bodies
 from apps.content import agents as content
-from apps.content import audit_bodies, audits, backlink_bodies, backlinks, landing_pages, report_bodies, reports
+from apps.content import (
+    audit_bodies,
+    audits,
+    backlink_bodies,
+    backlinks,
+    landing_pages,
+    newsletters,
+    report_bodies,
+    reports,
+    video_scripts,
+)
 from apps.content import bodies as content_bodies
 from apps.content import figures as content_figures
 from apps.content import operations as content_operations
@@ -80,6 +90,89 @@ AGENTS = {
         receive=content_operations.receive_article,
         to_check=content.article_to_check,
         live_field="bodyMarkdown",
+    ),
+    ("social_calendar_planner", "social_media_request"): AgentRole(
+        schema=content_bodies.CalendarEntry,
+        output_type="social_calendar_entry",
+        gather=content.gather_calendar,
+        text=content.as_json,
+        receive=content_operations.receive_calendar_entry,
+        title=content.calendar_entry_title,
+        live_field="brief",
+    ),
+    ("social_post_writer", "body_version"): AgentRole(
+        schema=content_bodies.SocialPostDraft,
+        output_type="social_posts",
+        begin=content_operations.begin_social_post,
+        gather=content.gather_social_post,
+        text=content.as_json,
+        subject=onboarding.subject,
+        receive=content_operations.receive_social_post,
+        live_field="bodyText",
+    ),
+    ("gbp_post_writer", "social_media_request"): AgentRole(
+        schema=content_bodies.ListingPost,
+        output_type="social_posts",
+        gather=content.gather_listing_post,
+        text=content.as_json,
+        receive=content_operations.receive_listing_post,
+        title=content.listing_post_title,
+        live_field="body",
+    ),
+    ("social_calendar_planner", ""): AgentRole(
+        schema=video_scripts.VideoIdea,
+        output_type="video_idea",
+        gather=video_scripts.gather_idea,
+        text=material.as_json,
+        title=video_scripts.title_of_idea,
+        receive=material.changes_no_row,
+        live_field="angle",
+        prompt="video_planner",
+    ),
+    ("video_script_writer", "body_version"): AgentRole(
+        schema=video_scripts.VideoScript,
+        output_type="video_script",
+        gather=video_scripts.gather_script,
+        text=material.as_json,
+        title=video_scripts.title_of_script,
+        receive=material.changes_no_row,
+        live_field="hook",
+    ),
+    ("email_writer", ""): AgentRole(
+        schema=newsletters.NewsletterTopic,
+        output_type="newsletter_topic",
+        gather=newsletters.gather_topic,
+        text=material.as_json,
+        title=newsletters.title_of_topic,
+        receive=material.changes_no_row,
+        live_field="angle",
+        prompt="newsletter_planner",
+    ),
+    ("email_writer", "body_version"): AgentRole(
+        schema=newsletters.Newsletter,
+        output_type="email_sequence",
+        gather=newsletters.gather_newsletter,
+        text=material.as_json,
+        title=newsletters.title_of_newsletter,
+        receive=material.changes_no_row,
+        released=content_operations.release_newsletter,
+        live_field="plainText",
+    ),
+    ("data_analyst", "campaign_figures"): AgentRole(
+        schema=content_bodies.EngagementCheck,
+        output_type="campaign_figures",
+        gather=newsletters.gather_results,
+        text=material.as_json,
+        receive=content_operations.receive_results,
+        prompt="newsletter_analyst",
+    ),
+    ("data_analyst", "engagement_snapshot"): AgentRole(
+        schema=content_bodies.EngagementCheck,
+        output_type="engagement_check",
+        gather=content.gather_engagement,
+        text=content.as_json,
+        receive=content_operations.receive_engagement_check,
+        prompt="engagement_analyst",
     ),
     ("data_analyst", ""): AgentRole(
         schema=content_bodies.LiveCheck,
@@ -279,6 +372,17 @@ PUBLISHABLE = {
         prepare=content_operations.prepare_post,
         still_ready=content_operations.still_ready,
         settled=content_operations.settle_post,
+    ),
+    "social_post": Publishable(
+        prepare=content_operations.prepare_social_post,
+        still_ready=content_operations.still_ready_social_post,
+        settled=content_operations.settle_social_post,
+        failed=content_operations.fail_social_post,
+    ),
+    "activity": Publishable(
+        prepare=content_operations.prepare_newsletter,
+        still_ready=content_operations.still_ready_newsletter,
+        settled=content_operations.settle_newsletter,
     ),
 }
 

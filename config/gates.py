@@ -48,4 +48,22 @@ GATES = {
         template="dm/content/_blog_post_gate.html",
         risk="medium",
     ),
+    "social_media_request": Gate(
+        load=content_queries.social_request_of,
+        shown=content_queries.social_request_shown,
+        approved=content.approve_social_request,
+        release=content.release_social_request,
+        send_back=content.send_back_social_request,
+        template="dm/content/_social_request_gate.html",
+        risk="low",
+    ),
+    "social_post": Gate(
+        load=content_queries.social_post_of,
+        shown=content_queries.social_post_shown,
+        approved=content.check_social_post,
+        release=content.release_social_post,
+        send_back=content.send_back_social_post,
+        template="dm/content/_social_post_gate.html",
+        risk="medium",
+    ),
 }

@@ -101,8 +101,24 @@ SELECT 'blog_posts', p.ref_id, 'an attempt is confirmed, and the post is ' || p.
    AND EXISTS (SELECT FROM publish_attempts a WHERE a.tenant_id = p.tenant_id AND a.subject_ref = p.ref_id
                                                 AND a.status = 'confirmed')
 """
+SOCIAL_UNCONFIRMED = """
+SELECT 'social_posts', p.ref_id, 'published, and no attempt was confirmed'
+  FROM social_posts p
+ WHERE p.tenant_id = %(tenant)s AND p.deleted_on IS NULL AND p.status = 'published'
+   AND NOT EXISTS (SELECT FROM publish_attempts a WHERE a.tenant_id = p.tenant_id AND a.subject_ref = p.ref_id
+                                                    AND a.status = 'confirmed')
+"""
+SOCIAL_UNPUBLISHED = """
+SELECT 'social_posts', p.ref_id, 'an attempt is confirmed, and the post is ' || p.status
+  FROM social_posts p
+ WHERE p.tenant_id = %(tenant)s AND p.deleted_on IS NULL AND p.status IN ('draft', 'writing', 'scheduled', 'failed')
+   AND EXISTS (SELECT FROM publish_attempts a WHERE a.tenant_id = p.tenant_id AND a.subject_ref = p.ref_id
+                                                AND a.status = 'confirmed')
+"""
 RULES = [
     ("illegal_state", PUBLISHED_UNCONFIRMED),
     ("illegal_state", CONFIRMED_UNPUBLISHED),
+    ("illegal_state", SOCIAL_UNCONFIRMED),
+    ("illegal_state", SOCIAL_UNPUBLISHED),
     *billing.RULES,
 ]

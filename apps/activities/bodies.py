@@ -67,6 +67,10 @@ Created = Literal[
     "outreach_mails",
     "outreach_sent",
     "link_check",
+    "social_media_request",
+    "social_post",
+    "engagement_snapshot",
+    "campaign_figures",
 ]
 
 

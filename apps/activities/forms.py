@@ -62,6 +62,32 @@ class SwitchForm(forms.Form):
     is_enabled = forms.ChoiceField(choices=(("on", "On"), ("off", "Off")))
 
 
+class PublishedForm(forms.Form):
+    """Where a person has put what was approved; the operation looks closer at the address."""
+
+    url = forms.CharField(
+        label="Address",
+        max_length=1_000,
+        help_text="Open the published post and copy its link.",
+        widget=forms.TextInput(attrs={"inputmode": "url", "spellcheck": "false", "autocomplete": "off"}),
+    )
+    note = MarkdownField(required=False, max_length=NOTE_LENGTH, label="Note", widget=forms.Textarea(attrs={"rows": 2}))
+
+    def refuse(self, error: InvalidInput) -> None:
+        for name, sentences in error.errors.items():
+            for sentence in sentences:
+                self.add_error(name if name in self.fields else None, sentence)
+
+
+class NotPublishedForm(forms.Form):
+    cause = MarkdownField(
+        label="What went wrong",
+        max_length=NOTE_LENGTH,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="The step fails with your words, and can be tried again.",
+    )
+
+
 class ContextFileForm(ShownForm):
     """A reviewer's version of the context file."""
 

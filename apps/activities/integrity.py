@@ -25,14 +25,18 @@ from .bodies import PUBLISHER
 RELAY = "storage.relay_audit"
 RELAY_MAY_TAKE = timedelta(minutes=10)
 
+# A unit of several posts has a counting step for each; it counts when none of them is open any more.
 COUNT_DRIFT = """
-SELECT 'deliverable_periods', p.ref_id, format('completed_count is %%s, %%s counting steps are completed', p.completed_count, count(u.id))
+SELECT 'deliverable_periods', p.ref_id, format('completed_count is %%s, %%s units are done', p.completed_count, count(DISTINCT u.id))
   FROM deliverable_periods p
   LEFT JOIN activities a ON a.tenant_id = p.tenant_id AND a.deliverable_period_id = p.id AND a.status = 'completed'
         AND a.deleted_on IS NULL AND a.input_data @> '{"step": {"counts_unit": true}}'
+        AND NOT EXISTS (SELECT FROM activities o WHERE o.tenant_id = a.tenant_id AND o.parent_activity_id = a.parent_activity_id
+                           AND o.deleted_on IS NULL AND o.status NOT IN ('completed', 'cancelled')
+                           AND o.input_data @> '{"step": {"counts_unit": true}}')
   LEFT JOIN activities u ON u.tenant_id = a.tenant_id AND u.id = a.parent_activity_id AND u.deleted_on IS NULL
  WHERE p.tenant_id = %(tenant)s AND p.status NOT IN ('completed', 'missed')
- GROUP BY p.id HAVING count(u.id) <> p.completed_count
+ GROUP BY p.id HAVING count(DISTINCT u.id) <> p.completed_count
 """
 # A closed period keeps its count whatever happens later; the journal remembers the last one.
 CLOSED_COUNT_DRIFT = """

@@ -241,6 +241,30 @@ def history_of(subject_ref: str) -> list[Version]:
         return []
 
 
+def outputs_of_period(step: Activity) -> list[str]:
+    """What the same step of the period's other units handed in, by title."""
+    others = Activity.objects.filter(
+        deliverable_period_id=step.deliverable_period_id, pipeline_step=step.pipeline_step
+    ).exclude(pk=step.pk)
+    if step.deliverable_period_id is None:
+        return []
+    titles = others.order_by("ref_id").values_list("output_summary__title", flat=True)
+    return [title for title in titles if title]
+
+
+def released_by(step: Activity) -> Approval | None:
+    """The approval that let this step begin: the latest one granted at the nearest final gate before it."""
+    steps = {each.pipeline_step: each for each in step.unit.steps.all()}
+    frontier = list(step.step.depends_on)
+    while frontier:
+        before = steps[frontier.pop(0)]
+        if before.is_approval_gate and before.step.is_final_gate:
+            granted = Approval.objects.filter(activity=before, status=ApprovalStatus.APPROVED)
+            return granted.select_related("activity", "activity__parent_activity").order_by("-decided_on").first()
+        frontier.extend(before.step.depends_on)
+    return None
+
+
 def runs_of_unit(unit: Activity) -> list[ActivityRun]:
     """Every model run of a unit's steps, newest first."""
     return list(

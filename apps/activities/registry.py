@@ -88,15 +88,18 @@ class AgentRole:
 class Publishable:
     """How a kind of subject goes out.
 
-    prepare(activity)            reads it and checks it against its approval; an object with channel, connection, title,
-                                 slug, markdown, excerpt, categories, tags, status, approval_ref, content_sha256
+    prepare(activity)            reads it and checks it against its approval; an object with channel (None: there is none
+                                 to go out on), title, approval_ref, content_sha256, and for a platform that we publish
+                                 on ourselves connection, slug, markdown, excerpt, categories, tags, status
     still_ready(activity, ready) the same check under row locks, database only, right before the request leaves
-    settled(activity, external_id, url, by, at)  what the platform's confirmation changes
+    settled(activity, external_id, url, by, at)  what the confirmation of the platform, or of a person, changes
+    failed(activity, cause, by, at)              what becomes of a subject that knows failure; None for others
     """
 
     prepare: Callable[..., Any]
     still_ready: Callable[..., None]
     settled: Callable[..., None]
+    failed: Callable[..., None] | None = None
 
 
 class ToolArguments(BaseModel):

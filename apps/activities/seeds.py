@@ -18,7 +18,7 @@ from .bodies import (
     TemplateVariable,
     VariableType,
 )
-from .pipelines import advertising
+from .pipelines import advertising, channel_content
 
 # Priced in the offline price table; a model without a price is refused.
 DEFAULT_MODEL = "claude-sonnet-4-6"
@@ -224,6 +224,10 @@ STRATEGY = Pipeline(
 
 AD_COPY_SETS = Pipeline("ad_copy_sets", "Ad copy set", advertising.AD_COPY_SETS)
 LANDING_PAGES = Pipeline("landing_pages", "Landing page", advertising.LANDING_PAGES)
+SOCIAL_POSTS = Pipeline("social_posts", "Social post", channel_content.SOCIAL_POSTS)
+GBP_POSTS = Pipeline("gbp_posts", "Business Profile post", channel_content.GBP_POSTS)
+VIDEO_SCRIPTS = Pipeline("video_scripts", "Video script", channel_content.VIDEO_SCRIPTS)
+EMAIL_NEWSLETTERS = Pipeline("email_newsletters", "Newsletter", channel_content.EMAIL_NEWSLETTERS)
 
 PIPELINES: tuple[Pipeline, ...] = (
     BLOG_POSTS,
@@ -234,6 +238,10 @@ PIPELINES: tuple[Pipeline, ...] = (
     Pipeline("performance_reports", "Performance report", seeds_findings.PERFORMANCE_REPORTS),
     Pipeline("website_audit", "Website audit", seeds_findings.WEBSITE_AUDIT),
     Pipeline("backlinks", "Backlink", seeds_findings.BACKLINKS),
+    SOCIAL_POSTS,
+    GBP_POSTS,
+    VIDEO_SCRIPTS,
+    EMAIL_NEWSLETTERS,
 )
 
 
@@ -497,5 +505,10 @@ AGENT_DEFAULTS: dict[str, AgentDefaults] = {
         _role("deliverable_planner", 2, 8, "0.7500"),
         _role("search_term_classifier", 2, 8, "1.0000"),
         _role("review_response_writer", 2, 5, "0.7500"),
+        _role("social_calendar_planner", 3, 5, "0.7500"),
+        _role("social_post_writer", 8, 3, "0.5000"),
+        _role("gbp_post_writer", 6, 3, "0.5000"),
+        _role("video_script_writer", 3, 5, "0.7500"),
+        _role("email_writer", 4, 5, "0.7500"),
     )
 }

@@ -94,11 +94,11 @@ def cost_by_promise(tenant: TenantFacts, month: date, *, plan: str) -> list[Prom
     found = []
     for period in periods.select_related("deliverable").order_by("deliverable__name", "ref_id"):
         cost = costs.get(period.pk, {"runs": 0, "cost": NOTHING})
-        worth = worth_of_unit_usd(plan, period.deliverable.deliverable_type)
+        worth = worth_of_unit_usd(plan, period.deliverable.type)
         found.append(
             PromiseCost(
                 name=period.deliverable.name,
-                deliverable_type=period.deliverable.deliverable_type,
+                deliverable_type=period.deliverable.type,
                 completed=period.completed_count,
                 promised=period.target_count,
                 runs=cost["runs"],

@@ -51,6 +51,11 @@ WEIGHED = re.compile(
 )
 
 
+def limit_of(platform: str) -> int:
+    """The most characters a post may have there. Raises KeyError for a platform that takes no posts."""
+    return CHARACTERS[Platform(platform)]
+
+
 def count_characters(text: str, platform: str) -> int:
     """The length of the text as its platform counts; never fewer.
 

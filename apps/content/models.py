@@ -148,6 +148,8 @@ class SocialMediaRequest(TenantRecord, Mutable, SoftDelete):
 class SocialMediaRequestChannel(TenantRecord):
     """A channel that a social media request asks a post for."""
 
+    rows_may_be_deleted = True  # a topic that is proposed anew may be for other channels
+
     social_media_request = TenantForeignKey(SocialMediaRequest, db_index=False)
     channel = TenantForeignKey("channels.Channel")
 

@@ -1,13 +1,19 @@
 """Answers about requests and posts."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from apps.activities.models import Activity, Approval
 from apps.activities.statuses import ApprovalStatus, HumanRole, SubjectType
+from apps.channels.models import Channel
+from apps.channels.statuses import ChannelStatus, Platform
 from apps.shared.errors import NotFound
+from apps.strategy.models import Deliverable
 
-from .models import BlogPost, BlogRequest
-from .statuses import BlogPostStatus
+from . import limits
+from .bodies import ListingPost, SocialPostDraft
+from .models import BlogPost, BlogRequest, SocialMediaRequest, SocialMediaRequestChannel, SocialPost
+from .statuses import BlogPostStatus, SocialPostStatus
 
 
 def blog_request_of(ref_id: str, *, lock: bool = False) -> BlogRequest:
@@ -18,8 +24,21 @@ def blog_post_of(ref_id: str, *, lock: bool = False) -> BlogPost:
     return _row(BlogPost, ref_id, lock)
 
 
+def social_request_of(ref_id: str, *, lock: bool = False) -> SocialMediaRequest:
+    return _row(SocialMediaRequest, ref_id, lock)
+
+
+def social_post_of(ref_id: str, *, lock: bool = False) -> SocialPost:
+    return _row(SocialPost, ref_id, lock)
+
+
 def _row(model, ref_id: str, lock: bool):
-    shown_with = {BlogRequest: ("target_channel",), BlogPost: ("channel", "blog_request")}[model]
+    shown_with = {
+        BlogRequest: ("target_channel",),
+        BlogPost: ("channel", "blog_request"),
+        SocialMediaRequest: ("activity", "deliverable"),
+        SocialPost: ("channel", "social_media_request"),
+    }[model]
     rows = model.objects.select_for_update(of=("self",)) if lock else model.objects.select_related(*shown_with)
     row = rows.filter(ref_id=ref_id).first()
     if row is None:
@@ -54,11 +73,136 @@ def blog_post_shown(post: BlogPost) -> dict:
     }
 
 
-def pending_approval(post: BlogPost) -> Approval | None:
+def pending_approval(post: BlogPost | SocialPost) -> Approval | None:
     """The decision that is pending on this post; there is one at most."""
-    return Approval.objects.filter(
-        subject_type=SubjectType.BLOG_POST, subject_ref=post.ref_id, status=ApprovalStatus.PENDING
-    ).first()
+    kind = SubjectType.BLOG_POST if isinstance(post, BlogPost) else SubjectType.SOCIAL_POST
+    return Approval.objects.filter(subject_type=kind, subject_ref=post.ref_id, status=ApprovalStatus.PENDING).first()
+
+
+SOCIAL = (Platform.LINKEDIN, Platform.FACEBOOK, Platform.INSTAGRAM, Platform.X_TWITTER, Platform.TIKTOK)
+
+
+def promised_platforms(deliverable: Deliverable | None, among: Sequence[str] = SOCIAL) -> list[str]:
+    """The platforms a deliverable names among these; all of them where it names none."""
+    named = [platform for platform in among if deliverable is not None and platform in deliverable.platforms]
+    return named or list(among)
+
+
+def channels_on(platforms: Collection[str]) -> list[Channel]:
+    """The client's channels there, those whose connection is interrupted too; not the disconnected ones."""
+    channels = Channel.objects.filter(platform__in=platforms).exclude(status=ChannelStatus.REVOKED)
+    return list(channels.order_by("ref_id"))
+
+
+LISTINGS = (Platform.GOOGLE_BUSINESS_PROFILE,)
+
+
+def channels_for(deliverable: Deliverable | None, platforms: Collection[str]) -> list[Channel]:
+    """Of the promised channels those on these platforms; all promised ones where none is."""
+    promised = channels_on(promised_platforms(deliverable))
+    return [channel for channel in promised if channel.platform in platforms] or promised
+
+
+def remarks_on(
+    deliverable: Deliverable | None, channels: Collection[Channel], among: Sequence[str] = SOCIAL
+) -> list[str]:
+    """What people should know about where a topic goes, in sentences."""
+    if not channels:
+        return [
+            "No channel is connected that this could go out on. Connect one, then ask for a change: the topic is "
+            "planned anew for it."
+        ]
+    promised = promised_platforms(deliverable, among) if deliverable is not None and deliverable.platforms else []
+    there = {channel.platform for channel in channels_on(promised)}
+    lacking = [Platform(platform).label for platform in promised if platform not in there]
+    return [f"{label} is promised and not connected: this topic brings no post there." for label in lacking]
+
+
+def channels_of(request: SocialMediaRequest) -> list[Channel]:
+    """The channels a request asks posts for, the oldest first."""
+    asked = SocialMediaRequestChannel.objects.filter(social_media_request=request).values("channel")
+    return list(Channel.objects.filter(pk__in=asked).order_by("ref_id"))
+
+
+def told_apart(channels: Sequence[Channel]) -> list[tuple[Channel, str, str]]:
+    """Each channel with letters that keep its steps apart and a name for people: its platform, or its own if two share that."""
+    seen: dict[str, int] = {}
+    apart = []
+    for channel in channels:
+        number = seen[channel.platform] = seen.get(channel.platform, -1) + 1
+        is_only = sum(other.platform == channel.platform for other in channels) == 1
+        label = Platform(channel.platform).label
+        suffix = channel.platform if number == 0 else f"{channel.platform}_{_letters(number)}"
+        apart.append((channel, suffix, label if is_only else f"{label}, {channel.name}"))
+    return apart
+
+
+def _letters(number: int) -> str:
+    """1 is b, 25 is z, 26 is ba."""
+    rest, last = divmod(number, 26)
+    return (_letters(rest) if rest else "") + chr(ord("a") + last)
+
+
+def social_request_of_unit(unit: Activity) -> SocialMediaRequest | None:
+    return SocialMediaRequest.objects.filter(activity__parent_activity=unit).first()
+
+
+def social_request_shown(request: SocialMediaRequest) -> dict:
+    """What is asked for, where it goes, and what stands in the way."""
+    return {
+        "social_media_request": request.ref_id,
+        "title": request.topic,
+        "content_brief": request.content_brief,
+        "post_type": request.post_type,
+        "channels": [
+            [channel.ref_id, Platform(channel.platform).label, channel.name] for channel in channels_of(request)
+        ],
+        "scheduled_for": request.scheduled_for.isoformat() if request.scheduled_for else None,
+        "notes": request.notes,
+        "remarks": request.activity.input_data.get("notes", []) if request.activity else [],
+    }
+
+
+def social_post_shown(post: SocialPost) -> dict:
+    """Everything that goes out with the text: platform, channel, time, and the length as the platform counts."""
+    return {
+        "social_post": post.ref_id,
+        "title": f"{post.social_media_request.topic} ({post.get_platform_display()})",
+        "platform": post.platform,
+        "channel": str(post.channel_id),
+        "scheduled_for": post.scheduled_for.isoformat() if post.scheduled_for else None,
+        "char_count": post.char_count,
+        "most_characters": limits.limit_of(post.platform),
+        "content_ref": post.content_ref,
+    }
+
+
+def written(post: SocialPost, body: str) -> SocialPostDraft | ListingPost:
+    """The stored answer of the writer: the text and what goes out beside it."""
+    shape = ListingPost if post.platform == Platform.GOOGLE_BUSINESS_PROFILE else SocialPostDraft
+    return shape.model_validate_json(body)
+
+
+def posts_of(request: SocialMediaRequest) -> list[SocialPost]:
+    return list(SocialPost.objects.filter(social_media_request=request).select_related("channel").order_by("ref_id"))
+
+
+def published_before(post: SocialPost, *, limit: int) -> list[SocialPost]:
+    """What went out on the same channel, the latest first."""
+    others = SocialPost.objects.filter(channel=post.channel, status=SocialPostStatus.PUBLISHED).exclude(pk=post.pk)
+    return list(others.select_related("social_media_request").order_by("-published_on")[:limit])
+
+
+def published_on(platforms: Collection[str], *, limit: int) -> list[SocialPost]:
+    """What went out on these platforms, the latest first."""
+    posts = SocialPost.objects.filter(platform__in=platforms, status=SocialPostStatus.PUBLISHED)
+    return list(posts.select_related("social_media_request").order_by("-published_on")[:limit])
+
+
+def calendar_of(period_id, *, but: SocialMediaRequest | None) -> list[SocialMediaRequest]:
+    """The other topics of a period, the oldest first."""
+    topics = SocialMediaRequest.objects.filter(deliverable_period_id=period_id)
+    return list((topics.exclude(pk=but.pk) if but else topics).order_by("ref_id")[:100]) if period_id else []
 
 
 def unit_of(request: BlogRequest) -> Activity | None:

@@ -61,6 +61,20 @@ def to_html(markdown: str) -> SafeString:
     )
 
 
+def mail_html(html: str) -> SafeString:
+    """The HTML of a mail with text and links only: whatever else is in it is left out, and nothing is loaded."""
+    return mark_safe(
+        nh3.clean(
+            html,
+            tags=_TAGS | {"b", "i"},
+            attributes={"a": {"href"}},
+            url_schemes={*_WEB_SCHEMES, "mailto"},
+            link_rel=_REL,
+            strip_comments=True,
+        )
+    )
+
+
 def answer_markdown(text: str) -> str:
     """An agent's JSON answer as Markdown to read: fields as headings in words, lists as lists. Other text stays as it is.
 

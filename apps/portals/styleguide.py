@@ -40,6 +40,19 @@ away once come back less often.
 
 <script>alert("this appears as typed")</script> and [a bad link](javascript:alert(1)) stays text.
 """
+SOCIAL_POST = {
+    "bodyText": "41 % of our bread is gone before nine.\n\nSo the second bake now stands where the queue bends.",
+    "hashtags": ["Bakery", "Bengaluru", "SecondBake"],
+    "linkUrl": "https://example.com/shelf",
+    "altText": "A full shelf at seven in the morning.",
+}
+NEWSLETTER = {
+    "subjectLine": "The second bake, and why it moved",
+    "subjectVariants": ["Sixty loaves more, one oven moved"],
+    "previewText": "What is gone before nine is gone for the day.",
+    "htmlBody": '<h2>Before nine</h2><p>41 % is sold by then. <a href="https://example.com/shelf">See the live shelf</a>.</p>',
+    "plainText": "Before nine\n\n41 % is sold by then. See the live shelf: https://example.com/shelf",
+}
 
 
 class SampleForm(forms.Form):
@@ -85,6 +98,8 @@ def _sample(page: str) -> dict[str, object]:
         "old_text": OLD_TEXT,
         "new_text": NEW_TEXT,
         "article": ARTICLE,
+        "social_post": SOCIAL_POST,
+        "newsletter": NEWSLETTER,
         "digest": "9f2c" * 16,
         "hour_ago": NOW - timedelta(hours=1),
         "in_three_hours": NOW + timedelta(hours=3),

@@ -19,6 +19,8 @@ ORDER = (
     "strategies",
     "blog_requests",
     "blog_posts",
+    "social_media_requests",
+    "social_posts",
     "publish_attempts",
     "deliverable_periods",
     "goals",

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from sandbox.writing import advertising, article, findings, market, phrases
+from sandbox.writing import advertising, article, channels, findings, market, phrases
 from sandbox.writing.banks import Filler, capital, lines, noun
 from sandbox.writing.conform import plain_slug
 from sandbox.writing.prompt import Facts
@@ -413,7 +413,6 @@ ROLES: list[tuple[set[str], Role]] = [
     ({"markdown", "openquestions"}, context_file_writer),
     ({"islive"}, live_checker),
     ({"clusters"}, keyword_researcher),
-    ({"summary", "findings"}, quality_checker),
     ({"goals", "deliverables"}, strategy_writer),
     ({"audience", "offer", "angles"}, advertising.audience_and_offer),
     ({"headlines", "descriptions", "paths"}, advertising.google_ads),
@@ -423,6 +422,15 @@ ROLES: list[tuple[set[str], Role]] = [
     ({"competitors", "opportunities"}, market.competitors),
     ({"responses", "escalations"}, market.review_answers),
     ({"items", "summary"}, market.search_terms),
+    ({"theme", "posttype", "platforms"}, channels.social_calendar_planner),
+    ({"platform", "bodytext", "hashtags"}, channels.social_post_writer),
+    ({"body", "ctatype", "event", "offer"}, channels.gbp_post_writer),
+    ({"lengthseconds", "needs"}, channels.video_planner),
+    ({"hook", "scenes", "cta"}, channels.video_script_writer),
+    ({"angle", "sections", "offer", "targetaudience"}, channels.newsletter_planner),
+    ({"subjectline", "htmlbody", "plaintext"}, channels.email_writer),
+    ({"figuresknown", "findings"}, channels.engagement_analyst),
+    ({"summary", "findings"}, quality_checker),
 ]
 
 

@@ -209,6 +209,11 @@ def test_concurrency_and_time_limits_are_those_of_the_specification():
             "content_brief_writer": (6, 5),
             "copywriter": (1, 10),
             "data_analyst": (3, 8),
+            "social_calendar_planner": (3, 5),
+            "social_post_writer": (8, 3),
+            "gbp_post_writer": (6, 3),
+            "video_script_writer": (3, 5),
+            "email_writer": (4, 5),
         }.items()
     )
     assert {d.escalation_after_failures for d in seeds.AGENT_DEFAULTS.values()} == {3}

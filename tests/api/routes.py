@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 from django.db import connection
+from django.utils import timezone
 
 from apps.activities.models import Activity, ActivityRun, Approval
 from apps.channels.models import Channel
-from apps.content.models import BlogPost
+from apps.content.models import BlogPost, SocialMediaRequest, SocialPost
 from apps.shared.guards import records
 from apps.shared.ids import new_id, spell
 from apps.shared.scoping import TenantModel
@@ -36,6 +37,7 @@ class Route:
 
 DECISION = ("shown_sha256", "note")
 SITE = ("name", "site_url", "username", "application_password", "publish_as")
+FIGURES = ("impressions", "likes", "comments", "shares", "clicks")
 EDIT = ("title", "slug", "meta_description", "scheduled_for", "body_markdown", "change_note")
 
 ROUTES = (
@@ -60,6 +62,8 @@ ROUTES = (
     Route("GET", "/activities/{ref}/", "activity"),
     Route("POST", "/activities/{ref}/retry/", "activity"),
     Route("POST", "/activities/{ref}/cancel/", "activity"),
+    Route("POST", "/activities/{ref}/confirm-published/", "activity", fields=("url", "note")),
+    Route("POST", "/activities/{ref}/report-not-published/", "activity", fields=("cause",)),
     Route("GET", "/activities/{ref}/runs/", "activity", lists=True),
     Route("GET", "/activities/{ref}/output-url/", "activity"),
     Route("GET", "/activities/{ref}/stream/", "activity", streams=True),
@@ -73,7 +77,14 @@ ROUTES = (
     Route("GET", "/blog-posts/", lists=True),
     Route("GET", "/blog-posts/{ref}/", "blog_post"),
     Route("PATCH", "/blog-posts/{ref}/", "blog_post", fields=EDIT),
+    Route("GET", "/social-media-requests/", lists=True),
+    Route("GET", "/social-media-requests/{ref}/", "social_media_request"),
+    Route("GET", "/social-posts/", lists=True),
+    Route("GET", "/social-posts/{ref}/", "social_post"),
+    Route("POST", "/social-posts/{ref}/engagement/", "social_post", fields=FIGURES),
 )
+# Whoever may is told 409 there: the step is finished and is an agent's, the social post is a draft.
+REFUSED_AT_DRAFTS = ("/retry/", "/cancel/", "/confirm-published/", "/report-not-published/", "/engagement/")
 LISTS = tuple(route for route in ROUTES if route.lists)
 NAMING = tuple(route for route in ROUTES if route.noun)
 WRITING = tuple(route for route in ROUTES if route.method != "GET")
@@ -98,6 +109,8 @@ class Records:
     approval: str
     blog_request: str
     blog_post: str
+    social_media_request: str
+    social_post: str
     content_sha256: str
     contract_sha256: str
 
@@ -112,14 +125,33 @@ def records_in_scope() -> Records:
         onboarding_run=OnboardingRun.objects.get().ref_id,
         strategy=Strategy.objects.get().ref_id,
         deliverable_period=DeliverablePeriod.objects.order_by("ref_id").first().ref_id,
-        channel=Channel.objects.get().ref_id,
+        channel=Channel.objects.get(platform="wordpress").ref_id,
         activity=Activity.objects.filter(assignee_agent_role="copywriter").order_by("ref_id").first().ref_id,
         run=ActivityRun.objects.filter(activity__assignee_agent_role="copywriter").order_by("ref_id").first().ref_id,
         approval=approval.ref_id,
         blog_request=BlogPost.objects.get(ref_id=approval.subject_ref).blog_request.ref_id,
         blog_post=approval.subject_ref,
+        social_media_request=a_social_post().social_media_request.ref_id,
+        social_post=a_social_post().ref_id,
         content_sha256=approval.content_sha256,
         contract_sha256=Contract.objects.get().pdf_sha256,
+    )
+
+
+def a_social_post() -> SocialPost:
+    """The one post of the client in scope, made when it is asked for first."""
+    found = SocialPost.objects.select_related("social_media_request").first()
+    if found is not None:
+        return found
+    channel = Channel.objects.create(platform="linkedin", channel_type="social", name="Page", created_on=timezone.now())
+    request = SocialMediaRequest.objects.create(
+        topic="What to brew",
+        requested_by_type="agent",
+        requested_by_id="social_calendar_planner",
+        created_on=timezone.now(),
+    )
+    return SocialPost.objects.create(
+        social_media_request=request, channel=channel, platform=channel.platform, created_on=timezone.now()
     )
 
 
@@ -140,6 +172,9 @@ def body_for(route: Route, sandbox_url: str, sha256: str = SHA) -> dict | None:
         "scheduled_for": None,
         "body_markdown": "## Water\n\nUse soft water.",
         "change_note": "Shorter.",
+        "url": "https://www.linkedin.com/feed/update/urn:li:share:7001",
+        "cause": "The page is locked.",
+        **dict.fromkeys(FIGURES, 3),
     }
     if route.method == "GET":
         return None

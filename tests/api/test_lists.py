@@ -24,6 +24,8 @@ FILTERS = {
     "/approvals/": ("status", "subject_type", "required_role"),
     "/blog-requests/": ("status", "priority", "search_intent"),
     "/blog-posts/": ("status",),
+    "/social-media-requests/": ("status", "priority", "post_type"),
+    "/social-posts/": ("status", "platform"),
 }
 REF_FILTERS = {
     "/goals/": ("strategy",),
@@ -32,6 +34,7 @@ REF_FILTERS = {
     "/activities/": ("parent",),
     "/approvals/": ("subject_ref", "activity"),
     "/blog-posts/": ("blog_request", "channel"),
+    "/social-posts/": ("social_media_request", "channel"),
 }
 CHOICE_FILTERS = [(path, name) for path, names in FILTERS.items() for name in names]
 EVERY_REF_FILTER = [(path, name) for path, names in REF_FILTERS.items() for name in names]

@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from apps.channels import statuses as channel_statuses
-from apps.content import bodies
+from apps.content import bodies, newsletters, video_scripts
 from apps.content import statuses as content_statuses
 from apps.strategy import bodies as strategy_bodies
 from apps.strategy import statuses as strategy_statuses
@@ -84,6 +84,70 @@ ARTICLE = {
     "internalLinksUsed": [],
 }
 LIVE_CHECK = {"isLive": True, "titleMatches": False, "findings": ["The title reads “How to stop”."]}
+CALENDAR_ENTRY = {
+    "theme": "What to do before the plumber comes",
+    "brief": "Three steps that stop most leaks. The picture shows the main tap.",
+    "postType": "standard",
+    "platforms": ["linkedin", "facebook"],
+    "date": "2026-06-03",
+    "time": "09:30",
+    "notes": "Show the van.",
+}
+SOCIAL_POST = {
+    "platform": "linkedin",
+    "bodyText": "Turn off the water first.\n\nThen call us.",
+    "hashtags": ["Plumbing", "Pune", "LeakRepair"],
+    "emojiUsed": False,
+    "altText": "A hand at the main tap.",
+    "linkUrl": "https://acme.example/repair",
+}
+LISTING_POST = {
+    "topic": "Emergency repairs at weekends",
+    "body": "Our vans are out at weekends too. Call and we are there within two hours.",
+    "ctaType": "learn_more",
+    "ctaUrl": "https://acme.example/weekend",
+    "event": {
+        "title": "Open day",
+        "startsOn": "2026-06-03",
+        "endsOn": "2026-06-04",
+        "startsAt": "10:00",
+        "endsAt": "09:00",
+    },
+    "offer": {"couponCode": "PIPE10", "redeemUrl": "https://acme.example/10", "terms": "One per house."},
+}
+VIDEO_IDEA = {
+    "title": "The main tap in ten seconds",
+    "angle": "A hand finds it and turns it off.",
+    "targetAudience": "Home owners",
+    "platform": "instagram",
+    "lengthSeconds": 20,
+    "needs": ["A main tap"],
+}
+VIDEO_SCRIPT = {
+    "title": "The main tap in ten seconds",
+    "hook": "Water on the floor.",
+    "scenes": [
+        {"seconds": 3, "visual": "Water on the floor.", "voice": None, "caption": "What now?"},
+        {"seconds": 9, "visual": "A hand turns the tap.", "voice": "First the main tap.", "caption": None},
+    ],
+    "cta": "Then call us.",
+    "hashtags": ["Plumbing"],
+}
+NEWSLETTER_TOPIC = {
+    "title": "Before the monsoon",
+    "angle": "Three things to look at.",
+    "targetAudience": "Home owners",
+    "offer": "A check of the pipes.",
+    "sections": ["What to look at"],
+}
+NEWSLETTER = {
+    "subjectLine": "Before the monsoon: three things to look at",
+    "subjectVariants": ["Three things before the rain"],
+    "previewText": "They take ten minutes.",
+    "htmlBody": '<h2>Before the rain</h2><p>Look at the <a href="https://acme.example/tap">main tap</a> first.</p>',
+    "plainText": "Before the rain\n\nLook at the main tap first: https://acme.example/tap",
+}
+ENGAGEMENT_CHECK = {"figuresKnown": True, "findings": ["900 people saw it."], "recommendations": ["Ask again."]}
 
 SOUND = [
     (strategy_bodies.Research, RESEARCH),
@@ -93,7 +157,16 @@ SOUND = [
     (bodies.TopicBrief, BRIEF),
     (bodies.Article, ARTICLE),
     (bodies.LiveCheck, LIVE_CHECK),
+    (bodies.CalendarEntry, CALENDAR_ENTRY),
+    (bodies.SocialPostDraft, SOCIAL_POST),
+    (bodies.ListingPost, LISTING_POST),
+    (bodies.EngagementCheck, ENGAGEMENT_CHECK),
+    (video_scripts.VideoIdea, VIDEO_IDEA),
+    (video_scripts.VideoScript, VIDEO_SCRIPT),
+    (newsletters.NewsletterTopic, NEWSLETTER_TOPIC),
+    (newsletters.Newsletter, NEWSLETTER),
 ]
+COUNTED = {"wordCount", "charCount"}  # by us, whatever the answer says
 each_shape = pytest.mark.parametrize(("shape", "answer"), SOUND, ids=lambda value: getattr(value, "__name__", ""))
 
 
@@ -134,7 +207,7 @@ def test_a_sound_answer_is_read_and_written_back_in_camel_case(shape, answer):
     read = shape.model_validate(answer)
 
     written = read.model_dump(mode="json")
-    assert set(written) - {"wordCount"} == set(answer)
+    assert set(written) - COUNTED == set(answer)
     assert shape.model_validate(written) == read
     assert shape.model_validate_json(read.model_dump_json()) == read
 
@@ -231,6 +304,49 @@ def test_anything_but_the_object_asked_for_is_refused(shape, answer, answer_of_a
         (bodies.Article, ARTICLE | {"title": "  "}),
         (bodies.LiveCheck, LIVE_CHECK | {"isLive": "yes"}),
         (bodies.LiveCheck, LIVE_CHECK | {"isLive": 1}),
+        (bodies.CalendarEntry, CALENDAR_ENTRY | {"platforms": []}),
+        (bodies.CalendarEntry, CALENDAR_ENTRY | {"platforms": ["wordpress"]}),
+        (bodies.CalendarEntry, CALENDAR_ENTRY | {"postType": "poll"}),
+        (bodies.CalendarEntry, CALENDAR_ENTRY | {"date": "2026-02-30"}),
+        (bodies.CalendarEntry, CALENDAR_ENTRY | {"time": "25:00"}),
+        (video_scripts.VideoIdea, VIDEO_IDEA | {"lengthSeconds": 601}),
+        (video_scripts.VideoScript, VIDEO_SCRIPT | {"scenes": []}),
+        (video_scripts.VideoScript, VIDEO_SCRIPT | {"scenes": VIDEO_SCRIPT["scenes"][:1]}),
+        (video_scripts.VideoScript, VIDEO_SCRIPT | {"scenes": [VIDEO_SCRIPT["scenes"][1] | {"seconds": 120}] * 6}),
+        (newsletters.Newsletter, NEWSLETTER | {"subjectLine": "a" * 151}),
+        *[
+            (newsletters.Newsletter, NEWSLETTER | {"htmlBody": NEWSLETTER["htmlBody"] + more})
+            for more in (
+                "<script>alert(1)</script>",
+                '<img src="https://pixel.example/">',
+                '<p style="color:red">x</p>',
+                '<p onclick="x()">x</p>',
+                '<a href="javascript:alert(1)">x</a>',
+                '<a href="/x">x</a>',
+                "<form></form>",
+                "<!-- note -->",
+                "<!doctype html>",
+                "<?php ?>",
+                "<![CDATA[x]]>",
+                "<style>p{}</style>",
+            )
+        ],
+        (newsletters.Newsletter, NEWSLETTER | {"htmlBody": "<p> </p>" * 20}),
+        (bodies.ListingPost, LISTING_POST | {"body": "a" * 1_501}),
+        (bodies.ListingPost, LISTING_POST | {"body": "💩" * 751}),
+        (bodies.ListingPost, LISTING_POST | {"ctaUrl": None}),
+        (bodies.ListingPost, LISTING_POST | {"ctaType": "call"}),
+        (bodies.ListingPost, LISTING_POST | {"event": None}),
+        (bodies.ListingPost, LISTING_POST | {"event": LISTING_POST["event"] | {"endsOn": "2026-06-02"}}),
+        (bodies.ListingPost, LISTING_POST | {"event": LISTING_POST["event"] | {"endsOn": "2026-06-03"}}),
+        (bodies.ListingPost, LISTING_POST | {"event": LISTING_POST["event"] | {"title": "a" * 59}}),
+        (bodies.SocialPostDraft, SOCIAL_POST | {"hashtags": ["a", "b"]}),
+        (bodies.SocialPostDraft, SOCIAL_POST | {"hashtags": ["#a", "b", "c"]}),
+        (bodies.SocialPostDraft, SOCIAL_POST | {"hashtags": ["two words", "b", "c"]}),
+        (bodies.SocialPostDraft, SOCIAL_POST | {"linkUrl": "javascript:alert(1)"}),
+        (bodies.SocialPostDraft, SOCIAL_POST | {"platform": "x_twitter", "bodyText": "a" * 281}),
+        (bodies.SocialPostDraft, SOCIAL_POST | {"platform": "x_twitter", "bodyText": "a" * 240}),
+        (bodies.SocialPostDraft, SOCIAL_POST | {"bodyText": "a" * 2_990}),
     ],
 )
 def test_an_answer_beyond_its_limits_is_refused(shape, answer):
@@ -294,3 +410,20 @@ def test_the_json_schema_names_the_camel_case_fields_and_refuses_others(shape, a
 
     assert set(schema["properties"]) == set(answer)
     assert schema["additionalProperties"] is False
+
+
+def test_a_post_is_counted_whole_with_link_and_hashtags_and_a_stated_count_is_not_believed():
+    post = bodies.SocialPostDraft.model_validate(SOCIAL_POST | {"charCount": 3})
+
+    assert post.text == (
+        "Turn off the water first.\n\nThen call us.\n\nhttps://acme.example/repair\n\n#Plumbing #Pune #LeakRepair"
+    )
+    assert post.char_count == len(post.text)
+
+
+def test_a_link_that_is_in_the_text_is_not_put_below_it_again():
+    text = "More: https://acme.example/repair"
+
+    post = bodies.SocialPostDraft.model_validate(SOCIAL_POST | {"bodyText": text})
+
+    assert post.text == f"{text}\n\n#Plumbing #Pune #LeakRepair"

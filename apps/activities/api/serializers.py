@@ -9,7 +9,7 @@ from rest_framework import serializers
 from apps.shared.ids import spell
 from apps.strategy.statuses import PeriodStatus
 from apps.tenants.doors.rows import Person, Ref, Row
-from apps.tenants.doors.strict import Choice, Digest, Input, Text
+from apps.tenants.doors.strict import Choice, Digest, Input, Text, Word
 from apps.tenants.permissions import may
 from apps.tenants.statuses import STAFF_ROLES
 
@@ -343,6 +343,15 @@ class Approving(Input):
 class Rejecting(Input):
     shown_sha256 = Digest(help_text="`content_sha256` of what was read; another version is refused with 409.")
     note = Text(max_length=NOTE_LENGTH, help_text="What should change; whoever does it again reads it.")
+
+
+class ConfirmingPublished(Input):
+    url = Word(max_length=1_000, help_text="Where it is, as a whole web address on the channel's platform.")
+    note = Text(max_length=NOTE_LENGTH, allow_blank=True, default="")
+
+
+class ReportingNotPublished(Input):
+    cause = Text(max_length=NOTE_LENGTH, help_text="What went wrong; the step fails with it and can be tried again.")
 
 
 def _channel_ref(written: str) -> str | None:

@@ -23,9 +23,11 @@ from .serializers import (
     ApprovalDetail,
     ApprovalSerializer,
     Approving,
+    ConfirmingPublished,
     ForecastSerializer,
     OutputUrlSerializer,
     Rejecting,
+    ReportingNotPublished,
     RunDetail,
     RunSerializer,
     UsageSerializer,
@@ -84,6 +86,24 @@ class ActivityViewSet(TenantViewSet):
         self.work_for(activity)
         cancel = operations.cancel_activity if activity.parent_activity_id else operations.cancel_unit
         return self._shown(cancel(activity, by=request.actor, at=request.at))
+
+    @extend_schema(request=ConfirmingPublished, responses=ActivityDetail)
+    @action(detail=True, methods=["post"], url_path="confirm-published")
+    def confirm_published(self, request, ref_id):
+        """Say where you have put what was approved: for steps that a person publishes by hand."""
+        activity = access.activity_for(request.actor, ref_id, to="finish")
+        wanted = self.read(ConfirmingPublished)
+        self.work_for(activity)
+        return self._shown(operations.confirm_published(activity, by=request.actor, at=request.at, **wanted))
+
+    @extend_schema(request=ReportingNotPublished, responses=ActivityDetail)
+    @action(detail=True, methods=["post"], url_path="report-not-published")
+    def report_not_published(self, request, ref_id):
+        """Say why it could not be put out by hand: the step fails, and can be tried again."""
+        activity = access.activity_for(request.actor, ref_id, to="finish")
+        wanted = self.read(ReportingNotPublished)
+        self.work_for(activity)
+        return self._shown(operations.report_not_published(activity, by=request.actor, at=request.at, **wanted))
 
     @extend_schema(responses=RunSerializer(many=True))
     @action(detail=True, methods=["get"])

@@ -9,6 +9,7 @@ from .approvals import (
     mark_opened,
     refuse_approval,
 )
+from .by_hand import NotByHand, confirm_published, report_not_published
 from .configuration import (
     AgentSettings,
     ProviderFacts,
@@ -29,15 +30,19 @@ from .jobs import Job
 from .money import go_on_with_money, wait_for_money, warn_of_spend
 from .pipeline_edits import MOST_STEPS, NoGlobalTemplate, checked, edit_template, reset_template
 from .pipelines import (
+    AddressMissing,
     NotATask,
+    Share,
     advance,
     cancel_activity,
     cancel_unit,
     close_step,
     finish_task,
+    is_published_by_hand,
     raise_task,
     retry_activity,
     set_subject,
+    share_out,
     spawn_unit,
 )
 from .planning import plan_tenant, tend_periods
@@ -89,6 +94,13 @@ __all__ = [
     "Job",
     "begin_export",
     "open_export",
+    "AddressMissing",
+    "NotByHand",
+    "Share",
+    "confirm_published",
+    "is_published_by_hand",
+    "report_not_published",
+    "share_out",
     "AgentSettings",
     "ProviderFacts",
     "add_provider",

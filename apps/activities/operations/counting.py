@@ -38,13 +38,18 @@ def recount(period: DeliverablePeriod, *, by: Actor, at: datetime) -> None:
         itself = DeliverablePeriod.objects.filter(pk=period.pk)
         if strategy_operations.close_periods(itself, tenant=facts_of(period.tenant_id), by=by, at=at):
             return
-        done = Activity.objects.filter(
+        # A unit of several posts has a counting step for each: it counts when one is completed and none is open any more.
+        counting = Activity.objects.filter(
             deliverable_period=period,
             parent_activity__isnull=False,
-            status=ActivityStatus.COMPLETED,
             input_data__step__counts_unit=True,
             parent_activity__deleted_on__isnull=True,
-        ).count()
+        )
+        still_open = counting.exclude(status__in=[ActivityStatus.COMPLETED, ActivityStatus.CANCELLED])
+        kept = counting.filter(status=ActivityStatus.COMPLETED).exclude(
+            parent_activity__in=still_open.values("parent_activity")
+        )
+        done = kept.values("parent_activity").distinct().count()
         if done == period.completed_count:
             return
         before, period.completed_count = period.completed_count, done

@@ -1,6 +1,7 @@
 """Units and their steps: spawning them, making the next ones ready, sending back, cancelling."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -34,6 +35,12 @@ class NotATask(OperationRefused):
     """This is not a person's task: agents finish their own steps, and a gate is finished by its decision."""
 
     code = "not_a_task"
+
+
+class AddressMissing(OperationRefused):
+    """Say where it was published: nothing counts as published without that."""
+
+    code = "address_missing"
 
 
 def spawn_unit(
@@ -131,6 +138,94 @@ def set_subject(unit: Activity, subject_type: str, subject_ref: str, *, steps: S
         step.input_data = {**step.input_data, "subject": {"type": subject_type, "ref": subject_ref}}
         step.updated_on = at
         step.save(update_fields=["input_data", "updated_on"])
+
+
+@dataclass(frozen=True)
+class Share:
+    """What the steps after a gate are about. `suffix` ([a-z_]+) keeps its steps apart, `label` names it to people; of a
+    single one neither is used."""
+
+    subject_type: str
+    subject_ref: str
+    suffix: str
+    label: str
+
+
+def share_out(gate: Activity, shares: Sequence[Share], *, by: Actor, at: datetime) -> None:
+    """From here on what comes after this gate is about these rows, each with steps of its own. Part of a decision.
+
+    The first row takes the steps that are there; each further one gets copies: `draft` again as `draft_facebook`, which
+    wait for the gate as the first ones do, send back among themselves and count their unit as they do.
+    """
+    steps = {step.pipeline_step: step for step in steps_of(gate.unit)}
+    originals = [step for key, step in steps.items() if key in _after(gate.pipeline_step, steps)]
+    waits = ActivityDependency.objects.filter(activity__in=originals).values_list("activity_id", "depends_on_id")
+    first, *others = shares
+    copies: list[Activity] = []
+    dependencies: list[ActivityDependency] = []
+    common = {"tenant_id": gate.tenant_id, "created_by": by.user, "created_on": at}
+    for share in others:
+        made = {step.id: _copy(step, share, originals, common=common) for step in originals}
+        copies += made.values()
+        dependencies += [
+            ActivityDependency(
+                id=new_id(),
+                activity=made[activity_id],
+                depends_on_id=made[needed].id if needed in made else needed,
+                **common,
+            )
+            for activity_id, needed in waits
+        ]
+    keys = [step.pipeline_step for step in originals]
+    set_subject(gate.unit, first.subject_type, first.subject_ref, steps=keys, at=at)
+    if others:
+        for step in originals:
+            Activity.objects.filter(pk=step.pk).update(title=_told_apart(step, first))
+    Activity.objects.bulk_create(copies)
+    ActivityDependency.objects.bulk_create(dependencies)
+    journal.record("unit.shared_out", gate.unit, by=by, at=at, after={"rows": len(shares), "steps": len(copies)})
+
+
+def _copy(step: Activity, share: Share, originals: list[Activity], *, common: dict) -> Activity:
+    keys = {one.pipeline_step for one in originals}
+
+    def own(key: str | None) -> str | None:
+        return f"{key}_{share.suffix}" if key in keys else key
+
+    template = step.step
+    of_share = template.model_copy(
+        update={
+            "key": own(template.key),
+            "depends_on": [own(key) for key in template.depends_on],
+            "on_reject": own(template.on_reject),
+        }
+    )
+    return Activity(
+        id=new_id(),
+        parent_activity_id=step.parent_activity_id,
+        deliverable_period_id=step.deliverable_period_id,
+        deliverable_id=step.deliverable_id,
+        goal_id=step.goal_id,
+        pipeline_step=of_share.key,
+        title=_told_apart(step, share),
+        type=step.type,
+        assignee_type=step.assignee_type,
+        assignee_agent_role=step.assignee_agent_role,
+        is_approval_gate=step.is_approval_gate,
+        input_data={
+            **step.input_data,
+            "step": of_share.model_dump(mode="json"),
+            "subject": {"type": share.subject_type, "ref": share.subject_ref},
+        },
+        origin_key=f"{step.origin_key}_{share.suffix}",
+        due_date=step.due_date,
+        ready_on=step.ready_on,
+        **common,
+    )
+
+
+def _told_apart(step: Activity, share: Share) -> str:
+    return f"{step.title}: {share.label}"[:500]
 
 
 def steps_of(unit: Activity) -> list[Activity]:
@@ -237,6 +332,7 @@ def cancel_activity(activity: Activity, *, by: Actor, at: datetime) -> Activity:
             later = unit.steps.filter(pipeline_step__in=keys, status=S.CREATED)
             ACTIVITY_MOVES.perform_many(later, "cancel", by=by, at=at)
             advance(unit, by=by, at=at)
+            _count_what_is_left(unit, by=by, at=at)
         return cancelled
 
 
@@ -246,7 +342,15 @@ def cancel_unit(unit: Activity, *, by: Actor, at: datetime) -> Activity:
         (unit,) = locks.take(unit)
         ACTIVITY_MOVES.perform_many(unit.steps.all(), "cancel", by=by, at=at)
         _ask_nobody(steps_of(unit), by=by, at=at)
+        _count_what_is_left(unit, by=by, at=at)
         return ACTIVITY_MOVES.perform(unit, "cancel", by=by, at=at)
+
+
+def _count_what_is_left(unit: Activity, *, by: Actor, at: datetime) -> None:
+    """Of a unit with several counting steps, some of which are done, the last open one may just have been cancelled."""
+    counting = [step for step in steps_of(unit) if step.step.counts_unit]
+    if len(counting) > 1 and unit.deliverable_period is not None:
+        recount(unit.deliverable_period, by=by, at=at)
 
 
 def _ask_nobody(gates: Sequence[Activity], *, by: Actor, at: datetime) -> None:
@@ -290,13 +394,21 @@ def raise_task(
         raise
 
 
+def is_published_by_hand(step: Activity) -> bool:
+    """A person puts the approved content on its platform and says where it is, see `confirm_published`."""
+    is_persons = step.parent_activity_id is not None and step.assignee_type == AssigneeType.HUMAN
+    return is_persons and step.step.creates == "publish_attempt"
+
+
 def finish_task(task: Activity, *, by: Actor, at: datetime) -> Activity:
     """A person says that a task of theirs is done: one of its own, or a step of a unit, which then goes on.
 
-    Raises NotATask for an agent's work, a gate or a unit.
+    Raises NotATask for an agent's work, a gate or a unit, AddressMissing for what is published by hand.
     """
     if task.assignee_type != AssigneeType.HUMAN or task.is_approval_gate or task.steps.exists():
         raise NotATask
+    if is_published_by_hand(task):
+        raise AddressMissing
     with transaction.atomic():
         if task.parent_activity is not None:
             _, task = locks.take(task.parent_activity, task)

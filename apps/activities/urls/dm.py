@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from ..views import agents, costs, dm, dm_work, jobs, recurring
+from ..views import agents, by_hand, costs, dm, dm_work, jobs, recurring
 
 urlpatterns = [
     path("approvals/<str:ref_id>/", dm.approval, name="approval"),
@@ -18,6 +18,8 @@ urlpatterns = [
     path("exports/", jobs.exports, name="exports"),
     path("exports/<str:ref_id>/download/", jobs.download, name="download_export"),
     path("agents/<str:ref_id>/switch/", agents.switch_agent, name="switch_agent"),
+    path("activities/<str:ref_id>/published/", by_hand.published, name="published"),
+    path("activities/<str:ref_id>/not-published/", by_hand.not_published, name="not_published"),
     path("recurring/", recurring.recurring, name="recurring"),
     path("recurring/<str:ref_id>/", recurring.recurring_task, name="recurring_task"),
     path("recurring/<str:ref_id>/values/", recurring.fill_values, name="fill_values"),

@@ -20,6 +20,7 @@ from .found import found_on
 THEN = {
     SubjectType.STRATEGY: "Approved. The work of this month begins now.",
     SubjectType.BLOG_POST: "Approved. It goes out next, and the link appears here.",
+    SubjectType.SOCIAL_POST: "Approved. Your agency puts it out next.",
 }
 
 

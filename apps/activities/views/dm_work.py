@@ -14,7 +14,7 @@ from apps.tenants.doors import paging, portal
 from .. import access, operations, queries, registry
 from .. import history as run_history
 from ..engine import streams
-from ..forms import WHO, RetryForm, WorkFilter
+from ..forms import WHO, NotPublishedForm, PublishedForm, RetryForm, WorkFilter
 from ..models import Activity, ActivityRun
 from ..statuses import (
     ACTIVITY_MOVES,
@@ -68,7 +68,7 @@ def work(request: HttpRequest) -> HttpResponse:
 @portal.dm()
 def activity(request: HttpRequest, ref_id: str) -> HttpResponse:
     """The story of one activity from its brief to the link; for a unit, its steps."""
-    return _story(request, access.activity_for(request.actor, ref_id, to="read"))
+    return story(request, access.activity_for(request.actor, ref_id, to="read"))
 
 
 @portal.dm()
@@ -95,7 +95,7 @@ def retry(request: HttpRequest, ref_id: str) -> HttpResponse:
         return redirect(_href(found))
     form = RetryForm(request.POST)
     if not form.is_valid():
-        return _story(request, found, form=form, status=422)
+        return story(request, found, form=form, status=422)
     operations.retry_activity(found, by=request.actor, at=request.at, **form.cleaned_data)
     return portal.done(request, _href(found), message="It is tried again.")
 
@@ -121,7 +121,9 @@ def done(request: HttpRequest, ref_id: str) -> HttpResponse:
     return portal.done(request, reverse("dm:inbox"), message=f"Done: {found.title}")
 
 
-def _story(request: HttpRequest, found: Activity, *, form: RetryForm | None = None, status: int = 200) -> HttpResponse:
+def story(
+    request: HttpRequest, found: Activity, *, form: RetryForm | None = None, status: int = 200, **more
+) -> HttpResponse:
     slug = request.tenant.slug
     steps = list(found.steps.order_by("ref_id"))
     runs = queries.runs_of_unit(found) if steps else queries.runs_of(found)
@@ -131,6 +133,7 @@ def _story(request: HttpRequest, found: Activity, *, form: RetryForm | None = No
     is_agents = found.assignee_type == AssigneeType.AGENT
     may_cancel = any(move.name == "cancel" for move in ACTIVITY_MOVES.open_from(found.status))
     live = next((run for run in runs if run.status == RunStatus.RUNNING), None) if not steps else None
+    is_by_hand = operations.is_published_by_hand(found)
     context = {
         "activity": found,
         "tone": tones.of(tones.ACTIVITY, found.status),
@@ -157,20 +160,42 @@ def _story(request: HttpRequest, found: Activity, *, form: RetryForm | None = No
         "failure": sentence_of(queries.failure_of(found)) if found.status == ActivityStatus.FAILED else "",
         "form": form or RetryForm(),
         "job": jobs.job_row(found) if found.assignee_agent_role.startswith("system.") else None,
-        "has_model": not found.assignee_agent_role.startswith("system."),
-        "may_retry": found.status == ActivityStatus.FAILED and is_agents,
+        "has_model": is_agents and not found.assignee_agent_role.startswith("system."),
+        "may_retry": found.status == ActivityStatus.FAILED and (is_agents or is_by_hand),
         "may_cancel": may_cancel,
-        "may_finish": _is_task(found, steps) and found.status in (ActivityStatus.ASSIGNED, ActivityStatus.IN_PROGRESS),
+        "may_finish": not is_by_hand and _is_open_task(found, steps),
+        "by_hand": by_hand_of(found) if is_by_hand and _is_open_task(found, steps) else None,
+        "published_form": PublishedForm(),
+        "not_published_form": NotPublishedForm(),
         "is_unit": bool(steps),
         "retry_href": reverse("dm:activities:retry", args=[slug, found.ref_id]),
         "cancel_href": reverse("dm:activities:cancel", args=[slug, found.ref_id]),
         "done_href": reverse("dm:activities:done", args=[slug, found.ref_id]),
+        **more,
     }
     return portal.respond(request, "dm/activities/activity.html", context, status=status)
 
 
-def _is_task(found: Activity, steps: list[Activity]) -> bool:
-    return found.assignee_type == AssigneeType.HUMAN and not found.is_approval_gate and not steps
+def _is_open_task(found: Activity, steps: list[Activity]) -> bool:
+    is_task = found.assignee_type == AssigneeType.HUMAN and not found.is_approval_gate and not steps
+    return is_task and found.status in (ActivityStatus.ASSIGNED, ActivityStatus.IN_PROGRESS)
+
+
+def by_hand_of(found: Activity) -> dict | None:
+    """What a person is to put out, exactly as it was approved; None before it was."""
+    approval = queries.released_by(found)
+    if approval is None:
+        return None
+    gate = registry.GATES[approval.subject_type]
+    return {
+        "part": gate.template,
+        "approval": approval,
+        "subject": gate.load(approval.subject_ref),
+        "shown": approval.shown_snapshot["subject"],
+        "text": queries.text_shown(approval).text,
+        "published_href": reverse("dm:activities:published", args=[found.tenant.slug, found.ref_id]),
+        "not_published_href": reverse("dm:activities:not_published", args=[found.tenant.slug, found.ref_id]),
+    }
 
 
 def _written(found: Activity) -> Activity:

@@ -5,10 +5,11 @@ from rest_framework import serializers
 
 from apps.strategy.bodies import heading_levels
 from apps.tenants.doors.rows import Ref, Row
-from apps.tenants.doors.strict import Digest, Input, Line, Moment, Text, Word
+from apps.tenants.doors.strict import Digest, Input, Line, Moment, Text, Whole, Word
 
+from ..bodies import MOST_OF_A_FIGURE
 from ..forms import BODY_LENGTH, META_LENGTH, slug_rule
-from ..models import BlogPost, BlogRequest
+from ..models import BlogPost, BlogRequest, SocialMediaRequest, SocialPost
 
 
 class BlogRequestSerializer(Row):
@@ -93,6 +94,98 @@ class BlogPostDetail(BlogPostSerializer):
     def get_pending_approval(self, post):
         pending = self.context["pending"]
         return PendingSerializer(pending).data if pending else None
+
+
+class SocialRequestSerializer(Row):
+    deliverable = Ref(source="deliverable_id", allow_null=True)
+    deliverable_period = Ref(source="deliverable_period_id", allow_null=True)
+    activity = Ref(source="activity_id", allow_null=True, help_text="The gate at which the topic is decided.")
+    requested_by = serializers.CharField(
+        source="requested_by_id", read_only=True, help_text="An agent's role or a person's `ref_id`."
+    )
+
+    class Meta:
+        model = SocialMediaRequest
+        fields = [
+            "ref_id",
+            "tenant",
+            "deliverable",
+            "deliverable_period",
+            "activity",
+            "requested_by_type",
+            "requested_by",
+            "topic",
+            "content_brief",
+            "post_type",
+            "scheduled_for",
+            "notes",
+            "priority",
+            "status",
+            "rejection_notes",
+            "created_on",
+        ]
+
+
+class SocialRequestDetail(SocialRequestSerializer):
+    target_channel_ids = serializers.SerializerMethodField(
+        help_text="The `ref_id`s of the channels posts are asked for."
+    )
+
+    class Meta(SocialRequestSerializer.Meta):
+        fields = [*SocialRequestSerializer.Meta.fields, "target_channel_ids"]
+
+    def get_target_channel_ids(self, request) -> list[str]:
+        return [channel.ref_id for channel in self.context["channels"]]
+
+
+class SocialPostSerializer(Row):
+    social_media_request = Ref(source="social_media_request_id")
+    channel = Ref(source="channel_id")
+
+    class Meta:
+        model = SocialPost
+        fields = [
+            "ref_id",
+            "tenant",
+            "social_media_request",
+            "channel",
+            "platform",
+            "char_count",
+            "status",
+            "scheduled_for",
+            "published_on",
+            "published_url",
+            "platform_post_id",
+            "engagement_snapshot",
+            "last_engagement_on",
+            "created_on",
+        ]
+
+
+class SocialPostDetail(SocialPostSerializer):
+    text = serializers.SerializerMethodField(help_text="The whole post as it appears; null until it is written.")
+    pending_approval = serializers.SerializerMethodField()
+
+    class Meta(SocialPostSerializer.Meta):
+        fields = [*SocialPostSerializer.Meta.fields, "text", "pending_approval"]
+
+    def get_text(self, post) -> str | None:
+        return self.context["text"]
+
+    @extend_schema_field(PendingSerializer(allow_null=True))
+    def get_pending_approval(self, post):
+        pending = self.context["pending"]
+        return PendingSerializer(pending).data if pending else None
+
+
+class Figures(Input):
+    """What the platform says about a post by now; what is left out is not known."""
+
+    impressions = Whole(min_value=0, max_value=MOST_OF_A_FIGURE, required=False)
+    likes = Whole(min_value=0, max_value=MOST_OF_A_FIGURE, required=False)
+    comments = Whole(min_value=0, max_value=MOST_OF_A_FIGURE, required=False)
+    shares = Whole(min_value=0, max_value=MOST_OF_A_FIGURE, required=False)
+    clicks = Whole(min_value=0, max_value=MOST_OF_A_FIGURE, required=False)
 
 
 class PostChange(Input):

@@ -4,6 +4,7 @@ import re
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.decorators import action
 
 from apps import storage
 from apps.activities.models import Approval
@@ -12,12 +13,17 @@ from apps.shared.errors import OperationRefused
 from apps.tenants.doors.viewsets import TenantViewSet
 
 from .. import access, operations, queries
-from ..models import BlogPost, BlogRequest
+from ..models import BlogPost, BlogRequest, SocialMediaRequest, SocialPost
 from .serializers import (
     BlogPostDetail,
     BlogPostSerializer,
     BlogRequestSerializer,
+    Figures,
     PostChange,
+    SocialPostDetail,
+    SocialPostSerializer,
+    SocialRequestDetail,
+    SocialRequestSerializer,
 )
 
 STRONG_TAG = re.compile(r'"([0-9a-f]{64})"')
@@ -103,6 +109,50 @@ class BlogPostViewSet(TenantViewSet):
         pending: Approval | None = queries.pending_approval(post)
         headers = {"ETag": f'"{pending.content_sha256}"'} if pending else None
         return self.answer(post, BlogPostDetail, headers=headers, body=body, pending=pending)
+
+
+class SocialMediaRequestViewSet(TenantViewSet):
+    """Topics for posts on social channels and listings; nothing is written before one is approved."""
+
+    model = SocialMediaRequest
+    serializer_class = SocialRequestSerializer
+    list_needs = "post.read"
+    filter_fields = ("status", "priority", "post_type")
+
+    @extend_schema(responses=SocialRequestDetail)
+    def retrieve(self, request, ref_id):
+        """One topic with its brief and the channels posts are asked for."""
+        found = access.social_request_for(request.actor, ref_id, to="read")
+        return self.answer(found, SocialRequestDetail, channels=queries.channels_of(found))
+
+
+class SocialPostViewSet(TenantViewSet):
+    """Posts of one channel each, from the draft to the figures."""
+
+    model = SocialPost
+    serializer_class = SocialPostSerializer
+    list_needs = "post.read"
+    filter_fields = ("status", "platform")
+    ref_filters = {"social_media_request": "social_media_request__ref_id", "channel": "channel__ref_id"}
+
+    @extend_schema(responses=SocialPostDetail)
+    def retrieve(self, request, ref_id):
+        """One post with its text as it appears."""
+        return self._shown(access.social_post_for(request.actor, ref_id, to="read"))
+
+    @extend_schema(request=Figures, responses=SocialPostDetail)
+    @action(detail=True, methods=["post"])
+    def engagement(self, request, ref_id):
+        """Enter the figures of a published post; those entered before are replaced."""
+        post = access.social_post_for(request.actor, ref_id, to="edit")
+        wanted = self.read(Figures)
+        self.work_for(post)
+        return self._shown(operations.record_engagement(post, wanted, by=request.actor, at=request.at))
+
+    def _shown(self, post: SocialPost):
+        body = storage.read_one(storage.ActivityOutput, post.content_ref).text if post.content_ref else None
+        text = queries.written(post, body).text if body is not None else None
+        return self.answer(post, SocialPostDetail, text=text, pending=queries.pending_approval(post))
 
 
 def _version(request) -> str:

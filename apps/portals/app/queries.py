@@ -25,7 +25,8 @@ ARTICLE = {
     "dm_review": "Your agency reviews it",
     "publish": "It is being published",
 }
-AFTERWARDS = {"check_live"}  # the article is live and stands under what went live
+# What comes after publication: the article is live and stands under what went live, a post or mail is out.
+AFTERWARDS = ("check_live", "engagement_check", "results")
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def happening_now() -> list[Happening]:
     happening = []
     for found in units:
         step = found.current
-        if step.pipeline_step in AFTERWARDS or _waits_for_client(step):
+        if step.pipeline_step.startswith(AFTERWARDS) or _waits_for_client(step):
             continue
         words = _words_of(found)
         in_full = words is not ARTICLE

@@ -1,5 +1,6 @@
 """What the components need from Python. `{% load kit %}`."""
 
+import json
 import re
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -63,9 +64,25 @@ def answer(text: str | None) -> SafeString:
 
 
 @register.filter
+def mail(html: str | None) -> SafeString:
+    """The HTML of a mail as safe HTML; see `markup.mail_html`."""
+    return markup.mail_html(html or "")
+
+
+@register.filter
+def fields(text: str | None) -> dict:
+    """The fields of a JSON answer by name; none of any other text. Their values are foreign text."""
+    try:
+        answer = json.loads(text or "")
+    except ValueError:
+        return {}
+    return answer if isinstance(answer, dict) else {}
+
+
+@register.filter
 def difference(new: str | None, old: str | None) -> SafeString:
-    """`new|difference:old` marks what changed; see `markup.difference_html`."""
-    return markup.difference_html(old or "", new or "")
+    """`new|difference:old` marks what changed, in JSON answers as they are read; see `markup.difference_html`."""
+    return markup.difference_html(markup.answer_markdown(old or ""), markup.answer_markdown(new or ""))
 
 
 @register.filter

@@ -147,6 +147,15 @@ class Flag(serializers.BooleanField):
         return data
 
 
+class Whole(serializers.IntegerField):
+    """A whole number. Neither a text that looks like one nor a boolean is turned into it."""
+
+    def to_internal_value(self, data):
+        if not isinstance(data, int) or isinstance(data, bool):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
 class Choice(serializers.ChoiceField):
     """One word of a list. `component` names the list in the OpenAPI document."""
 

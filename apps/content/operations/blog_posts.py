@@ -1,4 +1,4 @@
-"""Every write of blog requests and posts."""
+"""Every write of blog requests and blog posts."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,10 +21,10 @@ from apps.shared.actors import Actor
 from apps.shared.errors import OperationRefused
 from apps.shared.transitions import touched
 
-from . import drafts, queries
-from .bodies import Article, KeywordResearch, LiveCheck, TopicBrief, count_words
-from .models import Backlink, BlogPost, BlogRequest
-from .statuses import (
+from .. import drafts, queries
+from ..bodies import Article, KeywordResearch, LiveCheck, TopicBrief, count_words
+from ..models import Backlink, BlogPost, BlogRequest
+from ..statuses import (
     BLOG_POST_MOVES,
     REQUEST_MOVES,
     BlogPostStatus,
