@@ -127,7 +127,7 @@ def newest_of(ref_id: str) -> SkillVersion | None:
 
 def assigned_names(pointers: Sequence[str]) -> list[str]:
     """The names that pointers to versions stand for; those of documents that are gone, or not this client's, are left out."""
-    return list(dict.fromkeys(document.name for document in storage.documents(storage.Skill, pointers).values()))
+    return list(dict.fromkeys(document.name for document in storage.documents_behind(storage.Skill, pointers).values()))
 
 
 @dataclass(frozen=True)

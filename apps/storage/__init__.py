@@ -21,7 +21,7 @@ from .sweeping import Swept, sweep
 from .verbs import (
     Body,
     document,
-    documents,
+    documents_behind,
     find,
     newest_skills,
     read,
@@ -48,7 +48,7 @@ __all__ = [
     "audit",
     "contracts",
     "document",
-    "documents",
+    "documents_behind",
     "find",
     "media",
     "newest_skills",
