@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from ..views import dm, dm_work, recurring
+from ..views import dm, dm_work, recurring, skills
 
 urlpatterns = [
     path("approvals/<str:ref_id>/", dm.approval, name="approval"),
@@ -13,6 +13,13 @@ urlpatterns = [
     path("activities/<str:ref_id>/retry/", dm_work.retry, name="retry"),
     path("activities/<str:ref_id>/cancel/", dm_work.cancel, name="cancel"),
     path("activities/<str:ref_id>/done/", dm_work.done, name="done"),
+    path("skills/", skills.skills, name="skills"),
+    path("new-skill/", skills.new_skill, name="new_skill"),
+    path("skills/<str:name>/", skills.skill, name="skill"),
+    path("skills/<str:name>/edit/", skills.edit_skill, name="edit_skill"),
+    path("skills/<str:name>/switch/", skills.switch_skill, name="switch_skill"),
+    path("skills/<str:name>/restore/", skills.restore_skill, name="restore_skill"),
+    path("skills/<str:name>/assign/", skills.assign_skill, name="assign_skill"),
     path("recurring/", recurring.recurring, name="recurring"),
     path("recurring/<str:ref_id>/", recurring.recurring_task, name="recurring_task"),
     path("recurring/<str:ref_id>/values/", recurring.fill_values, name="fill_values"),

@@ -27,6 +27,13 @@ CLIENT_SECTIONS = (
         "g r",
         {"recurring", "recurring_task", "fill_values", "edit_recurring", "spawn_now"},
     ),
+    (
+        "dm:activities:skills",
+        "Skills",
+        "star",
+        "g k",
+        {"skills", "new_skill", "skill", "edit_skill", "switch_skill", "restore_skill", "assign_skill"},
+    ),
     ("dm:strategy:context", "Context file", "book-open", "g x", {"context"}),
     ("dm:strategy:strategy", "Strategy", "target", "g s", {"strategy"}),
 )

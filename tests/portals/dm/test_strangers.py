@@ -10,12 +10,14 @@ OF_A_CLIENT = sorted(name for name, path in addresses("acme-drafts", NOWHERE).it
 WITH_A_REF = sorted(name for name, path in addresses("acme-drafts", NOWHERE).items() if NOWHERE in path)
 ACTIVITY_PAGES = {"activity", "stream", "retry", "cancel", "done"}
 RECURRING_PAGES = {"recurring_task", "fill_values", "edit_recurring", "spawn_now"}
+SKILL_PAGES = {"new_skill", "skill", "edit_skill", "switch_skill", "restore_skill", "assign_skill"}
 
 
 def test_the_walk_knows_every_address():
     decisions = {"approval", "approve", "edit", "reject"}
     assert set(WITH_A_REF) == ACTIVITY_PAGES | RECURRING_PAGES | decisions
-    assert set(OF_A_CLIENT) - set(WITH_A_REF) == {"client", "work", "recurring", "context", "strategy"}
+    sections = {"client", "work", "recurring", "skills", "context", "strategy"}
+    assert set(OF_A_CLIENT) - set(WITH_A_REF) == sections | SKILL_PAGES
     assert set(addresses("a", NOWHERE)) - set(OF_A_CLIENT) == {"start", "inbox", "clients"}
 
 
