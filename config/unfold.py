@@ -127,6 +127,7 @@ UNFOLD = {
                     _page("Pipelines", "account_tree", "activities_activitytemplate"),
                     _page("Recurring tasks", "event_repeat", "activities_recurringtasktemplate"),
                     _page("Agent settings", "smart_toy", "activities_agentconfig"),
+                    {"title": "Skills", "icon": "school", "link": reverse_lazy("manage_skills:list")},
                     _page("Model providers", "dns", "activities_llmprovider"),
                     _page("Model prices", "sell", "activities_modelprice"),
                 ],

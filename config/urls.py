@@ -26,6 +26,7 @@ def start(request):
 
 urlpatterns = [
     path("", start, name="start"),
+    path("manage/skills/", include("apps.activities.urls.manage")),
     path("manage/", admin.site.urls),
     path("dm/", include("apps.portals.dm.urls")),
     path("app/", include("apps.portals.app.urls")),

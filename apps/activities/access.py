@@ -1,10 +1,11 @@
 """The gate to work and approvals: fetch and authorise in one step; absent and foreign look the same."""
 
 from apps.shared.actors import Actor
-from apps.shared.errors import NotFound
+from apps.shared.errors import NotAllowed, NotFound
 from apps.shared.ids import is_ref_id
 from apps.tenants.permissions import require
 
+from . import skill_library
 from .models import Activity, ActivityRun, AgentConfig, Approval, RecurringTaskTemplate
 
 
@@ -75,3 +76,33 @@ def agent_for(actor: Actor, ref_id: str, *, to: str) -> AgentConfig:
         raise NotFound
     require(actor, f"agent_config.{to}")
     return config
+
+
+def skill_for(actor: Actor, name: str, *, to: str) -> skill_library.Entry:
+    """A name in the library of the one client in scope. `to`: "read" or "edit"; global skills are read here only."""
+    require(actor, f"skill.{to}")
+    entry = next((entry for entry in skill_library.library() if entry.name == name), None)
+    if entry is None or (to == "edit" and entry.own is None):
+        raise NotFound
+    return entry
+
+
+def global_skill_for(actor: Actor, name: str) -> skill_library.SkillVersion:
+    """A skill of the platform, in its newest version; in a scope without clients."""
+    require(actor, "skill.edit_global")
+    skill = next((skill for skill in skill_library.newest() if skill.name == name and skill.is_global), None)
+    if skill is None:
+        raise NotFound
+    return skill
+
+
+def skill_by_ref(actor: Actor, ref_id: str, *, to: str) -> skill_library.SkillVersion:
+    """The newest version of the skill of which `ref_id` names one, the client's in scope or a global one. `to`: "read" or
+    "edit"; raises NotAllowed for editing a global one."""
+    require(actor, f"skill.{to}")
+    skill = skill_library.newest_of(ref_id) if is_ref_id(ref_id) else None
+    if skill is None:
+        raise NotFound
+    if to == "edit" and skill.is_global:
+        raise NotAllowed("This is a global skill. Make one of its name to replace it for this client.")
+    return skill

@@ -1,5 +1,6 @@
 """What people may say about decisions and work. Forms validate; operations save."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from django import forms
@@ -7,10 +8,11 @@ from django import forms
 from apps.shared.errors import InvalidInput
 from apps.tenants.doors.admin_forms import Seen
 
-from . import variables
+from . import skill_files, variables
 from .bodies import TemplateVariable
 from .models import RecurringTaskTemplate
 from .operations import RecurringSettings
+from .skill_files import SkillText
 from .statuses import ActivityStatus, ActivityType, Periodicity, Trigger
 
 NOTE_LENGTH = 4_000
@@ -205,3 +207,131 @@ class RecurringTaskForm(forms.Form):
         for name, sentences in error.errors.items():
             for sentence in sentences:
                 self.add_error(name if name in self.fields else None, sentence)
+
+
+class SkillForm(forms.Form):
+    """What a skill says. A whole file pasted into the text fills the fields that are empty; what contradicts is refused."""
+
+    use_required_attribute = False  # a pasted file fills them
+
+    name = forms.CharField(
+        max_length=skill_files.NAME_LENGTH,
+        error_messages={"required": "Give it a name, such as brand-voice."},
+        widget=forms.TextInput(attrs={"class": "font-mono", "spellcheck": "false", "autocapitalize": "none"}),
+        help_text="Lower-case words with hyphens, such as brand-voice. It stays.",
+    )
+    description = MarkdownField(
+        max_length=2 * skill_files.DESCRIPTION_LENGTH,
+        error_messages={"required": "Say when to use it, and when not: agents choose by this line."},
+        widget=forms.Textarea(attrs={"rows": 3}),
+        label="When to use it, and when not",
+        help_text="Agents see this line of every skill and choose by it.",
+    )
+    body = MarkdownField(
+        max_length=skill_files.BODY_LENGTH + skill_files.FRONT_LENGTH,
+        error_messages={"required": "Write down what the agent should know."},
+        widget=forms.Textarea(attrs={"rows": 24, "class": "font-mono text-dense"}),
+        label="Text",
+        help_text="Markdown. Guidance on craft and style; it cannot change what an agent may do.",
+    )
+    roles = forms.MultipleChoiceField(
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        label="Agents it is for",
+        help_text="None: every agent whose task its words fit.",
+    )
+    tags = forms.CharField(
+        required=False, max_length=500, help_text="Words between commas, for finding it. Agents do not read them."
+    )
+    seen_version = forms.IntegerField(required=False, min_value=1, max_value=2**31 - 1, widget=forms.HiddenInput)
+
+    def __init__(self, data=None, *, offered: Iterable[str], begins: SkillText | None = None, seen: int | None = None):
+        initial = {"seen_version": seen}
+        if begins is not None:
+            initial |= {
+                "name": begins.name,
+                "description": begins.description,
+                "body": begins.body,
+                "roles": list(begins.roles),
+                "tags": ", ".join(begins.tags),
+            }
+        super().__init__(data, auto_id="skill-%s", initial=initial)
+        if seen is not None:
+            del self.fields["name"]
+            self.fields["seen_version"].required = True
+        if data is not None and skill_files.has_front_matter(data.get("body", "")):
+            for name in {"name", "description"} & set(self.fields):
+                self.fields[name].required = False
+        roles = sorted({*offered, *(begins.roles if begins else ())})
+        self.fields["roles"].choices = [(role, role.replace("_", " ").capitalize()) for role in roles]
+        self.kept = begins
+
+    def clean(self):
+        cleaned = super().clean()
+        if not skill_files.has_front_matter(cleaned.get("body", "")):
+            return cleaned
+        try:
+            pasted = skill_files.parse(cleaned["body"])
+        except skill_files.BadSkill as error:
+            self.refuse(error.errors)
+            return cleaned
+        if self.kept is not None and "name" not in self.fields and pasted.name != self.kept.name:
+            self.add_error("body", f"This is the file of {pasted.name}. Paste it into a new skill instead.")
+            return cleaned
+        told = {
+            "name": pasted.name,
+            "description": pasted.description,
+            "tags": ", ".join(pasted.tags),
+            "roles": list(pasted.roles),
+        }
+        for field, value in told.items():
+            if field not in self.fields or not value:
+                continue
+            if cleaned.get(field) not in ("", [], None, value, self.initial.get(field)):
+                self.add_error(field, "The pasted file says something else. Empty this field, or its line in the file.")
+            else:
+                cleaned[field] = value
+        return cleaned | {"body": pasted.body}
+
+    @property
+    def text(self) -> SkillText:
+        """What the operation takes."""
+        values = self.cleaned_data
+        name = values["name"] if "name" in self.fields or self.kept is None else self.kept.name
+        return SkillText(
+            name=name,
+            description=values["description"],
+            body=values["body"],
+            tags=tuple(tag.strip() for tag in values["tags"].split(",") if tag.strip()),
+            roles=tuple(values["roles"]),
+        )
+
+    def refuse(self, errors: dict[str, list[str]]) -> None:
+        for name, sentences in errors.items():
+            for sentence in sentences:
+                self.add_error(name if name in self.fields else None, sentence)
+
+
+class SeenVersionForm(forms.Form):
+    """A button on a skill's page: which version the page showed."""
+
+    seen_version = forms.IntegerField(min_value=1, max_value=2**31 - 1)
+
+
+class RestoreForm(SeenVersionForm):
+    version = forms.IntegerField(min_value=1, max_value=2**31 - 1)
+
+
+class AssignForm(forms.Form):
+    """Which agents of a client get a skill whole."""
+
+    assigned = forms.MultipleChoiceField(
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        label="Always give it in full to",
+        help_text="Others see its name and description where it fits.",
+    )
+
+    def __init__(self, data=None, *, offered: Iterable[str], has: Iterable[str] = ()):
+        super().__init__(data, auto_id="assign-%s", initial={"assigned": list(has)})
+        self.fields["assigned"].choices = [(role, role.replace("_", " ").capitalize()) for role in sorted(offered)]

@@ -22,7 +22,7 @@ from .sweeping import Swept, sweep
 from .verbs import (
     Body,
     document,
-    documents,
+    documents_behind,
     find,
     newest_skills,
     read,
@@ -50,7 +50,7 @@ __all__ = [
     "audit",
     "contracts",
     "document",
-    "documents",
+    "documents_behind",
     "exports",
     "find",
     "media",

@@ -64,7 +64,7 @@ def document(model: type[D], pointer: str) -> D:
     return _load(model, raw)
 
 
-def documents(model: type[D], pointers: Iterable[str]) -> dict[str, D]:
+def documents_behind(model: type[D], pointers: Iterable[str]) -> dict[str, D]:
     """The documents behind these pointers that the tenants in scope may see, in the pointers' order; others are left out."""
     wanted = list(dict.fromkeys(pointers))
     if not wanted:

@@ -81,6 +81,7 @@ def camera(browser: Browser, base_url: str, all_cameras: list[Camera]) -> Iterat
 
 def shape(address: str) -> str:
     """The address without what differs from row to row."""
+    address = re.sub(r"(?<=/skills/)(?!add/)(s/)?[a-z0-9-]+(?=/)", r"\1one", address)
     return re.sub(r"^/dm/c/[^/]+/", "/dm/c/client/", re.sub(r"/[0-9A-Z]{26}(?=/|$)", "/one", address))
 
 

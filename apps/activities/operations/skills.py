@@ -101,7 +101,7 @@ def assign_skill(skill: SkillVersion, roles: Collection[str], *, by: Actor, at: 
     changed = []
     with transaction.atomic():
         for role, config in configs.items():
-            named = storage.documents(storage.Skill, config.skill_ids)
+            named = storage.documents_behind(storage.Skill, config.skill_ids)
             others = [pointer for pointer in config.skill_ids if pointer in named and named[pointer].name != skill.name]
             has = len(others) != len(config.skill_ids)
             if has == (role in roles):

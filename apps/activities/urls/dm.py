@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from ..views import agents, by_hand, costs, dm, dm_work, jobs, recurring
+from ..views import agents, by_hand, costs, dm, dm_work, jobs, recurring, skills
 
 urlpatterns = [
     path("approvals/<str:ref_id>/", dm.approval, name="approval"),
@@ -20,6 +20,13 @@ urlpatterns = [
     path("agents/<str:ref_id>/switch/", agents.switch_agent, name="switch_agent"),
     path("activities/<str:ref_id>/published/", by_hand.published, name="published"),
     path("activities/<str:ref_id>/not-published/", by_hand.not_published, name="not_published"),
+    path("skills/", skills.skills, name="skills"),
+    path("new-skill/", skills.new_skill, name="new_skill"),
+    path("skills/<str:name>/", skills.skill, name="skill"),
+    path("skills/<str:name>/edit/", skills.edit_skill, name="edit_skill"),
+    path("skills/<str:name>/switch/", skills.switch_skill, name="switch_skill"),
+    path("skills/<str:name>/restore/", skills.restore_skill, name="restore_skill"),
+    path("skills/<str:name>/assign/", skills.assign_skill, name="assign_skill"),
     path("recurring/", recurring.recurring, name="recurring"),
     path("recurring/<str:ref_id>/", recurring.recurring_task, name="recurring_task"),
     path("recurring/<str:ref_id>/values/", recurring.fill_values, name="fill_values"),

@@ -31,6 +31,13 @@ CLIENT_SECTIONS = (
     ),
     ("dm:activities:costs", "Costs", "coins", "g c", {"costs"}),
     ("dm:content:backlinks", "Backlinks", "link", "g b", {"backlinks", "backlink", "move_backlink"}),
+    (
+        "dm:activities:skills",
+        "Skills",
+        "star",
+        "g k",
+        {"skills", "new_skill", "skill", "edit_skill", "switch_skill", "restore_skill", "assign_skill"},
+    ),
     ("dm:strategy:context", "Context file", "book-open", "g x", {"context"}),
     ("dm:strategy:strategy", "Strategy", "target", "g s", {"strategy"}),
 )

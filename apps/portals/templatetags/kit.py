@@ -15,6 +15,7 @@ from django.forms import (
     RadioSelect,
     Select,
     Textarea,
+    Widget,
 )
 from django.forms.boundfield import BoundWidget
 from django.template.loader import render_to_string
@@ -218,7 +219,7 @@ def control(field: BoundField) -> SafeString:
     if str(widget.attrs.get("placeholder", "")).lower().startswith(str(field.label).lower()):
         widget.attrs.pop("placeholder", None)  # it would only repeat the label above
     if isinstance(widget, (RadioSelect, CheckboxSelectMultiple)):
-        name = "radio radio-sm" if isinstance(widget, RadioSelect) else "checkbox checkbox-sm"
+        name = f"{_kind(widget)} {_kind(widget)}-sm"
     elif isinstance(widget, CheckboxInput):
         name = "checkbox checkbox-sm"
     elif isinstance(widget, Select):
@@ -232,10 +233,15 @@ def control(field: BoundField) -> SafeString:
     return field.as_widget(attrs={"class": f"{name} {widget.attrs.get('class', '')}".strip()})
 
 
+def _kind(widget: Widget) -> str:
+    """Of a group's buttons; Django derives its checkboxes from its radio buttons."""
+    return "checkbox" if isinstance(widget, CheckboxSelectMultiple) else "radio"
+
+
 @register.simple_tag
 def choice_control(field: BoundField, choice: BoundWidget) -> SafeString:
     """One radio button or checkbox of a group."""
-    kind = "radio" if isinstance(field.field.widget, RadioSelect) else "checkbox"
+    kind = _kind(field.field.widget)
     choice.data["attrs"]["class"] = f"{kind} {kind}-sm"
     return choice.tag(wrap_label=False)
 

@@ -3,6 +3,8 @@
 import contextlib
 import hashlib
 import re
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from django.core import signing
 from django.db.models import Model, QuerySet
@@ -39,6 +41,20 @@ class TenantRequired(OperationRefused):
 
     code = "tenant_required"
     http_status = 400
+
+
+class IfMatchMissing(OperationRefused):
+    """Say which version you changed: send its ETag in the header If-Match."""
+
+    code = "if_match_missing"
+    http_status = 428
+
+
+class VersionStale(OperationRefused):
+    """This was edited after you read it. Read the new version and edit that."""
+
+    code = "version_stale"
+    http_status = 412
 
 
 class InvalidCursor(exceptions.APIException):
@@ -178,6 +194,16 @@ class TenantViewSet(viewsets.GenericViewSet):
         found = list(rows[: limit + 1])
         more = cursor.write(found[limit - 1].ref_id) if len(found) > limit else None
         data = serializer_class(found[:limit], many=True, context=self.get_serializer_context()).data
+        return Response({"data": data, "pagination": {"next_cursor": more, "limit": limit}})
+
+    def page_of(self, found: Sequence[Any], *, ref_of: Callable[[Any], str]) -> Response:
+        """The same page of records that are no rows and few enough to be at hand, such as documents."""
+        params = self.request.query_params
+        limit, cursor = _limit(params.get("limit")), Cursor(self.request)
+        after = cursor.read(params["cursor"]) if "cursor" in params else ""
+        left = sorted((each for each in found if ref_of(each) > after), key=ref_of)
+        more = cursor.write(ref_of(left[limit - 1])) if len(left) > limit else None
+        data = self.get_serializer_class()(left[:limit], many=True, context=self.get_serializer_context()).data
         return Response({"data": data, "pagination": {"next_cursor": more, "limit": limit}})
 
 

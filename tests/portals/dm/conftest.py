@@ -88,6 +88,7 @@ def addresses(slug: str, ref_id: str) -> dict[str, str]:
                 walk(pattern.url_patterns, route)
             else:
                 found[pattern.name] = route.replace("<slug:slug>", slug).replace("<str:ref_id>", ref_id)
+                found[pattern.name] = found[pattern.name].replace("<str:name>", "no-such-skill")
 
     walk(get_resolver("apps.portals.dm.urls").url_patterns, "")
     return {name: "/dm/" + route.replace("^/", "", 1) for name, route in found.items()}

@@ -11,17 +11,28 @@ from tests.portals.dm.conftest import NOWHERE, addresses, page_of, standing, wit
 AT = timezone.now()
 OF_A_CLIENT = sorted(name for name, path in addresses("acme-drafts", NOWHERE).items() if "acme-drafts" in path)
 WITH_A_REF = sorted(name for name, path in addresses("acme-drafts", NOWHERE).items() if NOWHERE in path)
-ACTIVITY_PAGES = {"activity", "stream", "progress", "retry", "cancel", "done", "download_export"}
+ACTIVITY_PAGES = {
+    "activity",
+    "stream",
+    "progress",
+    "retry",
+    "cancel",
+    "done",
+    "download_export",
+    "published",
+    "not_published",
+}
 AGENT_PAGES = {"switch_agent"}
 RECURRING_PAGES = {"recurring_task", "fill_values", "edit_recurring", "spawn_now"}
 BACKLINK_PAGES = {"backlink", "move_backlink"}
+SKILL_PAGES = {"new_skill", "skill", "edit_skill", "switch_skill", "restore_skill", "assign_skill"}
 
 
 def test_the_walk_knows_every_address():
     decisions = {"approval", "approve", "edit", "reject"}
     assert set(WITH_A_REF) == ACTIVITY_PAGES | AGENT_PAGES | RECURRING_PAGES | BACKLINK_PAGES | decisions
-    assert set(OF_A_CLIENT) - set(WITH_A_REF) == {
-        "client", "work", "agents", "exports", "costs", "recurring", "backlinks", "context", "strategy",
+    assert set(OF_A_CLIENT) - set(WITH_A_REF) == SKILL_PAGES | {
+        "client", "work", "agents", "exports", "costs", "recurring", "backlinks", "skills", "context", "strategy",
     }  # fmt: skip
     assert set(addresses("a", NOWHERE)) - set(OF_A_CLIENT) == {"start", "inbox", "clients", "all_agents"}
 
