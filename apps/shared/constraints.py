@@ -52,7 +52,8 @@ class DigestField(models.CharField):
         return name, path, args, kwargs
 
     def db_type(self, connection):
-        return "character(64)"
+        # The same as character(64). Without its length, as Django names it to insert many rows, "character" holds one.
+        return "bpchar(64)"
 
 
 class Index(models.Index):

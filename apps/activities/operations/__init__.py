@@ -32,9 +32,8 @@ from .pipelines import (
     raise_task,
     retry_activity,
     set_subject,
-    spawn_unit,
 )
-from .planning import plan_tenant, tend_periods
+from .planning import CLIENTS_AT_ONCE, plan_tenant, plan_tenants, tend_periods
 from .prices import seed_prices, set_price
 from .recurring import (
     ClientClosed,
@@ -62,9 +61,11 @@ from .runs import (
     settle_failure,
     wait_out,
 )
+from .spawning import spawn_unit
 from .templates import copy_global_templates, seed_global_templates
 
 __all__ = [
+    "CLIENTS_AT_ONCE",
     "AgentSettings",
     "ProviderFacts",
     "add_provider",
@@ -110,6 +111,7 @@ __all__ = [
     "mark_opened",
     "open_gate",
     "plan_tenant",
+    "plan_tenants",
     "raise_task",
     "record_call",
     "recount",
