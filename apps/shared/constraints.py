@@ -52,8 +52,11 @@ class DigestField(models.CharField):
         return name, path, args, kwargs
 
     def db_type(self, connection):
-        # The same as character(64). Without its length, as Django names it to insert many rows, "character" holds one.
-        return "bpchar(64)"
+        return "character(64)"
+
+    def get_placeholder(self, value, compiler, connection):
+        """Plain, and there so that Django inserts many rows by VALUES: by UNNEST it casts to `character`, which is one long."""
+        return "%s"
 
 
 class Index(models.Index):
