@@ -232,11 +232,18 @@ def _untold(model: type[models.Model], tenant_refs: dict) -> Iterator[Finding]:
     client = "pk" if model._meta.db_table == "tenants" else "tenant_id"
     erased = JournalEntry.objects.filter(code="tenant.erased", subject_id=OuterRef(client))
     rows = rows.exclude(Exists(erased))
-    in_a_batch = JournalEntry.objects.filter(subject_type=model._meta.db_table, row_count__isnull=False)
+    batches_of = JournalEntry.objects.filter(subject_type=model._meta.db_table, row_count__isnull=False)
     if model._meta.db_table not in ("tenants", "users"):
-        in_a_batch = in_a_batch.filter(tenant_id=OuterRef("tenant_id"))
+        batches_of = batches_of.filter(tenant_id=OuterRef("tenant_id"))
+    codes: dict[str, set[str]] = {}  # of the moves, by where they lead to
+    for move in model.moves:
+        codes.setdefault(str(move.target), set()).add(move.journal_code)
+    in_a_batch = Exists(batches_of.exclude(code__in=set().union(*codes.values())))  # an import, say
+    for status, leading in codes.items():
+        moved = batches_of.filter(code__in=leading, created_on__gte=OuterRef("created_on"))
+        in_a_batch |= Q(**{field: status}) & Exists(moved)
     unchanged = Q(updated_on__isnull=True) & Exists(made_so)
-    for batch in batches(rows.exclude(Exists(told)).exclude(unchanged).exclude(Exists(in_a_batch))):
+    for batch in batches(rows.exclude(Exists(told)).exclude(unchanged).exclude(in_a_batch)):
         for row in batch:
             tenant_id = row.pk if model._meta.db_table == "tenants" else getattr(row, "tenant_id", None)
             detail = f"no entry tells how its {field} became {getattr(row, field)}"

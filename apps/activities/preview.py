@@ -11,7 +11,7 @@ from apps.strategy.statuses import StrategyStatus
 
 from .bodies import TemplateStep
 from .models import ActivityTemplate
-from .operations.planning import period_around, template_for
+from .operations.planning import period_around, templates_for
 from .operations.platforms import suited
 
 
@@ -51,10 +51,12 @@ def month_of(template: ActivityTemplate, steps: Sequence[TemplateStep], *, at: d
     if template.tenant is None:
         return [_example(steps, at.date())]
     with tenant_scope(template.tenant.facts):
-        promised = Deliverable.objects.filter(
+        rows = Deliverable.objects.filter(
             is_active=True, type=template.deliverable_type, strategy__status=StrategyStatus.ACTIVE
         )
-        served = [one for one in promised.order_by("ref_id") if template_for(one) == template]
+        promised = list(rows.order_by("ref_id"))
+        templates = templates_for(promised)
+        served = [one for one in promised if templates.get(one.pk) == template]
     today = at.astimezone(ZoneInfo(template.tenant.timezone)).date()
     return [_period(one, steps, today) for one in served] or [_example(steps, today)]
 

@@ -1,6 +1,7 @@
 """The bells of the engine, and what follows from journal entries."""
 
 from datetime import timedelta
+from uuid import UUID
 
 import structlog
 from celery import shared_task
@@ -9,10 +10,11 @@ from django.utils import timezone
 from apps import storage
 from apps.shared import journal
 from apps.shared.actors import Actor
+from apps.shared.ids import spell
 from apps.shared.models import JournalEntry
 from apps.shared.scoping import every_tenant, only_tenant
 from apps.tenants import queries as tenant_queries
-from apps.tenants.doors.tasks import consumer, inside
+from apps.tenants.doors.tasks import consumer, inside, inside_all
 
 from . import operations, queries, registry
 from .engine import sweep as sweeping
@@ -45,18 +47,36 @@ def sweep(**_) -> int:
 
 @shared_task(name="activities.plan_periods")
 def plan_periods(**_) -> int:
-    """For every open client: the periods that are over are closed, this period's work is planned, and the promises are
-    held against their forecast. Hourly, so that each client's day begins with it. A client that cannot be planned does
-    not keep the others waiting; the next round comes to it again."""
-    made, by = 0, Actor.system("activities.plan_periods")
+    """This period's work for every open client, hourly, so that each client's month begins with its day. A client that
+    cannot be planned does not keep the others waiting; the next round comes to it again."""
+    tenants = [tenant.id for tenant in tenant_queries.facts_of_all()]
+    batches = range(0, len(tenants), operations.CLIENTS_AT_ONCE)
+    return sum(_plan(tenants[first : first + operations.CLIENTS_AT_ONCE]) for first in batches)
+
+
+def _plan(tenant_ids: list[UUID]) -> int:
+    try:
+        with inside_all(tenant_ids) as tenants:
+            return operations.plan_tenants(tenants, by=Actor.system("activities.plan_periods"), at=timezone.now())
+    except Exception as error:
+        if len(tenant_ids) > 1:  # one of them cannot be planned; what was made of the others stays
+            return sum(_plan([tenant_id]) for tenant_id in tenant_ids)
+        log.error("periods.not_planned", tenant=spell(tenant_ids[0]), exc_info=error)
+        return 0
+
+
+@shared_task(name="activities.tend_periods")
+def tend_periods(**_) -> int:
+    """For every open client, hourly: the periods that are over are closed, and the others are held against their
+    forecast. Returns how many moved."""
+    moved, by = 0, Actor.system("activities.tend_periods")
     for tenant in tenant_queries.facts_of_all():
         try:
             with inside(tenant.id) as facts:
-                made += operations.plan_tenant(facts, by=by, at=timezone.now())
-                operations.tend_periods(facts, by=by, at=timezone.now())
-        except Exception as error:
-            log.error("periods.not_planned", tenant=tenant.ref_id, exc_info=error)
-    return made
+                moved += operations.tend_periods(facts, by=by, at=timezone.now())
+        except Exception as error:  # a defect at one client holds back no other
+            log.error("periods.not_tended", tenant=tenant.ref_id, exc_info=error)
+    return moved
 
 
 @shared_task(name="activities.spawn_recurring")

@@ -54,6 +54,10 @@ class DigestField(models.CharField):
     def db_type(self, connection):
         return "character(64)"
 
+    def get_placeholder(self, value, compiler, connection):
+        """Plain, and there so that Django inserts many rows by VALUES: by UNNEST it casts to `character`, which is one long."""
+        return "%s"
+
 
 class Index(models.Index):
     """An index whose name may be as long as PostgreSQL allows; some names are given to the letter."""

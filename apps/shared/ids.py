@@ -3,6 +3,7 @@
 The database spells `ref_id` from `id` in a generated column, so the two cannot disagree whoever inserts the row.
 """
 
+from secrets import randbits
 from uuid import UUID
 
 from django.db import models
@@ -16,6 +17,15 @@ ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 def new_id() -> UUID:
     """A new ULID as a UUID: 48 bits of milliseconds, 80 random bits; sorts by time in both spellings."""
     return ULID().to_uuid()
+
+
+def new_ids(count: int) -> list[UUID]:
+    """Ids for rows that are made at once, each the one before plus one: the rows keep their order, whatever it is.
+
+    Their random bits are their own: what `new_id` gives in the same millisecond follows upon its last, not upon these.
+    """
+    first = new_id().int >> 80 << 80 | randbits(79)  # the highest random bit is left for the sum
+    return [UUID(int=first + n) for n in range(count)]
 
 
 def spell(row_id: UUID) -> str:

@@ -5,9 +5,10 @@ per AFTER consumer. On commit a bell is rung; a sweep rings again; a delivery is
 no event is lost, and a consumer must bear being rung twice. Which reactions there are stands in `config/reactions.py`.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 
 from django.db import models, transaction
@@ -98,6 +99,42 @@ def record_document(
     )
 
 
+def record_batches(
+    code: str,
+    model: type[models.Model],
+    refs_by_tenant: Mapping[Any, Iterable[str]],
+    *,
+    by: Actor,
+    at: datetime,
+) -> None:
+    """One entry per tenant for a bulk write over several: how many of its rows, and the digest of their ref_ids."""
+    rows: list[dict[str, Any]] = []
+    for tenant_id, refs in refs_by_tenant.items():
+        if found := sorted(refs):
+            digest = sha256("\n".join(found).encode()).hexdigest()
+            rows.append({"tenant_id": tenant_id, "row_count": len(found), "rows_sha256": digest})
+    _insert_all(code, rows, by=by, at=at, subject_type=model._meta.db_table)
+
+
+def record_each(code: str, subjects: Iterable[tuple[models.Model, dict[str, Any]]], *, by: Actor, at: datetime) -> None:
+    """`record` for many rows in two statements: each with an entry of its own, which says what it is `after`."""
+    told = list(subjects)
+    rows = [
+        {
+            "tenant_id": tenant_of(subject),
+            "subject_type": subject._meta.db_table,
+            "subject_id": subject.pk,
+            "subject_ref": subject.ref_id,
+            "after": redact(_impersonal(subject, after)),
+        }
+        for subject, after in told
+    ]
+    _insert_all(code, rows, by=by, at=at)
+    for subject, _ in told:
+        for reaction in reactions.together.get(code, ()):
+            reaction(subject, by=by, at=at)
+
+
 def _impersonal(subject: models.Model, values: dict[str, Any]) -> dict[str, Any]:
     """Of columns about a person only whether they are filled: entries and their copies are append-only."""
     personal = getattr(subject, "personal", ())
@@ -149,30 +186,49 @@ def ring_on_commit(name: str) -> None:
     transaction.on_commit(send, robust=True)
 
 
-def _insert(code: str, *, by: Actor, at: datetime, tenant_id, **values) -> JournalEntry:
+def _insert(code: str, *, by: Actor, at: datetime, **values) -> JournalEntry:
+    (entry,) = _insert_all(code, [values], by=by, at=at)
+    return entry
+
+
+def _insert_all(
+    code: str, rows: Sequence[dict[str, Any]], *, by: Actor, at: datetime, **common: Any
+) -> list[JournalEntry]:
+    """Entries and their deliveries, in two statements however many there are."""
     if not transaction.get_connection().in_atomic_block:
         raise RuntimeError(f"{code}: a journal entry belongs into the transaction of what it tells.")
-    entry = JournalEntry.objects.create(
-        code=code,
-        tenant_id=tenant_id,
-        created_by=by.user,
-        created_on=at,
-        actor_type=by.kind,
-        actor_ref=by.ref,
-        request_id=by.request_id,
-        run_ref=by.run_ref,
-        ip=by.ip,
-        **values,
+    if not rows:
+        return []
+    entries = JournalEntry.objects.bulk_create(
+        JournalEntry(
+            code=code,
+            created_by=by.user,
+            created_on=at,
+            actor_type=by.kind,
+            actor_ref=by.ref,
+            request_id=by.request_id,
+            run_ref=by.run_ref,
+            ip=by.ip,
+            **common,
+            **row,
+        )
+        for row in rows
     )
-    consumers: Iterable[str] = [*reactions.always, *reactions.after.get(code, ())]
+    consumers = [*reactions.always, *reactions.after.get(code, ())]
     JournalDelivery.objects.bulk_create(
         JournalDelivery(
-            tenant_id=tenant_id, journal_entry=entry, consumer=consumer, created_by=by.user, created_on=at, next_on=at
+            tenant_id=entry.tenant_id,
+            journal_entry=entry,
+            consumer=consumer,
+            created_by=by.user,
+            created_on=at,
+            next_on=at,
         )
+        for entry in entries
         for consumer in consumers
     )
     if consumers:
         ring_on_commit(DELIVERIES)
     if code in reactions.rings:
         ring_on_commit(reactions.rings[code])
-    return entry
+    return entries

@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
 from typing import Any, TypeVar
 
 from django.db import models, transaction
@@ -120,11 +119,7 @@ class Moves:
             refs_by_tenant = defaultdict(list)
             for _, ref_id, tenant_id in found:
                 refs_by_tenant[tenant_id].append(ref_id)
-            for tenant_id, refs in refs_by_tenant.items():
-                digest = sha256("\n".join(sorted(refs)).encode()).hexdigest()
-                journal.record_batch(
-                    move.journal_code, model, tenant_id=tenant_id, by=by, at=at, count=len(refs), refs_sha256=digest
-                )
+            journal.record_batches(move.journal_code, model, refs_by_tenant, by=by, at=at)
         return [ref_id for _, ref_id, _ in found]
 
     def as_mermaid(self) -> str:

@@ -1,8 +1,10 @@
 """Every write of onboarding runs, strategies, goals and their readings, deliverables and periods."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
@@ -262,27 +264,52 @@ def _refuse_unreadable(*, value: Decimal, source: str, read_on: datetime, at: da
         raise InvalidInput(errors)
 
 
-def open_period(deliverable: Deliverable, *, start: date, end: date, by: Actor, at: datetime) -> DeliverablePeriod:
-    """The row of this deliverable and period; the one that exists is returned as it is, its target unchanged."""
-    with transaction.atomic():
-        existing = DeliverablePeriod.objects.filter(deliverable=deliverable, period_start=start).first()
-        if existing:
-            return existing
-        Deliverable.objects.select_for_update(of=("self",)).get(pk=deliverable.pk)  # two planners take turns
-        period, made = DeliverablePeriod.objects.get_or_create(
-            deliverable=deliverable,
-            period_start=start,
-            defaults={
-                "tenant_id": deliverable.tenant_id,
-                "period_end": end,
-                "target_count": deliverable.quantity_per_period,
-                "created_by": by.user,
-                "created_on": at,
-            },
-        )
-        if made:
-            journal.record("period.opened", period, by=by, at=at, after={"target_count": period.target_count})
-    return period
+def open_periods(
+    wanted: Sequence[tuple[Deliverable, date, date]], *, by: Actor, at: datetime
+) -> list[DeliverablePeriod]:
+    """The rows of these deliverables and their periods (first and last day), in the order of the list.
+
+    One that exists is returned as it is, its target unchanged. A few statements, however many are wanted.
+    """
+    found = _periods(wanted)
+    missing = [one for one in wanted if (one[0].pk, one[1]) not in found]
+    if missing:
+        with transaction.atomic():
+            deliverables = Deliverable.objects.filter(pk__in=[deliverable.pk for deliverable, _, _ in missing])
+            list(deliverables.order_by("pk").select_for_update(of=("self",)))  # two planners take turns
+            found |= _periods(missing)
+            made = DeliverablePeriod.objects.bulk_create(
+                DeliverablePeriod(
+                    tenant_id=deliverable.tenant_id,
+                    deliverable=deliverable,
+                    period_start=start,
+                    period_end=end,
+                    target_count=deliverable.quantity_per_period,
+                    created_by=by.user,
+                    created_on=at,
+                )
+                for deliverable, start, end in missing
+                if (deliverable.pk, start) not in found
+            )
+            journal.record_each(
+                "period.opened", ((period, {"target_count": period.target_count}) for period in made), by=by, at=at
+            )
+        found |= {(period.deliverable_id, period.period_start): period for period in made}
+    periods = []
+    for deliverable, start, _ in wanted:
+        period = found[deliverable.pk, start]
+        period.deliverable = deliverable
+        periods.append(period)
+    return periods
+
+
+def _periods(wanted: Sequence[tuple[Deliverable, date, date]]) -> dict[tuple[UUID, date], DeliverablePeriod]:
+    """Those of them that exist, by deliverable and first day."""
+    rows = DeliverablePeriod.objects.filter(
+        deliverable__in=[deliverable.pk for deliverable, _, _ in wanted],
+        period_start__in={start for _, start, _ in wanted},
+    )
+    return {(row.deliverable_id, row.period_start): row for row in rows}
 
 
 def close_periods(periods: QuerySet[DeliverablePeriod], *, tenant: TenantFacts, by: Actor, at: datetime) -> list[str]:

@@ -4,6 +4,7 @@ import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -13,15 +14,15 @@ from django.utils import timezone
 
 from apps.activities import operations, tasks
 from apps.activities.integrity import COUNT_DRIFT
-from apps.activities.models import Activity, ActivityTemplate
-from apps.activities.operations import pipelines
-from apps.activities.operations.planning import UNITS_AT_ONCE, period_around, plan_tenant, tend_periods
+from apps.activities.models import Activity, ActivityDependency, ActivityTemplate
+from apps.activities.operations import pipelines, planning
+from apps.activities.operations.planning import period_around, plan_tenant, plan_tenants, tend_periods
 from apps.activities.statuses import ACTIVITY_MOVES
 from apps.shared import locks
 from apps.shared.actors import Actor
 from apps.shared.errors import OperationRefused
 from apps.shared.models import JournalEntry
-from apps.shared.scoping import only_tenant, tenant_scope
+from apps.shared.scoping import every_tenant, only_tenant, tenant_scope
 from apps.strategy.models import Deliverable, DeliverablePeriod
 from apps.strategy.queries import active_strategy, goals_of
 from apps.strategy.statuses import PERIOD_MOVES
@@ -166,10 +167,12 @@ def test_a_suspended_clients_periods_wait_and_are_closed_by_the_first_round_afte
     told = codes()
 
     tasks.plan_periods()
+    tasks.tend_periods()
     assert (fresh(drafts_period).status, codes()) == ("in_progress", told)
 
     tenants.move_tenant(tenant, "resume", by=BY, at=timezone.now())
     tasks.plan_periods()
+    tasks.tend_periods()
     assert fresh(drafts_period).status == "missed"
     assert DeliverablePeriod.objects.exclude(pk=drafts_period.pk).get().status == "in_progress"  # this month goes on
 
@@ -234,6 +237,29 @@ def test_a_period_holds_the_clients_day_at_2000_instants_all_over_the_world():
             assert (start.day, after.day) == (1, 1)
             assert (after.year - start.year) * 12 + after.month - start.month == months
             assert (start.month - 1) % months == 0
+
+
+@pytest.mark.acceptance("CRON-period-planning", "FLOW-planner")
+@pytest.mark.parametrize(
+    "zone", ["Asia/Kolkata", "Pacific/Kiritimati", "Asia/Beirut", "America/Santiago", "Europe/Dublin"]
+)
+def test_months_and_quarters_are_planned_at_the_clients_own_midnight(live, zone):
+    facts = moved_into(zone).facts
+    Deliverable.objects.update(is_active=False)
+    promise(2)
+    promise(3, period="quarterly")
+
+    def planned(year: int, month: int) -> tuple[int, int]:
+        """In the second before this month begins, and in its first."""
+        begins = datetime(year, month, 1, tzinfo=ZoneInfo(zone)).astimezone(UTC)
+        return tuple(plan_tenant(facts, by=BY, at=at) for at in (begins - timedelta(seconds=1), begins))
+
+    with tenant_scope(facts):
+        assert planned(2031, 1) == (2 + 3, 2 + 3)
+        assert planned(2031, 2) == (0, 2)
+        assert planned(2031, 3) == (0, 2)
+        assert planned(2031, 4) == (0, 2 + 3)
+        assert planned(2031, 11) == (2 + 3, 2)  # the months between were slept through, and are over
 
 
 @pytest.mark.parametrize(
@@ -360,11 +386,17 @@ def kill_after(statements: int):
     return connection.execute_wrapper(wrapper)
 
 
+@pytest.fixture
+def few_at_once(monkeypatch):
+    """Ten units are made in one transaction."""
+    monkeypatch.setattr(planning, "UNITS_AT_ONCE", 10)
+
+
 @pytest.mark.acceptance("FLOW-planner")
-def test_a_planner_that_is_killed_leaves_whole_units_and_the_next_one_makes_the_rest(own_database):
+def test_a_planner_that_is_killed_leaves_whole_units_and_the_next_one_makes_the_rest(own_database, few_at_once):
     with World().at("live") as tenant:
         left_behind = []
-        for survived in (15, 40, 200, 330, 450):
+        for survived in range(3, 40, 4):
             deliverable = promise(25, name=f"Killed after {survived}")
             with pytest.raises(Killed), kill_after(survived):
                 plan_tenant(tenant.facts, by=BY, at=timezone.now())
@@ -378,24 +410,95 @@ def test_a_planner_that_is_killed_leaves_whole_units_and_the_next_one_makes_the_
             assert units.count() == 25
             assert DeliverablePeriod.objects.get(deliverable=deliverable).status == "in_progress"
 
-        assert {0, UNITS_AT_ONCE} <= set(left_behind) <= {0, UNITS_AT_ONCE, 2 * UNITS_AT_ONCE}
+        assert set(left_behind) == {0, 10, 20}
 
 
-def test_a_big_client_is_planned_in_transactions_of_a_few_units_each(own_database):
+def test_however_many_units_a_client_is_promised_a_transaction_makes_a_few_by_as_many_statements(
+    own_database, few_at_once
+):
     with World().at("live") as tenant:
         sizes = []
-        for quantity in (25, 60):
+        for quantity in (20, 60):
             promise(quantity, name=f"{quantity} posts")
             with CaptureQueriesContext(connection) as captured:
                 assert plan_tenant(tenant.facts, by=BY, at=timezone.now()) == quantity
             sizes.append(transactions([query["sql"] for query in captured]))
 
         few, many = (max(statements) for statements in sizes)
-        assert few == many <= 40 * UNITS_AT_ONCE
-        assert len(sizes[1]) >= 60 // UNITS_AT_ONCE
+        assert few == many <= 20
+        assert (len(sizes[0]), len(sizes[1])) == (1 + 2, 1 + 6)  # the period, then ten units each time
         with CaptureQueriesContext(connection) as captured:
             assert plan_tenant(tenant.facts, by=BY, at=timezone.now()) == 0
-        assert len(captured) <= 5 * Deliverable.objects.count()  # and hardly any where all is planned
+        assert len(captured) <= 4  # and hardly any where all is planned
+
+
+@pytest.mark.acceptance("FLOW-planner")
+def test_many_clients_are_planned_by_as_many_statements_as_one(world):
+    """And each gets its own template's steps, in its own scope."""
+    with every_tenant(reason="the test plans for all clients of the world at once"):
+        clients = list(Tenant.objects.filter(slug__in=["acme-live", "acme-client", "rival"]).order_by("id"))
+    counts = []
+    for several in (clients[:1], clients):
+        for client in several:
+            with tenant_scope(client.facts):
+                Deliverable.objects.update(is_active=False)
+                promise(3, name=f"Beside {len(several) - 1} others")
+        with tenant_scope(*[client.facts for client in several]), CaptureQueriesContext(connection) as captured:
+            assert plan_tenants([client.facts for client in several], by=BY, at=timezone.now()) == 3 * len(several)
+        counts.append(len(captured))
+
+    assert counts[0] == counts[1] <= 30
+    for client in clients:
+        with tenant_scope(client.facts):
+            deliverable = Deliverable.objects.get(name="Beside 2 others")
+            units = Activity.objects.filter(deliverable=deliverable, parent_activity=None)
+            assert [unit.input_data["number"] for unit in units.order_by("ref_id")] == [1, 2, 3]
+            own = ActivityTemplate.objects.get(tenant_id=client.pk, deliverable_type="blog_posts", is_active=True)
+            assert {unit.input_data["template"] for unit in units} == {own.ref_id}
+            entries = JournalEntry.objects.filter(code="activity.started", row_count=3, tenant_id=client.pk)
+            assert entries.last().rows_sha256 == digest_of(units)
+
+
+@pytest.mark.acceptance("FLOW-planner")
+def test_another_clients_template_that_a_deliverable_names_is_not_used_even_when_both_are_planned_at_once(world):
+    clients = list(Tenant.objects.filter(slug__in=["acme-live", "rival"]).order_by("slug"))
+    with tenant_scope(clients[1].facts):
+        foreign = ActivityTemplate.objects.filter(tenant_id=clients[1].pk, deliverable_type="blog_posts").first()
+    with tenant_scope(clients[0].facts):
+        deliverable = promise(3, template_id=foreign.ref_id)
+
+    with tenant_scope(*[client.facts for client in clients]):
+        plan_tenants([client.facts for client in clients], by=BY, at=timezone.now())
+
+        assert units_of(deliverable) == 0
+        assert DeliverablePeriod.objects.get(deliverable=deliverable).status == "not_started"
+
+
+def test_a_unit_is_born_as_its_first_moves_would_leave_it(live):
+    deliverable = promise(1)
+    now = timezone.now()
+    plan_tenant(live.facts, by=BY, at=now)
+
+    unit = Activity.objects.get(deliverable=deliverable, parent_activity=None)
+    steps = list(unit.steps.order_by("ref_id"))
+    template = ActivityTemplate.objects.get(ref_id=unit.input_data["template"])
+    assert (unit.status, unit.started_on, unit.ready_on, unit.is_unit) == ("in_progress", now, now, True)
+    assert [step.step for step in steps] == template.parsed_steps
+    assert [step.status for step in steps] == ["created" if step.step.depends_on else "assigned" for step in steps]
+    assert {step.deliverable_period_id for step in steps} == {unit.deliverable_period_id}
+    assert {step.goal_id for step in steps} == {deliverable.goal_id}
+    assert [step.due_date for step in steps] == [
+        (now + timedelta(days=step.step.due_offset_days)).date() for step in steps
+    ]
+    assert unit.due_date == max(step.due_date for step in steps)
+    order = ActivityDependency.objects.filter(activity__in=steps)
+    assert {(one.activity.pipeline_step, one.depends_on.pipeline_step) for one in order} == {
+        (step.key, needed) for step in template.parsed_steps for needed in step.depends_on
+    }
+
+
+def digest_of(rows) -> str:
+    return sha256("\n".join(sorted(row.ref_id for row in rows)).encode()).hexdigest()
 
 
 def transactions(statements: list[str]) -> list[int]:
@@ -416,6 +519,7 @@ def transactions(statements: list[str]) -> list[int]:
 def test_eight_planners_at_once_make_each_unit_once_and_start_the_period_once(own_database):
     with World().at("live") as tenant:
         deliverable = promise(12)
+        before = codes().count("period.started")
 
         made = together(*[lambda: plan_tenant(tenant.facts, by=BY, at=timezone.now())] * 8)
 
@@ -423,7 +527,8 @@ def test_eight_planners_at_once_make_each_unit_once_and_start_the_period_once(ow
         period = DeliverablePeriod.objects.get(deliverable=deliverable)
         assert (units_of(deliverable), period.status) == (12, "in_progress")
         about = JournalEntry.objects.filter(subject_ref=period.ref_id).order_by("ref_id")
-        assert list(about.values_list("code", flat=True)) == ["period.opened", "period.started"]
+        assert list(about.values_list("code", flat=True)) == ["period.opened"]
+        assert codes().count("period.started") == before + 1
 
 
 # Counting

@@ -24,7 +24,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="a fifth of the data and three rounds, in about a minute")
     quick = parser.parse_args().quick or bool(os.environ.get("QUICK"))
     rounds, rows, claims, planned, pages, calls = (
-        (3, 20_000, 10, 3, 50, 10_000) if quick else (5, 100_000, 20, 8, 100, 40_000)
+        (3, 20_000, 10, 25, 50, 10_000) if quick else (5, 100_000, 20, 100, 100, 40_000)
     )
     began = time.monotonic()
     with data.bench_database(), ThreadPoolExecutor(2) as pool:
@@ -60,10 +60,15 @@ def main() -> int:
             data.due_work(due, DEEP // len(due))
             for workers in (1, 2):
                 add(stores.claims(pool, workers=workers, due=DEEP, per_worker=claims))
-            promised = data.clients("planned", 1 + planned * (rounds + 1))
-            data.promises(promised)
-            data.analyse()
-            add(stores.planner(promised, per_round=planned))
+            data.as_owner("DELETE FROM activity_runs")
+            data.as_owner("DELETE FROM activity_leases")
+            data.as_owner("DELETE FROM activities WHERE assignee_agent_role = %(role)s", role=data.ROLE)
+            data.pipeline()
+            for with_order in (False, True):
+                kind = "ordered" if with_order else "planned"
+                promised = data.clients(kind, planned * (rounds + 3))  # one more to check, and one that is left over
+                data.analyse()
+                add(stores.planner(promised, per_round=planned, with_order=with_order))
             with connection.cursor() as cursor:
                 cursor.execute("SHOW server_version")
                 (server,) = cursor.fetchone()

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from django.core.management import call_command
 from django.db import connections
+from django.utils import timezone
 from psycopg import sql
 
 from apps.activities.models import ActivityTemplate
@@ -15,7 +16,7 @@ from apps.tenants.models import Tenant
 from tests import databases
 
 NAME = "leadmetrics_bench"
-PLANNED_UNITS = 4  # blog posts a month of each planned client
+PLANNED_UNITS = 22  # blog posts a month of each planned client, which makes 198 activities
 ROLE = "bench_writer"
 
 CLIENTS = """
@@ -52,6 +53,32 @@ goal AS (
 INSERT INTO deliverables (id, tenant_id, created_on, goal_id, strategy_id, type, name, quantity_per_period, period, platforms, is_active)
 SELECT ulid_uuid(), tenant_id, now(), id, strategy_id, 'blog_posts', 'Blog posts', %(units)s, 'monthly', '{}', true FROM goal
 """
+
+PLANNED_ANEW = (
+    "SET max_parallel_workers_per_gather = 0",  # ulid_uuid() runs in no parallel worker
+    "DROP TABLE IF EXISTS bench_ids, bench_activities, bench_dependencies",
+    """
+    CREATE TABLE bench_ids AS
+    SELECT a.id AS old, ulid_uuid() AS new FROM activities a JOIN tenants t ON t.id = a.tenant_id
+     WHERE t.slug = ANY(%(slugs)s) AND a.origin_key LIKE 'period:%%'
+    """,
+    "CREATE TABLE bench_activities (LIKE activities)",
+    """
+    INSERT INTO bench_activities SELECT a.* FROM activities a JOIN bench_ids b ON b.old = a.id ORDER BY a.id
+    """,
+    """
+    UPDATE bench_activities a SET id = b.new, origin_key = 'bench:' || b.new,
+           parent_activity_id = (SELECT p.new FROM bench_ids p WHERE p.old = a.parent_activity_id)
+      FROM bench_ids b WHERE b.old = a.id
+    """,
+    """
+    CREATE TABLE bench_dependencies AS
+    SELECT ulid_uuid() AS id, d.tenant_id, d.created_on, a.new AS activity_id, n.new AS depends_on_id
+      FROM activity_dependencies d JOIN bench_ids a ON a.old = d.activity_id JOIN bench_ids n ON n.old = d.depends_on_id
+    """,
+    "ANALYZE bench_activities, bench_dependencies",
+    "GRANT SELECT ON bench_activities, bench_dependencies TO app_user",
+)
 
 
 @contextmanager
@@ -96,18 +123,28 @@ def due_work(tenants: list[Tenant], each: int) -> None:
     as_owner(ACTIVITIES, each=each, slugs=slugs(tenants), assignee="agent", role=ROLE, status="assigned")
 
 
-def promises(tenants: list[Tenant]) -> None:
-    """An active strategy for each client that promises blog posts, and the pipeline they are made by."""
-    as_owner(PROMISES, slugs=slugs(tenants), units=PLANNED_UNITS)
+def pipeline() -> None:
+    """The one by which blog posts are made."""
     with every_tenant(reason="the pipeline is everybody's"):
-        steps = [step.model_dump(mode="json") for step in BLOG_POSTS.steps]
         ActivityTemplate.objects.create(
             tenant=None,
             deliverable_type=BLOG_POSTS.deliverable_type,
             name=BLOG_POSTS.name,
-            steps=steps,
-            created_on=tenants[0].created_on,
+            steps=[step.model_dump(mode="json") for step in BLOG_POSTS.steps],
+            created_on=timezone.now(),
         )
+
+
+def promises(tenants: list[Tenant]) -> None:
+    """Blog posts are promised to these clients, each with an active strategy, and to nobody else."""
+    as_owner("UPDATE deliverables SET is_active = false")
+    as_owner(PROMISES, slugs=slugs(tenants), units=PLANNED_UNITS)
+
+
+def planned_anew(tenants: list[Tenant]) -> None:
+    """In `bench_activities` and `bench_dependencies`: what these clients' plan is made of, with ids and origins of its own."""
+    for statement in PLANNED_ANEW:
+        as_owner(statement, slugs=slugs(tenants))
 
 
 def analyse() -> None:

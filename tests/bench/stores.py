@@ -1,19 +1,18 @@
 """What PostgreSQL does for the product, against the plain statement on the same rows."""
 
+import io
 import json
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
-from django.db import connection
-from django.utils import timezone
+from django.core.management import call_command
+from django.db import connection, transaction
 
 from apps.activities.api.serializers import ActivitySerializer
 from apps.activities.api.views import ActivityViewSet
 from apps.activities.engine.claim import claim
 from apps.activities.models import Activity, ActivityLease
-from apps.activities.operations.planning import plan_tenant
 from apps.activities.seeds import BLOG_POSTS
-from apps.shared.actors import Actor
 from apps.shared.ids import spell
 from apps.shared.scoping import every_tenant, tenant_scope
 from apps.tenants.models import Tenant
@@ -31,12 +30,11 @@ UPDATE activities SET status = 'in_progress', started_on = statement_timestamp()
    ORDER BY assignee_agent_role, ready_on, ref_id FOR UPDATE SKIP LOCKED LIMIT 1)
 RETURNING id
 """
-RAW_PLAN = """
-INSERT INTO activities (id, tenant_id, created_on, pipeline_step, title, type, assignee_type, assignee_agent_role, status,
-                        priority, is_approval_gate, input_data, output_summary, output_ref, rejection_note, revision_note, ready_on)
-SELECT ulid_uuid(), t.id, now(), 'draft', 'Blog posts: ' || n, 'write', 'human', '', 'created',
-       'normal', false, '{}', '{}', '', '', '', now()
-  FROM tenants t CROSS JOIN generate_series(1, %s) AS n WHERE t.id = ANY(%s)
+COLUMNS = ", ".join(f.column for f in Activity._meta.concrete_fields if f.column != "ref_id")
+SAME_ACTIVITIES = f"INSERT INTO activities ({COLUMNS}) SELECT {COLUMNS} FROM bench_activities"
+SAME_ORDER = """
+INSERT INTO activity_dependencies (id, tenant_id, created_on, activity_id, depends_on_id)
+SELECT id, tenant_id, created_on, activity_id, depends_on_id FROM bench_dependencies
 """
 
 
@@ -87,38 +85,54 @@ def claims(pool: ThreadPoolExecutor, *, workers: int, due: int, per_worker: int)
     )
 
 
-def planner(tenants: list[Tenant], *, per_round: int) -> Pair:
-    """A month of activities by `plan_tenant`, beside one INSERT … SELECT of as many rows; each round has new clients."""
-    waiting = list(tenants)
+def planner(tenants: list[Tenant], *, per_round: int, with_order: bool) -> Pair:
+    """A month by the command `plan_periods`, beside INSERT … SELECT of the same rows; each time for other clients.
+
+    The floor inserts what the plan before it made, under other ids: the activities alone or, `with_order`, their
+    dependencies too. The product writes the periods and the journal besides.
+    """
+    waiting, promised, planned = list(tenants), list[Tenant](), list[Tenant]()
     rows_each = data.PLANNED_UNITS * (len(BLOG_POSTS.steps) + 1)
-    by, at = Actor.system("bench"), timezone.now()
 
-    def plan(count: int) -> list[Tenant]:
-        chosen = [waiting.pop() for _ in range(count)]
-        for tenant in chosen:
-            with tenant_scope(tenant.facts):
-                plan_tenant(tenant.facts, by=by, at=at)
-        return chosen
+    def promise() -> None:
+        if not promised:
+            promised.extend(waiting.pop() for _ in range(per_round))
+            data.promises(promised)
+        if planned:
+            data.planned_anew(planned)
 
-    def insert(count: int) -> int:
-        with connection.cursor() as cursor:
-            cursor.execute(RAW_PLAN, [rows_each, [tenant.id for tenant in tenants[:count]]])
-            return cursor.rowcount
+    def command() -> int:
+        said = io.StringIO()
+        call_command("plan_periods", stdout=said)
+        if promised:
+            planned[:], promised[:] = promised, []
+        return int(said.getvalue().split()[0])
+
+    def insert() -> int:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(SAME_ACTIVITIES)
+            inserted = cursor.rowcount
+            if with_order:
+                cursor.execute(SAME_ORDER)
+        return inserted
 
     def check() -> None:
-        (tenant,) = plan(1)
-        with tenant_scope(tenant.facts):
-            assert Activity.objects.count() == rows_each
-            assert plan_tenant(tenant.facts, by=by, at=at) == 0, "A second run made something."
-        assert insert(1) == rows_each
+        assert command() == per_round * data.PLANNED_UNITS
+        for tenant in planned:
+            with tenant_scope(tenant.facts):
+                assert Activity.objects.count() == rows_each
+        assert command() == 0, "A second run made something."
+        promise()
+        assert insert() == per_round * rows_each
 
     return Pair(
-        "activities planned",
-        "one INSERT … SELECT",
-        lambda: len(plan(per_round)) * rows_each,
-        lambda: insert(per_round),
+        "activities planned" + (" with their order" if with_order else ""),
+        "one INSERT … SELECT of the same" + (" and of the order" if with_order else ""),
+        lambda: command() * (len(BLOG_POSTS.steps) + 1),
+        insert,
         check,
-        note=f"{data.PLANNED_UNITS} units of {len(BLOG_POSTS.steps)} steps per client",
+        promise,
+        note=f"{per_round} clients of {data.PLANNED_UNITS} units of {len(BLOG_POSTS.steps)} steps",
     )
 
 

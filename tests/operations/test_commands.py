@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from django.conf import settings
@@ -22,6 +22,7 @@ from apps.shared.actors import Actor
 from apps.shared.encryption import Undecryptable
 from apps.shared.models import JournalDelivery, JournalEntry
 from apps.shared.scoping import every_tenant
+from apps.strategy.models import DeliverablePeriod
 from apps.tenants import operations as tenants
 from apps.tenants.models import Contract, Invitation, Tenant
 
@@ -32,6 +33,7 @@ COMMANDS = (
     "sweep",
     "run_due",
     "plan_periods",
+    "tend_periods",
     "ensure_partitions",
     "queue_state",
     "rotate_encryption_key",
@@ -201,6 +203,16 @@ def test_plan_periods_adds_nothing_twice_and_takes_one_client_by_name(world, run
     assert run("plan_periods", "--tenant", "nobody").code == 1
     with world.at("drafts"):
         assert Activity.objects.count() == before
+
+
+def test_tend_periods_says_how_many_promises_moved_and_moves_none_twice(world, run, db):
+    with world.at("drafts"):
+        DeliverablePeriod.objects.update(period_start=date(2026, 1, 1), period_end=date(2026, 1, 31))
+
+    assert run("tend_periods", "--tenant", "acme-drafts").text == "1 promise moved.\n"
+    assert run("tend_periods", "--tenant", "acme-drafts").text == "0 promises moved.\n"
+    with world.at("drafts"):
+        assert DeliverablePeriod.objects.get().status == "missed"
 
 
 @pytest.mark.acceptance("SEC-key")

@@ -83,6 +83,8 @@ PLANTED = [
     ("UPDATE publish_attempts SET status = 'unknown', settle_until = now() - interval '1 hour'", "attempt_stuck", "publish_attempts"),
     ("UPDATE publish_attempts SET status = 'failed'", "illegal_state", "blog_posts"),
     ("UPDATE blog_posts SET status = 'draft' WHERE status = 'published'", "illegal_state", "blog_posts"),
+    ("UPDATE activities SET status = 'failed' WHERE id = (SELECT id FROM activities WHERE pipeline_step = 'publish' "
+     "AND status = 'created' LIMIT 1)", "journal_gap", "activities"),
     ("UPDATE goals SET status = 'achieved' WHERE id = (SELECT id FROM goals LIMIT 1)", "journal_gap", "goals"),
     ("DELETE FROM journal_entries WHERE code = 'strategy.activated'", "journal_gap", "strategies"),
     ("INSERT INTO journal_deliveries (id, tenant_id, created_on, journal_entry_id, consumer, attempts, next_on, last_error) "

@@ -204,8 +204,12 @@ def test_a_bulk_write_over_two_clients_has_an_entry_for_each(world):
         GOAL_MOVES.perform_many(of_two, "pause", by=BY, at=AT)
         entries = JournalEntry.objects.filter(code=GOAL_MOVES.moves["pause"].journal_code, created_on=AT)
 
-        assert {entry.tenant.slug: entry.row_count for entry in entries} == {
-            slug: of_two.filter(tenant__slug=slug).count() for slug in ("acme-drafts", "rival")
+        refs = {
+            slug: sorted(of_two.filter(tenant__slug=slug, status="paused").values_list("ref_id", flat=True))
+            for slug in ("acme-drafts", "rival")
+        }
+        assert {entry.tenant.slug: (entry.row_count, entry.rows_sha256) for entry in entries} == {
+            slug: (len(found), hashlib.sha256("\n".join(found).encode()).hexdigest()) for slug, found in refs.items()
         }
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -12,8 +12,7 @@ from apps.shared.actors import Actor
 from apps.shared.errors import OperationRefused
 from apps.shared.ids import new_id
 
-from ..bodies import TemplateStep
-from ..models import Activity, ActivityDependency, ActivityLease, ActivityTemplate, Approval
+from ..models import Activity, ActivityDependency, ActivityLease, Approval
 from ..statuses import (
     ACTIVITY_MOVES,
     APPROVAL_MOVES,
@@ -25,7 +24,6 @@ from ..statuses import (
 )
 from .counting import hold, recount
 from .gates import open_gate, person_for
-from .platforms import suited
 
 S = ActivityStatus
 SKIPPED = [S.COMPLETED, S.CANCELLED]
@@ -41,95 +39,6 @@ class AddressMissing(OperationRefused):
     """Say where it was published: nothing counts as published without that."""
 
     code = "address_missing"
-
-
-def spawn_unit(
-    template: ActivityTemplate,
-    *,
-    tenant_id,
-    title: str,
-    origin: str,
-    by: Actor,
-    at: datetime,
-    subject: tuple[str, str] | None = None,
-    period=None,
-    number: int = 1,
-) -> Activity:
-    """One unit of a pipeline: the parent, a step for each of the template's, and their order; the first become ready.
-
-    `origin` makes it idempotent: a unit of this origin that exists already is returned as it is. `subject` is
-    (subject type, ref_id) where all steps are about one existing row.
-    """
-    existing = Activity.objects.filter(tenant_id=tenant_id, origin_key=f"{origin}/unit").first()
-    if existing:
-        return existing
-    steps = template.parsed_steps
-    placed = {}
-    if period is not None:
-        deliverable = period.deliverable
-        steps = [suited(step, deliverable.platforms, number=number) for step in steps]
-        placed = {"deliverable_period": period, "deliverable": deliverable, "goal_id": deliverable.goal_id}
-    common = {"tenant_id": tenant_id, "created_by": by.user, "created_on": at, "ready_on": at, **placed}
-    refs = {"template": template.ref_id, "template_version": template.version, "number": number}
-    about = {"subject": {"type": subject[0], "ref": subject[1]}} if subject else {}
-    unit = Activity(
-        id=new_id(),
-        title=title[:500],
-        type=ActivityType.OTHER,
-        assignee_type=AssigneeType.HUMAN,
-        origin_key=f"{origin}/unit",
-        input_data={**refs, **about},
-        due_date=(at + timedelta(days=max(step.due_offset_days for step in steps))).date(),
-        **common,
-    )
-    children = {
-        step.key: _child(step, unit, origin=origin, refs=refs, about=about, at=at, common=common) for step in steps
-    }
-    try:
-        with transaction.atomic():
-            Activity.objects.bulk_create([unit, *children.values()])
-            ActivityDependency.objects.bulk_create(
-                ActivityDependency(
-                    id=new_id(),
-                    tenant_id=tenant_id,
-                    activity=children[step.key],
-                    depends_on=children[needed],
-                    created_by=by.user,
-                    created_on=at,
-                )
-                for step in steps
-                for needed in step.depends_on
-            )
-            journal.record("unit.spawned", unit, by=by, at=at, after={"origin": origin, "steps": len(children)})
-            unit = ACTIVITY_MOVES.perform(unit, "start", by=by, at=at, started_on=at)
-            for step in steps:
-                if not step.depends_on:
-                    make_ready(children[step.key], by=by, at=at)
-    except IntegrityError:
-        existing = Activity.objects.filter(tenant_id=tenant_id, origin_key=f"{origin}/unit").first()
-        if existing is None:
-            raise
-        return existing  # spawned by somebody else at the same moment
-    return unit
-
-
-def _child(
-    step: TemplateStep, unit: Activity, *, origin: str, refs: dict, about: dict, at: datetime, common: dict
-) -> Activity:
-    return Activity(
-        id=new_id(),
-        parent_activity=unit,
-        pipeline_step=step.key,
-        title=step.title,
-        type=step.type,
-        assignee_type=step.assignee_type,
-        assignee_agent_role=step.agent_role or "",
-        is_approval_gate=step.is_approval_gate,
-        input_data={**refs, **about, "step": step.model_dump(mode="json")},
-        origin_key=f"{origin}/{step.key}",
-        due_date=(at + timedelta(days=step.due_offset_days)).date(),
-        **common,
-    )
 
 
 def set_subject(unit: Activity, subject_type: str, subject_ref: str, *, steps: Sequence[str], at: datetime) -> None:

@@ -3,7 +3,7 @@
 import signal
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from django.conf import settings
@@ -24,8 +24,11 @@ T = TypeVar("T")
 class OperatorCommand(BaseCommand):
     """A command over tenants: `--tenant <ref_id or slug>` for one, otherwise every open one.
 
-    Subclasses define `for_tenant(tenant, *, by, at)`; what it returns is summed up and handed to `report`.
+    Subclasses define `for_tenant(tenant, *, by, at)`, or `for_tenants`, which takes `at_once` of them; what it returns is
+    summed up and handed to `report`.
     """
+
+    at_once = 1
 
     def add_arguments(self, parser):
         parser.add_argument("--tenant", help="ref_id or slug of one client; without it every open client")
@@ -38,13 +41,18 @@ class OperatorCommand(BaseCommand):
             if not tenants:
                 raise CommandError(f"There is no open client {wanted!r}.")
         done = 0
-        for tenant in self.progress(tenants, "Clients"):
-            with tenant_scope(tenant):
+        for first in self.progress(range(0, len(tenants), self.at_once), "Clients"):
+            batch = tenants[first : first + self.at_once]
+            with tenant_scope(*batch):
                 try:
-                    done += self.for_tenant(tenant, by=by, at=at) or 0
+                    done += self.for_tenants(batch, by=by, at=at) or 0
                 except OperationRefused as error:
-                    raise CommandError(f"{tenant.slug}: {error.detail}") from error
+                    raise CommandError(f"{', '.join(one.slug for one in batch)}: {error.detail}") from error
         self.report(done)
+
+    def for_tenants(self, tenants: Sequence[TenantFacts], *, by: Actor, at) -> int | None:
+        (tenant,) = tenants
+        return self.for_tenant(tenant, by=by, at=at)
 
     def for_tenant(self, tenant: TenantFacts, *, by: Actor, at) -> int | None:
         raise CommandError("This command does nothing for a client.")

@@ -4,9 +4,10 @@ A bell carries nothing; what is due stands in PostgreSQL. `deliver` takes pendin
 entry's tenant and calls the consumer, which must bear being called twice.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import contextmanager
 from datetime import timedelta
+from uuid import UUID
 
 import structlog
 from celery import shared_task
@@ -51,6 +52,14 @@ def inside(tenant_id):
         facts: TenantFacts = Tenant.objects.get(pk=tenant_id).facts
         with tenant_scope(facts):
             yield facts
+
+
+@contextmanager
+def inside_all(tenant_ids: Collection[UUID]):
+    """The scope of several tenants, read fresh; for work that is done for many in few statements."""
+    facts: list[TenantFacts] = [tenant.facts for tenant in Tenant.objects.filter(pk__in=tenant_ids).order_by("id")]
+    with tenant_scope(*facts):
+        yield facts
 
 
 @shared_task(name="doors.deliver")

@@ -35,6 +35,7 @@ TICKS = {
     "activities.sweep": None,
     "activities.spawn_recurring": MINUTE,
     "activities.plan_periods": HOUR,
+    "activities.tend_periods": HOUR,
     "activities.roll_up_costs": HOUR,
     "activities.close_sessions": HOUR,
     "activities.ensure_partitions": DAY,

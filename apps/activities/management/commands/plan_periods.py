@@ -1,4 +1,4 @@
-"""This period's work for every client with an active strategy, and how its promises stand."""
+"""This period's work for every client with an active strategy."""
 
 from apps.activities import operations
 from apps.tenants.doors.commands import OperatorCommand
@@ -6,14 +6,13 @@ from apps.tenants.doors.commands import OperatorCommand
 
 class Command(OperatorCommand):
     help = (
-        "Make this period's rows and units from active deliverables, close the periods that are over, and put those at"
-        " risk that will not be kept. What is planned or closed already is left alone."
+        "Make this period's rows and units from active deliverables, a few clients at a time. What is planned or closed"
+        " already is left alone; killed at any moment, the next run makes the rest."
     )
+    at_once = operations.CLIENTS_AT_ONCE
 
-    def for_tenant(self, tenant, *, by, at):
-        made = operations.plan_tenant(tenant, by=by, at=at)
-        operations.tend_periods(tenant, by=by, at=at)
-        return made
+    def for_tenants(self, tenants, *, by, at):
+        return operations.plan_tenants(tenants, by=by, at=at)
 
     def report(self, done):
         self.stdout.write(f"{done} unit{'' if done == 1 else 's'} of work planned.")

@@ -1,0 +1,232 @@
+"""The one place where a unit's rows are made: the parent, its steps, and their order; for many units in few statements."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from apps.shared import journal
+from apps.shared.actors import Actor
+from apps.shared.ids import new_ids, spell
+from apps.strategy.models import DeliverablePeriod
+
+from ..bodies import TemplateStep
+from ..models import Activity, ActivityTemplate
+from ..statuses import ACTIVITY_MOVES, ActivityStatus, ActivityType, AssigneeType, Priority
+from .pipelines import make_ready
+from .platforms import suited
+
+LONGEST_TITLE = 500
+
+
+@dataclass(frozen=True)
+class NewUnit:
+    """A unit to be made. `origin` makes it idempotent: of one that exists already nothing is made.
+
+    `subject` is (subject type, ref_id) where all steps are about one existing row; `number` counts the units of a period.
+    """
+
+    template: ActivityTemplate
+    tenant_id: UUID
+    title: str
+    origin: str
+    subject: tuple[str, str] | None = None
+    period: DeliverablePeriod | None = None
+    number: int = 1
+
+    @property
+    def platforms(self) -> list[str]:
+        """Those that the promise names; none where the unit serves no promise."""
+        return self.period.deliverable.platforms if self.period else []
+
+    @property
+    def steps(self) -> list[TemplateStep]:
+        return [suited(step, self.platforms, number=self.number) for step in self.template.parsed_steps]
+
+    @property
+    def origin_key(self) -> str:
+        """Of the unit's own row; each step has one of its own."""
+        return f"{self.origin}/unit"
+
+
+def spawn_unit(
+    template: ActivityTemplate,
+    *,
+    tenant_id: UUID,
+    title: str,
+    origin: str,
+    by: Actor,
+    at: datetime,
+    subject: tuple[str, str] | None = None,
+    period: DeliverablePeriod | None = None,
+    number: int = 1,
+) -> Activity:
+    """One unit, as `spawn_units` makes them; a unit of this origin that exists already is returned as it is."""
+    unit = NewUnit(template, tenant_id, title, origin, subject, period, number)
+    with transaction.atomic():
+        made = spawn_units([unit], by=by, at=at)
+        found = Activity.with_deleted.get(tenant_id=tenant_id, origin_key=unit.origin_key)
+        if made:
+            journal.record(
+                "unit.spawned", found, by=by, at=at, after={"origin": origin, "steps": len(template.parsed_steps)}
+            )
+    return found
+
+
+# A unit is born in progress and an agent's first step assigned: what their moves "start" and "ready" would make of them
+# at once. The journal tells of the two moves, for all of a client's units together. Ids come as texts in an array per
+# unit: the unit's own, one per step in order, one per dependency.
+UNITS = """
+INSERT INTO activities (id, tenant_id, created_by, created_on, deliverable_period_id, deliverable_id, goal_id, title,
+                        pipeline_step, type, assignee_type, assignee_agent_role, status, priority, is_approval_gate,
+                        input_data, output_summary, output_ref, rejection_note, revision_note, due_date, started_on,
+                        ready_on, origin_key)
+SELECT u.id, u.tenant_id, %(by)s, %(at)s, u.period_id, u.deliverable_id, u.goal_id, u.title,
+       '', %(type)s, %(human)s, '', %(in_progress)s, %(priority)s, false,
+       u.facts, '{}', '', '', '', %(due)s, %(at)s, %(at)s, u.origin || '/unit'
+  FROM jsonb_to_recordset(%(units)s) AS u(id uuid, tenant_id uuid, period_id uuid, deliverable_id uuid, goal_id uuid,
+                                          title text, facts jsonb, origin text)
+    ON CONFLICT (tenant_id, origin_key) DO NOTHING
+RETURNING id
+"""
+STEPS = """
+INSERT INTO activities (id, tenant_id, created_by, created_on, deliverable_period_id, deliverable_id, goal_id,
+                        parent_activity_id, title, pipeline_step, type, assignee_type, assignee_agent_role, status,
+                        priority, is_approval_gate, input_data, output_summary, output_ref, rejection_note, revision_note,
+                        due_date, ready_on, origin_key)
+SELECT u.step_ids[s.number], u.tenant_id, %(by)s, %(at)s, u.period_id, u.deliverable_id, u.goal_id,
+       u.id, s.step ->> 'title', s.key, s.step ->> 'type', s.step ->> 'assignee_type',
+       coalesce(s.step ->> 'agent_role', ''), s.status, %(priority)s, (s.step ->> 'is_approval_gate')::boolean,
+       u.facts || jsonb_build_object('step', s.step), '{}', '', '', '', s.due, %(at)s, u.origin || '/' || s.key
+  FROM jsonb_to_recordset(%(units)s) AS u(id uuid, tenant_id uuid, period_id uuid, deliverable_id uuid, goal_id uuid,
+                                          facts jsonb, origin text, step_ids uuid[])
+ CROSS JOIN jsonb_to_recordset(%(steps)s) AS s(number int, key text, status text, due date, step jsonb)
+"""
+ORDER = """
+INSERT INTO activity_dependencies (id, tenant_id, created_by, created_on, activity_id, depends_on_id)
+SELECT u.edge_ids[e.number], u.tenant_id, %(by)s, %(at)s, u.step_ids[e.step], u.step_ids[e.needed]
+  FROM jsonb_to_recordset(%(units)s) AS u(tenant_id uuid, step_ids uuid[], edge_ids uuid[])
+ CROSS JOIN jsonb_to_recordset(%(edges)s) AS e(number int, step int, needed int)
+"""
+
+
+def spawn_units(units: Sequence[NewUnit], *, by: Actor, at: datetime) -> int:
+    """Make those of these units that do not exist yet, whole, and have their first steps ready. Returns how many.
+
+    Statements are few however many units there are: three per pipeline that differs, and the journal's. Part of a
+    transaction, which the caller keeps short.
+    """
+    for tenant_id in {unit.tenant_id for unit in units}:
+        Activity(tenant_id=tenant_id).belong_to_scope()
+    templates = {unit.template.pk: unit.template for unit in units}
+    pipelines = {pk: json.dumps(template.steps, sort_keys=True) for pk, template in templates.items()}
+    alike: dict[tuple, list[NewUnit]] = defaultdict(list)
+    for unit in units:
+        turn = unit.number % len(unit.platforms) if unit.platforms else 0
+        alike[pipelines[unit.template.pk], tuple(unit.platforms), turn].append(unit)
+    return sum(_spawn_alike(those, those[0].steps, by=by, at=at) for those in alike.values())
+
+
+def _spawn_alike(units: Sequence[NewUnit], steps: Sequence[TemplateStep], *, by: Actor, at: datetime) -> int:
+    """Units of the same steps, whichever clients' templates these are."""
+    numbers = {step.key: number for number, step in enumerate(steps, 1)}
+    edges = [(numbers[step.key], numbers[needed]) for step in steps for needed in step.depends_on]
+    rows = _rows(units, steps=len(steps), edges=len(edges))
+    values = {
+        "by": by.user.pk if by.user else None,
+        "at": at,
+        "type": ActivityType.OTHER,
+        "human": AssigneeType.HUMAN,
+        "in_progress": ActivityStatus.IN_PROGRESS,
+        "priority": Priority.NORMAL,
+        "due": _day(at, max(step.due_offset_days for step in steps)),
+        "units": json.dumps(rows),
+        "steps": json.dumps(
+            [
+                {
+                    "number": numbers[step.key],
+                    "key": step.key,
+                    "status": ActivityStatus.ASSIGNED if _starts_at_once(step) else ActivityStatus.CREATED,
+                    "due": _day(at, step.due_offset_days).isoformat(),
+                    "step": step.model_dump(mode="json"),
+                }
+                for step in steps
+            ]
+        ),
+        "edges": json.dumps(
+            [{"number": n, "step": step, "needed": needed} for n, (step, needed) in enumerate(edges, 1)]
+        ),
+    }
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(UNITS, values)
+        made = {str(unit_id) for (unit_id,) in cursor.fetchall()}
+        if len(made) < len(rows):  # others were made before, or by somebody else at this moment
+            rows = [row for row in rows if row["id"] in made]
+            values["units"] = json.dumps(rows)
+        if not rows:
+            return 0
+        cursor.execute(STEPS, values)
+        cursor.execute(ORDER, values)
+        _tell("start", ((row["tenant_id"], row["id"]) for row in rows), by=by, at=at)
+        at_once = [numbers[step.key] - 1 for step in steps if _starts_at_once(step)]
+        _tell("ready", ((row["tenant_id"], row["step_ids"][n]) for row in rows for n in at_once), by=by, at=at)
+        others = [numbers[step.key] - 1 for step in steps if not step.depends_on and not _starts_at_once(step)]
+        asked = [row["step_ids"][n] for row in rows for n in others]
+        for step in Activity.objects.filter(pk__in=asked).order_by("ref_id") if asked else ():
+            make_ready(step, by=by, at=at)
+    return len(rows)
+
+
+def _starts_at_once(step: TemplateStep) -> bool:
+    """Agents begin at once; a person has to be found, and a gate asks."""
+    return not step.depends_on and step.assignee_type == AssigneeType.AGENT and not step.is_approval_gate
+
+
+def _rows(units: Sequence[NewUnit], *, steps: int, edges: int) -> list[dict]:
+    """What the statements need of each unit. Ids rise with the unit and, within it, with the step."""
+    each = 1 + steps + edges
+    ids = [str(one) for one in new_ids(each * len(units))]
+    rows = []
+    for n, unit in enumerate(units):
+        own = ids[n * each : (n + 1) * each]
+        facts: dict[str, object] = {
+            "template": unit.template.ref_id,
+            "template_version": unit.template.version,
+            "number": unit.number,
+        }
+        if unit.subject:
+            facts["subject"] = {"type": unit.subject[0], "ref": unit.subject[1]}
+        row = {
+            "id": own[0],
+            "step_ids": own[1 : 1 + steps],
+            "edge_ids": own[1 + steps :],
+            "tenant_id": str(unit.tenant_id),
+            "title": unit.title[:LONGEST_TITLE],
+            "origin": unit.origin,
+            "facts": facts,
+        }
+        if unit.period is not None:
+            deliverable = unit.period.deliverable
+            row |= {
+                "period_id": str(unit.period.pk),
+                "deliverable_id": str(deliverable.pk),
+                "goal_id": str(deliverable.goal_id),
+            }
+        rows.append(row)
+    return rows
+
+
+def _tell(move: str, rows: Iterable[tuple[str, str]], *, by: Actor, at: datetime) -> None:
+    """The journal of a move that rows were born with: one entry per client."""
+    refs: dict[UUID, list[str]] = defaultdict(list)
+    for tenant_id, row_id in rows:
+        refs[UUID(tenant_id)].append(spell(UUID(row_id)))
+    journal.record_batches(ACTIVITY_MOVES.moves[move].journal_code, Activity, refs, by=by, at=at)
+
+
+def _day(at: datetime, days: int):
+    return (at + timedelta(days=days)).date()
