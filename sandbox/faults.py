@@ -6,7 +6,7 @@ from typing import Any
 # The request is not carried out.
 BEFORE = {"reset", "401", "429", "500", "503", "529", "redirect", "echo_secret"}
 # The request is carried out, and its answer comes to harm on the way.
-AFTER = {"timeout_after_accept", "reset_after_accept", "garbage", "truncated", "trickle"}
+AFTER = {"timeout_after_accept", "reset_after_accept", "reset_midway", "garbage", "truncated", "trickle"}
 # The request is carried out and answered, with an answer that is wrong in itself.
 CONTENT = {"prose_around_json", "wrong_types", "no_usage", "wrong_usage", "negative_usage", "empty"}
 CONTENT |= {"refusal", "context_too_long"}

@@ -165,14 +165,17 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(b"0\r\n\r\n")
 
     def write_part(self, response: Response, fault: Fault) -> None:
-        """`truncated`: the first half, then the end of the connection. `trickle`: one byte at a time."""
+        """The first half, then a polite end (`truncated`) or a TCP reset (`reset_midway`). `trickle`: one byte at a time."""
         if response.stream is not None:
             whole = b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in response.stream)
         else:
             whole = response.body
         self.wfile.write(self.head(response, None if response.stream is not None else len(whole)))
-        if fault.fault == "truncated":
+        if fault.fault in ("truncated", "reset_midway"):
             self.wfile.write(whole[: len(whole) // 2])
+            if fault.fault == "reset_midway":
+                self.wfile.flush()
+                self.reset()
             return
         over = self.server.world.over
         for position in range(min(len(whole), int(fault.seconds / TRICKLE_SECONDS))):

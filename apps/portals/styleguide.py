@@ -148,6 +148,21 @@ def _sample(page: str) -> dict[str, object]:
              "detail": "Google Ads asks to sign in again. Reconnect the channel, then retry this step."},
             {"label": "Write the summary", "state": "waiting"},
         ],
+        "found": {
+            "is_checked": True,
+            "needs_care": True,
+            "counts": "1 must be mended, 1 to look at",
+            "rows": [
+                {"tone": "danger", "icon": "circle-alert", "text": "The client's brand rules ban “cheap”.",
+                 "place": "Text, line 12", "quote": "A cheap loaf is a good loaf."},
+                {"tone": "warning", "icon": "triangle-alert", "text": "“30 %” is a figure without a source.",
+                 "place": "Text, line 20", "quote": "It saves 30 % of the flour."},
+            ],
+            "advice": [
+                {"summary": "It answers its brief. Look at one sentence.", "is_about_this": True,
+                 "rows": [{"tone": "neutral", "icon": "info", "text": "Say it in two sentences.", "quote": "And so on."}]},
+            ],
+        },
     }  # fmt: skip
 
 

@@ -5,13 +5,15 @@ from django.utils import timezone
 
 from apps.activities import operations
 from apps.activities.adapters import ADAPTERS
-from apps.activities.models import Activity, AgentConfig, LlmProvider
+from apps.activities.models import Activity, AgentConfig, Approval, LlmProvider
 from apps.activities.operations import ProviderFacts
 from apps.billing import operations as billing
 from apps.billing.models import SpendCounter, SpendReservation
 from apps.shared.actors import Actor
 from apps.shared.errors import InvalidInput
-from apps.tenants.models import Tenant
+from apps.tenants.models import Tenant, User
+from tests.activities import wires
+from tests.activities.answers import Answers
 from tests.activities.work import (
     CLAUDE,
     OLLAMA,
@@ -250,3 +252,63 @@ def test_a_key_of_the_environment_is_not_sent_to_a_providers_own_address(draft, 
 
     assert runs_of(attempt(draft)) == [(1, "failed", "unauthorised")]
     assert asked(sandbox)["openai"] == 0
+
+
+def test_an_answer_that_was_under_way_when_it_was_switched_is_the_last(draft, cloud, sandbox, monkeypatch):
+    """Its question had left. The next step of the same unit asks nobody."""
+    real = ADAPTERS[cloud.adapter_type]
+
+    def ask(request, *, on_delta):
+        answer = real(request, on_delta=on_delta)
+        switch_to("local_only")
+        return answer
+
+    monkeypatch.setitem(ADAPTERS, cloud.adapter_type, ask)
+    assert attempt(draft).status == "completed"
+    operations.refuse_approval(
+        approval := Approval.objects.get(subject_ref=draft.subject_ref, status="pending"),
+        by=Actor.human(User.objects.get(email="rita@leadmetrics.test")),
+        at=timezone.now(),
+        shown_sha256=approval.content_sha256,
+        note="Shorter.",
+    )
+    hurry()
+
+    again = attempt(draft)
+
+    assert (again.status, runs_of(again)[-1]) == ("failed", (2, "failed", "local_models_only"))
+    assert asked(sandbox) == {"anthropic": 0, "openai": 0, "ollama": 0, cloud.target: 1}
+    assert money_is_settled()
+
+
+def test_an_answer_the_checks_sent_back_is_not_mended_in_the_cloud_after_the_switch(
+    draft, httpserver, settings, monkeypatch
+):
+    answers, real = Answers(httpserver, settings), ADAPTERS["claude"]
+    answers.say({"metaDescription": "d" * 120})
+
+    def ask(request, *, on_delta):
+        answer = real(request, on_delta=on_delta)
+        switch_to("local_only")
+        return answer
+
+    monkeypatch.setitem(ADAPTERS, "claude", ask)
+
+    step = attempt(draft)
+
+    assert (runs_of(step), len(answers.asked)) == ([(1, "failed", "local_models_only")], 1)
+    assert money_is_settled()
+
+
+def test_a_local_client_is_checked_as_any_other(draft, httpserver, settings, sandbox):
+    switch_to("local_only")
+    set_agent(ROLE, OLLAMA)
+    Tenant.objects.filter(slug="acme-topics").update(website=f"{sandbox.url}/site/harbour-coffee/")
+    links = f"[a]({sandbox.url}/site/harbour-coffee/nowhere/) [b](https://elsewhere.example/)"
+    Answers(httpserver, settings, wires.OLLAMA).say({"bodyMarkdown": f"## Tea\n\n{'Tea is good. ' * 400}\n\n{links}"})
+
+    step = attempt(draft)
+
+    codes = [found["code"] for found in step.output_summary["checks"]]
+    assert ("link_dead" in codes, "link_unknown" in codes) == (True, True)
+    assert asked(sandbox) == {"anthropic": 0, "openai": 0, "ollama": 0}

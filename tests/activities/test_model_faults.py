@@ -59,6 +59,7 @@ def nothing_kept(step: Activity) -> None:
         ("wrong_types", ("failed", "broken_answer"), [("settled", True)] * 3),
         ("truncated", ("failed", "unavailable"), [("expired", True)]),
         ("reset_after_accept", ("failed", "unavailable"), [("expired", True)]),
+        ("reset_midway", ("failed", "unavailable"), [("expired", True)]),
         ("garbage", ("failed", "broken_answer"), [("expired", True)]),
         ("reset", ("failed", "unavailable"), [("expired", True)]),
         ("500", ("failed", "unavailable"), [("settled", False)]),

@@ -1,5 +1,6 @@
 """Pages of the DM Portal that span apps: clients, one client, its context file and strategy, and the editors."""
 
+from datetime import timedelta
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
@@ -9,6 +10,7 @@ from django.urls import reverse
 
 from apps.activities import access as work_access
 from apps.activities import queries as work
+from apps.activities.first_pass import first_pass
 from apps.activities.models import Approval
 from apps.activities.operations import NotEditable
 from apps.activities.statuses import ApprovalStatus, SubjectType
@@ -27,6 +29,7 @@ from . import standing
 EDITORS = {SubjectType.BLOG_POST: edit_post, SubjectType.ONBOARDING_RUN: edit_context_file}
 CLIENTS_ON_A_PAGE = 50
 UNITS_SHOWN = 12
+FIRST_PASS_SPAN, FIRST_PASS_ROWS = timedelta(days=90), 8
 
 
 @portal.dm()
@@ -109,6 +112,10 @@ def client(request: HttpRequest) -> HttpResponse:
             {"channel": each, "tone": standing.CHANNEL_TONES.get(each.status, "neutral")} for each in channels
         ],
         "spend": spend,
+        "first_pass": [
+            {"name": row.role.replace("_", " ").capitalize(), "row": row}
+            for row in first_pass(since=request.at - FIRST_PASS_SPAN)[:FIRST_PASS_ROWS]
+        ],
         "cap_usd": spend.cap_usd if spend.cap_usd is not None else cap_of_month(tenant.id),
         "tenant_tone": standing.TENANT_TONES.get(tenant.status, "neutral"),
         "may_export": may(request.actor, "tenant.export"),
