@@ -27,18 +27,44 @@ PUBLISH_AS = (("publish", "Publish posts"), ("draft", "Leave posts as drafts"))
 
 class WordPressFields(ManageForm):
     name = Line(max_length=255, help_text="How people call it, such as Company blog.")
-    site_url = WebAddress(max_length=500, label="Address of the site", help_text="With https://, as visitors see it.")
+    site_url = WebAddress(
+        max_length=500, label="Address", help_text="Of the site or the account, with https://, as visitors see it."
+    )
     username = Line(max_length=255, label="WordPress user", help_text="An author or editor of the site.")
     publish_as = Choice(choices=PUBLISH_AS, initial="publish", label="Approved posts")
 
 
-class AddWordPressForm(WordPressFields):
+class AddChannelForm(WordPressFields):
     client = Client()
-    application_password = Secret(
-        label="Application password",
-        help_text="From WordPress under Users › Profile. It is sealed and never shown again.",
+    platform = Choice(
+        choices=[
+            (Platform.WORDPRESS, "WordPress"),
+            *((p.value, f"{p.label}, by hand") for p in operations.TYPE_OF_PLATFORM),
+        ],
+        initial=Platform.WORDPRESS,
+        required=False,
+        help_text="By hand: posts are planned and approved for it, and a person puts them out.",
     )
-    field_order = ("client", "name", "site_url", "username", "application_password", "publish_as")
+    username = Line(
+        max_length=255,
+        required=False,
+        label="WordPress user",
+        help_text="An author or editor of the site. For WordPress only.",
+    )
+    application_password = Secret(
+        required=False,
+        label="Application password",
+        help_text="From WordPress under Users › Profile. It is sealed and never shown again. For WordPress only.",
+    )
+    field_order = ("client", "platform", "name", "site_url", "username", "application_password", "publish_as")
+
+    def clean(self):
+        entered = super().clean()
+        if entered.get("platform") in (Platform.WORDPRESS, "", None):
+            for name in ("username", "application_password"):
+                if name not in self.errors and not entered.get(name):
+                    self.add_error(name, "This field is required.")
+        return entered
 
 
 class EditWordPressForm(WordPressFields):
@@ -46,12 +72,17 @@ class EditWordPressForm(WordPressFields):
     field_order = ("name", "site_url", "username", "application_password", "publish_as")
 
 
-def add_wordpress(request, _, *, client: Tenant, **site) -> Channel:
+def add_channel(request, _, *, client: Tenant, platform: str, **site) -> Channel:
     with scope_of(client):
-        channel = operations.connect_wordpress(
-            client.id, operations.WordPressSite(**site), by=request.actor, at=request.at
-        )
-    messages.success(request, f"{channel.name} is added. Test the connection next.")
+        if platform in (Platform.WORDPRESS, "", None):
+            channel = operations.connect_wordpress(
+                client.id, operations.WordPressSite(**site), by=request.actor, at=request.at
+            )
+            messages.success(request, f"{channel.name} is added. Test the connection next.")
+        else:
+            account = operations.Account(platform, site["name"], site["site_url"])
+            channel = operations.name_account(client.id, account, by=request.actor, at=request.at)
+            messages.success(request, f"{channel.name} is added. People publish there by hand.")
     return channel
 
 
@@ -87,8 +118,8 @@ class ChannelAdmin(ManageAdmin):
     )
     list_select_related = ("tenant",)
     list_filter = ("platform", "status", ClientFilter)
-    empty = "No channels yet. Add a client's WordPress site."
-    add = Task("add", "Add a WordPress site", "channel.connect", add_wordpress, form=AddWordPressForm)
+    empty = "No channels yet. Add a client's WordPress site, or an account to which people publish by hand."
+    add = Task("add", "Add a channel", "channel.connect", add_channel, form=AddChannelForm)
     tasks = (
         Task(
             "test",

@@ -97,6 +97,55 @@ def connect_wordpress(tenant_id, site: WordPressSite, *, by: Actor, at: datetime
     return channel
 
 
+@dataclass(frozen=True)
+class Account:
+    """A client's account on a platform to which people publish by hand: nothing of ours signs in there."""
+
+    platform: str
+    name: str
+    address: str
+
+
+TYPE_OF_PLATFORM = {
+    Platform.LINKEDIN: ChannelType.SOCIAL,
+    Platform.FACEBOOK: ChannelType.SOCIAL,
+    Platform.INSTAGRAM: ChannelType.SOCIAL,
+    Platform.X_TWITTER: ChannelType.SOCIAL,
+    Platform.TIKTOK: ChannelType.SOCIAL,
+    Platform.GOOGLE_BUSINESS_PROFILE: ChannelType.LOCAL,
+    Platform.MAILCHIMP: ChannelType.EMAIL,
+    Platform.KLAVIYO: ChannelType.EMAIL,
+}
+
+
+def name_account(tenant_id, account: Account, *, by: Actor, at: datetime) -> Channel:
+    """Keep an account as a channel without any credential: posts are planned for it, and people put them out.
+
+    Raises InvalidInput for a platform that takes no posts, and for an account that is there already.
+    """
+    if account.platform not in TYPE_OF_PLATFORM:
+        raise InvalidInput({"platform": ["Nothing is published by hand on this platform."]})
+    channel = Channel(
+        tenant_id=tenant_id,
+        platform=account.platform,
+        channel_type=TYPE_OF_PLATFORM[Platform(account.platform)],
+        name=account.name,
+        external_id=account.address.rstrip("/"),
+        external_url=account.address,
+        created_by=by.user,
+        created_on=at,
+    )
+    try:
+        with transaction.atomic():
+            channel.save()
+            journal.record(
+                "channel.added", channel, by=by, at=at, after={"name": channel.name, "platform": channel.platform}
+            )
+    except IntegrityError as error:
+        raise InvalidInput({"site_url": ["This account is there already."]}) from error
+    return channel
+
+
 def edit_wordpress(channel: Channel, site: WordPressSite, *, by: Actor, at: datetime) -> Channel:
     """Change the settings of a WordPress channel; an empty password keeps the stored one. Raises InvalidInput."""
     with transaction.atomic():

@@ -4,7 +4,7 @@ import re
 import time
 
 from .browser import Browser, Page, WalkStopped
-from .rehearsal import PATIENCE_SECONDS, Walk, Walked
+from .rehearsal import PATIENCE_SECONDS, Walk, Walked, options
 
 TYPES = (
     "blog posts",
@@ -18,6 +18,16 @@ TYPES = (
     "landing pages",
     "video scripts",
 )
+# Accounts to which people publish by hand, and what the address of a post there looks like.
+ACCOUNTS = {
+    "linkedin": "https://www.linkedin.com/company/{slug}/",
+    "google_business_profile": "https://g.page/{slug}",
+    "mailchimp": "https://mailchimp.com/{slug}",
+}
+POSTS = {
+    "linkedin": "https://www.linkedin.com/feed/update/urn:li:share:{number}",
+    "google_business_profile": "https://g.page/r/{number}",
+}
 NOTE = f"Please promise us more each month: {', '.join(TYPES[1:])}."
 
 
@@ -30,6 +40,8 @@ class MonthWalk(Walk):
             name, slug, _, _ = self.create_client()
             reviewer, admin = self.invite_and_assign(slug)
             self.connect_wordpress(slug)
+            for platform, address in ACCOUNTS.items():
+                self.name_account(slug, platform, address)
             self.accept_invitation(self.alice, admin)
             self.accept_contract()
             told.append(f"{name} is set up by Sam, Rita and Alice as before")
@@ -37,13 +49,26 @@ class MonthWalk(Walk):
         self.ask_for_more(NOTE)
         self.approve_strategy()
         with self.step() as told:
-            decisions, tasks = self.work_through()
+            decisions, tasks = self.work_through(slug)
             told.append(f"{decisions} decisions and {tasks} tasks later every promise of the month is kept:")
-        for promise, done in self.promises():
-            self.say(0.0, f"{done:>8}  {promise}")
+        for promise in self.promises():
+            self.say(0.0, promise)
         return Walked(name, slug, reviewer, admin, self.live_posts(slug, 2) or [], time.monotonic() - self.began)
 
-    def work_through(self) -> tuple[int, int]:
+    def name_account(self, slug: str, platform: str, address: str) -> None:
+        page = self.sam.open("/manage/channels/channel/add/")
+        form = page.form(field="application_password")
+        client = [value for value, text in options(form, "client") if text.endswith(slug) or value == slug]
+        self.sam.submit(
+            page,
+            form,
+            client=client[0] if client else slug,
+            platform=platform,
+            name=f"{platform.replace('_', ' ').title()} of the client",
+            site_url=address.format(slug=slug),
+        )
+
+    def work_through(self, slug: str) -> tuple[int, int]:
         """How many decisions were made and tasks done until the month was done; raises WalkStopped if it stands still."""
         decisions = tasks = 0
         deadline = time.monotonic() + PATIENCE_SECONDS
@@ -53,6 +78,7 @@ class MonthWalk(Walk):
                 for link in self.waiting(browser, address, 1) or []:
                     moved += (decided := self.decide(browser, link))
                     decisions += decided
+            moved += self.record_agreements(slug)
             for link in self.tasks():
                 moved += (done := self.do(link))
                 tasks += done
@@ -72,6 +98,19 @@ class MonthWalk(Walk):
         browser.submit(page, page.form(action="/approve/"))
         return True
 
+    def record_agreements(self, slug: str) -> int:
+        """The magazine agreed to link from the page about the client's trade; Rita writes that down."""
+        recorded = 0
+        list_of_links = self.rita.open(f"/dm/c/{slug}/backlinks/")
+        for address in dict.fromkeys(list_of_links.links("/backlinks/0")):
+            for move in ("answer", "agree"):
+                page = self.rita.open(address)
+                about = any(f"/quay-notes/{name}/" in page.text for name in ("coffee", "clinics", "roofs"))
+                if about and f'value="{move}"' in page.text:
+                    self.rita.submit(page, page.form(action="/move/"), move=move)
+                    recorded += 1
+        return recorded
+
     def tasks(self) -> list[str]:
         """Addresses of Rita's own tasks."""
         links = self.rita.open("/dm/inbox/").links("/activities/")
@@ -81,25 +120,25 @@ class MonthWalk(Walk):
         """Finish a task: with the address of what was published where that is asked for."""
         page = self.rita.open(address)
         if has_form(page, "/published/"):
-            ref = address.rstrip("/").rsplit("/", 1)[-1].lower()
-            self.rita.submit(page, page.form(action="/published/"), url=f"https://posts.example.com/{ref}")
+            number = str(int(address.rstrip("/").rsplit("/", 1)[-1], 36) % 10**18)
+            platform = next((name for name in POSTS if name.split("_")[0] in page.words.lower()), "")
+            url = POSTS.get(platform, "https://news.lumen-physio.com/{number}").format(number=number)
+            self.rita.submit(page, page.form(action="/published/"), url=url)
             return True
         if has_form(page, "/done/"):
             self.rita.submit(page, page.form(action="/done/"))
             return True
         return False
 
-    def promises(self) -> list[tuple[str, str]]:
-        """(what is promised, "n of m") of the month, as the client reads it."""
-        page = self.alice.open("/app/progress/")
-        found = re.findall(r"(\d+) of (\d+)", page.words)
-        names = [name for name in TYPES if name.split()[0] in page.words.lower()]
-        return list(zip(names, (f"{done} of {total}" for done, total in found), strict=False))
+    def promises(self) -> list[str]:
+        """What is promised for the month and how far it is, as the client reads it: "1 of 2 blog posts"."""
+        lines = self.alice.open("/app/progress/").tree.xpath("//strong")
+        texts = [" ".join(line.text_content().split()) for line in lines]
+        return [text for text in texts if re.match(r"\d+ of \d+", text)]
 
     def is_month_done(self) -> bool:
-        page = self.alice.open("/app/progress/")
-        counts = re.findall(r"(\d+) of (\d+)", page.words)
-        return len(counts) >= len(TYPES) and all(done == total for done, total in counts)
+        counts = [re.match(r"(\d+) of (\d+)", promise) for promise in self.promises()]
+        return len(counts) >= len(TYPES) and all(count and count[1] == count[2] for count in counts)
 
 
 def has_form(page: Page, action: str) -> bool:

@@ -174,6 +174,7 @@ def listing_checker(facts: Facts, rng: random.Random) -> dict[str, Any]:
 
 
 GUIDE = "/site/quay-notes/"  # the rehearsal's magazine, whose pages link to the companies next door
+PAGE_ABOUT = {"harbour-coffee": "coffee", "lumen-physio": "clinics", "northfield-solar": "roofs"}
 GUIDE_PAGES = ("coffee", "mornings", "clinics", "roofs", "markets", "walks")
 
 
@@ -182,7 +183,8 @@ def backlink_researcher(facts: Facts, rng: random.Random) -> dict[str, Any]:
     parts = urlsplit(facts.website)
     unit = int(str(facts.first("unitnumber") or 1))
     known = facts.blocks.get("known_links", "")
-    pages = [*GUIDE_PAGES[2 * unit - 2 :], *GUIDE_PAGES]
+    about = [page for folder, page in PAGE_ABOUT.items() if folder in facts.website] if unit == 1 else []
+    pages = [*about, *GUIDE_PAGES[2 * unit - 2 :], *GUIDE_PAGES]
     addresses = [f"{parts.scheme}://{parts.netloc}{GUIDE}{page}/" for page in dict.fromkeys(pages)]
     free = [address for address in addresses if f"{address} (" not in known] or addresses
     if facts.note:
