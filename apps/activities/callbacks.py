@@ -2,18 +2,17 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from hashlib import sha256
 
 from django.conf import settings
 from django.core import signing
-from django.db import IntegrityError, transaction
 from django.urls import reverse
 
 from apps import storage
 from apps.shared.errors import InvalidInput, NotFound, OperationRefused
 from apps.shared.ids import spell
-from apps.shared.scoping import every_tenant, only_tenant, tenant_scope
-from apps.tenants.models import InboundEvent, Tenant
+from apps.shared.scoping import only_tenant
+from apps.tenants.doors.signed import scope_behind_token
+from apps.tenants.models import InboundEvent
 from apps.tenants.statuses import InboundSource
 
 from . import operations
@@ -32,12 +31,6 @@ class BadToken(OperationRefused):
 
     code = "bad_token"
     http_status = 401
-
-
-class AlreadyClosed(OperationRefused):
-    """This question was answered already, or nobody waits for the answer any more."""
-
-    code = "already_closed"
 
 
 @dataclass(frozen=True)
@@ -81,25 +74,11 @@ def record_result(run_ref: str, token: str, body: bytes, *, at: datetime) -> str
     Raises BadToken, NotFound, AlreadyClosed, and InvalidInput for a body that is no callback.
     """
     question = _opened(run_ref, token)
-    with tenant_scope(_facts_of(question)):
+    with scope_behind_token(question.tenant_ref):
         _still_running(question)
         if not webhook.readable(body):
             raise InvalidInput({"body": ["This is no callback: see the adapter's fields."]})
-        try:
-            with transaction.atomic():
-                event = InboundEvent.objects.create(
-                    tenant_id=only_tenant().id,
-                    source=InboundSource.AGENT_CALLBACK,
-                    external_event_id=question.task_id,
-                    body=body,
-                    body_sha256=sha256(body).hexdigest(),
-                    is_signature_valid=True,
-                    received_on=at,
-                    created_on=at,
-                )
-        except IntegrityError as error:
-            raise AlreadyClosed from error
-    return event.ref_id
+        return operations.keep_answer(question.task_id, body, at=at)
 
 
 def record_delta(run_ref: str, token: str, *, sequence: int, delta: str, at: datetime) -> None:
@@ -107,7 +86,7 @@ def record_delta(run_ref: str, token: str, *, sequence: int, delta: str, at: dat
     question = _opened(run_ref, token)
     if not 1 <= sequence <= 1_000_000 or len(delta) > LONGEST_DELTA:
         raise InvalidInput({"delta": [f"A number from 1 on, and {LONGEST_DELTA} characters at most."]})
-    with tenant_scope(_facts_of(question)):
+    with scope_behind_token(question.tenant_ref):
         run = _still_running(question)
         try:
             storage.write(
@@ -137,18 +116,10 @@ def _opened(run_ref: str, token: str) -> _Question:
     return _Question(told["t"], told["r"], told["n"])
 
 
-def _facts_of(question: _Question):
-    with every_tenant(reason="a callback names its client in a token that only we can make"):
-        tenant = Tenant.objects.filter(ref_id=question.tenant_ref).first()
-    if tenant is None:
-        raise NotFound
-    return tenant.facts
-
-
 def _still_running(question: _Question) -> ActivityRun:
     run = ActivityRun.objects.select_related("activity").filter(ref_id=question.run_ref).first()
     if run is None:
         raise NotFound
     if run.status != RunStatus.RUNNING:
-        raise AlreadyClosed
+        raise operations.AlreadyClosed
     return run

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from apps.shared.scoping import tenant_scope
 from apps.strategy.models import Deliverable
 from apps.strategy.statuses import StrategyStatus
 
@@ -50,13 +49,15 @@ def month_of(template: ActivityTemplate, steps: Sequence[TemplateStep], *, at: d
     begins today where it serves none, as a global one."""
     if template.tenant is None:
         return [_example(steps, at.date())]
-    with tenant_scope(template.tenant.facts):
-        rows = Deliverable.objects.filter(
-            is_active=True, type=template.deliverable_type, strategy__status=StrategyStatus.ACTIVE
-        )
-        promised = list(rows.order_by("ref_id"))
-        templates = templates_for(promised)
-        served = [one for one in promised if templates.get(one.pk) == template]
+    rows = Deliverable.objects.filter(
+        tenant_id=template.tenant_id,
+        is_active=True,
+        type=template.deliverable_type,
+        strategy__status=StrategyStatus.ACTIVE,
+    )
+    promised = list(rows.order_by("ref_id"))
+    templates = templates_for(promised)
+    served = [one for one in promised if templates.get(one.pk) == template]
     today = at.astimezone(ZoneInfo(template.tenant.timezone)).date()
     return [_period(one, steps, today) for one in served] or [_example(steps, today)]
 

@@ -136,6 +136,8 @@ def _sample(page: str) -> dict[str, object]:
             {"at": NOW - timedelta(hours=2), "who": "Copywriter", "text": "wrote version 2", "href": "#"},
             {"at": NOW - timedelta(days=1), "who": "Planner", "text": "took it from May's plan", "tone": "success"},
         ],
+        "job": {"id": "job", "label": "Under way", "tone": "info", "sentence": "Reading https://example.com/offers/",
+                "done": 12, "total": 40, "started_on": NOW - timedelta(minutes=2), "is_live": False},
         "turns": [
             {"text": "3 wait for the client, Alice Ahuja", "href": "#"},
             {"text": "2 with the copywriter", "href": ""},

@@ -45,7 +45,7 @@ def wire(request) -> Wire:
 def imported_sdks():
     """Loading an SDK takes longer than the time limits of these tests; each loads more with its first question."""
     with override_settings(EGRESS_ALLOW_HOSTS=["127.0.0.1:9"]):  # where nobody listens
-        for adapter in ADAPTERS.values():
+        for adapter in (ADAPTERS[name] for name in ("claude", "openai", "ollama")):
             with suppress(ModelFailed):
                 adapter(request_to("http://127.0.0.1:9"), on_delta=lambda text: None)
 

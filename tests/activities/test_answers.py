@@ -31,7 +31,7 @@ def unit(db, sandbox):
             put_off(step)
         template = ActivityTemplate.objects.create(
             tenant=tenant,
-            deliverable_type="video_scripts",
+            deliverable_type="talks",
             name="Talks",
             steps=[TemplateStep.model_validate(step).model_dump(mode="json") for step in STEPS],
             created_on=timezone.now(),

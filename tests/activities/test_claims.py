@@ -124,7 +124,7 @@ def test_what_may_not_be_worked_on_is_not_claimed(nothing_due, hindrance):
         case "deleted":
             rows.update(deleted_on=timezone.now())
         case "nobody's role":
-            rows.update(assignee_agent_role="video_script_writer")
+            rows.update(assignee_agent_role="content_repurposer")
         case "a person's":
             rows.update(assignee_type="human")
         case "limit is nought":

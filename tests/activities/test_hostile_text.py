@@ -165,7 +165,7 @@ def test_a_run_that_is_told_all_of_it_asks_as_always_and_ends_at_the_gate(poison
     user, system = asked["messages"][0]["content"], json.dumps(asked["system"], ensure_ascii=False)
     own = re.match("<data-([0-9a-f]{16})", user)[1]
     names = re.findall(rf'<data-{own} name="(\w+)">', user)
-    assert names == ["facts", "context_file", "brief", "keyword_research", "previous_draft", "reviewer_note"]
+    assert names == ["facts", "context_file", "brief", "keyword_research", "previous_draft", "skills", "reviewer_note"]
     assert user.count(f"</data-{own}>") == user.count(own) - len(names) == len(names)
     assert not any(
         line in system

@@ -55,8 +55,9 @@ def client(db, sandbox) -> Iterator[Tenant]:
     with every_tenant(reason="a test wants to know what is claimed"):
         due = Activity.objects.filter(assignee_type="agent", status="assigned")
         due.update(ready_on=timezone.now() + timedelta(days=1))
-    with World().at("live") as tenant:
-        yield tenant
+    with World().at("live"):
+        Tenant.objects.update(website=f"{sandbox.url}/site/harbour-coffee/")
+        yield Tenant.objects.get()
 
 
 @pytest.fixture

@@ -295,6 +295,8 @@ def test_a_promise_that_will_not_be_kept_is_at_risk_and_back_when_it_will_be(dra
 
 def test_a_promise_without_any_work_goes_from_not_started_to_at_risk_and_back(live):
     deliverable = promise(2, type="backlinks")
+    with every_tenant(reason="a type that nobody has a pipeline for"):
+        ActivityTemplate.objects.filter(deliverable_type="backlinks").update(is_active=False)
     plan_tenant(live.facts, by=BY, at=timezone.now())
     period = DeliverablePeriod.objects.get(deliverable=deliverable)
 

@@ -358,7 +358,7 @@ def test_a_text_that_asks_for_an_unknown_key_blocks_its_task_visibly(client):
 
 def test_a_task_of_an_agent_that_cannot_do_it_goes_to_a_person_with_the_reason(client, rita):
     template = a_template(
-        client, assignee_type="agent", human_role=None, agent_role="review_response_writer", created_on=utc(2025, 5, 6)
+        client, assignee_type="agent", human_role=None, agent_role="content_repurposer", created_on=utc(2025, 5, 6)
     )
 
     beat(client, utc(2025, 5, 6, 9))
@@ -366,7 +366,7 @@ def test_a_task_of_an_agent_that_cannot_do_it_goes_to_a_person_with_the_reason(c
     (task,) = tasks_of(template)
     assert (task.assignee_type, task.assignee_user, task.assignee_agent_role) == ("human", rita.user, "")
     assert task.input_data["notes"] == [
-        "Meant for the agent “review response writer”, which cannot do tasks of this kind yet: please do it yourself."
+        "Meant for the agent “content repurposer”, which cannot do tasks of this kind yet: please do it yourself."
     ]
 
 

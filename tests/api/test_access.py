@@ -326,7 +326,7 @@ def test_nothing_shows_how_rows_are_joined_or_where_texts_lie(sam, world):
         tenant = world.tenant(stage)
         headers = {"X-Tenant": tenant.ref_id}
         for route in ROUTES:
-            if route.method != "GET":
+            if route.method != "GET" or route.streams:
                 continue
             if not route.noun:
                 texts = [sam.get(route.at(""), **headers)]

@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from apps.activities.models import Activity, ActivityRun, Approval
 from apps.channels.models import Channel
-from apps.content.models import BlogPost, BlogRequest
+from apps.content.models import BlogPost, BlogRequest, SocialMediaRequest, SocialPost
 from apps.shared.ids import new_id, spell
 from apps.strategy.models import Deliverable, DeliverablePeriod, Goal, OnboardingRun, Strategy
 from tests.api.routes import LISTS, Records, copy_of, named, random_ref
@@ -137,7 +137,7 @@ def test_a_word_that_is_not_on_the_list_is_400(path, name, rita, problem):
 
 
 @pytest.mark.parametrize(("path", "name"), CHOICE_FILTERS)
-def test_a_filter_leaves_out_what_does_not_match(path, name, alice, acme):
+def test_a_filter_leaves_out_what_does_not_match(path, name, alice, acme, at_drafts):
     every = alice.get(f"/api/v1{path}?limit=100").json()["data"]
     words = {row[name] for row in every}
 
@@ -169,7 +169,7 @@ def test_a_filter_by_another_record_wants_a_ref_id(path, name, rita, problem):
 
 
 @pytest.mark.parametrize(("path", "name"), EVERY_REF_FILTER)
-def test_a_filter_by_another_record_finds_its_own_and_nobody_elses(path, name, alice, mallory, acme):
+def test_a_filter_by_another_record_finds_its_own_and_nobody_elses(path, name, alice, mallory, acme, at_drafts):
     every = [row for row in alice.get(f"/api/v1{path}?limit=100").json()["data"] if row[name]]
     (wanted,) = {every[0][name]}
 
@@ -280,6 +280,11 @@ def nine_more(route_path: str, records: Records) -> None:
                 copy_of(
                     Channel.objects.get(ref_id=records.channel), external_id=f"site {number}", access_token="secret"
                 )
+            case "/social-media-requests/":
+                copy_of(SocialMediaRequest.objects.first())
+            case "/social-posts/":
+                request = copy_of(SocialMediaRequest.objects.first())
+                copy_of(SocialPost.objects.get(ref_id=records.social_post), social_media_request=request)
             case "/activities/":
                 copy_of(Activity.objects.filter(pipeline_step="dm_review").first(), origin_key=f"copy {number}")
             case "/activities/{ref}/runs/":

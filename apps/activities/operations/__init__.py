@@ -10,6 +10,7 @@ from .approvals import (
     refuse_approval,
 )
 from .by_hand import NotByHand, confirm_published, report_not_published
+from .callbacks import AlreadyClosed, keep_answer
 from .configuration import (
     AgentSettings,
     ProviderFacts,
@@ -88,6 +89,8 @@ from .spawning import spawn_unit
 from .templates import copy_global_templates, seed_global_templates
 
 __all__ = [
+    "AlreadyClosed",
+    "keep_answer",
     "AddressMissing",
     "AgentSettings",
     "ApprovalHeld",

@@ -15,7 +15,6 @@ from apps.activities.models import Approval
 from apps.activities.operations import NotEditable
 from apps.activities.statuses import ApprovalStatus, SubjectType
 from apps.activities.views.editing import edit_context_file
-from apps.billing.operations import cap_of_month
 from apps.channels.models import Channel
 from apps.content.views.dm import edit_post
 from apps.shared.errors import NotFound
@@ -116,7 +115,7 @@ def client(request: HttpRequest) -> HttpResponse:
             {"name": row.role.replace("_", " ").capitalize(), "row": row}
             for row in first_pass(since=request.at - FIRST_PASS_SPAN)[:FIRST_PASS_ROWS]
         ],
-        "cap_usd": spend.cap_usd if spend.cap_usd is not None else cap_of_month(tenant.id),
+        "cap_usd": spend.cap_usd,
         "tenant_tone": standing.TENANT_TONES.get(tenant.status, "neutral"),
         "may_export": may(request.actor, "tenant.export"),
     }

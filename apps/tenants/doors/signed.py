@@ -4,17 +4,18 @@ entered. A token is random, kept as its SHA-256 only, and never read from anywhe
 import functools
 import hashlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import render
 from django.utils import timezone
 
-from apps.shared.errors import OperationRefused
+from apps.shared.errors import NotFound, OperationRefused
 from apps.shared.scoping import every_tenant, tenant_scope
 from apps.shared.transitions import MoveRefused
 
-from ..models import Invitation
+from ..models import Invitation, Tenant
 from ..operations import InvitationClosed
 from ..statuses import UserStatus
 from .portal import repeated, zone_of
@@ -81,6 +82,17 @@ def invited(view: Callable[[HttpRequest, Invitation], HttpResponse]):
         return response
 
     return framed
+
+
+@contextmanager
+def scope_behind_token(tenant_ref: str) -> Iterator[None]:
+    """The scope of the client that a token of our own making names; raises NotFound when it is gone."""
+    with every_tenant(reason="a callback names its client in a token that only we can make"):
+        tenant = Tenant.objects.filter(ref_id=tenant_ref).first()
+    if tenant is None:
+        raise NotFound
+    with tenant_scope(tenant.facts):
+        yield
 
 
 def _scope_of(invitation: Invitation):

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from apps.activities import spending
 from apps.activities.models import ActivityRun, LlmCall
+from apps.billing.models import SpendCounter
 from apps.billing.operations import month_of
 from apps.billing.worth import worth_of_unit_usd
 from apps.tenants.models import Tenant
@@ -26,7 +27,9 @@ def test_the_page_the_calls_and_the_running_total_agree_to_the_last_digit(rita, 
     by_agent = spending.spend_by_agent(live.facts, month)
     calls = LlmCall.objects.aggregate(cost=Sum("cost_usd"))["cost"]
 
-    assert sum(row.cost_usd for row in by_agent) == calls == Tenant.objects.get(pk=live.pk).current_month_spend_usd
+    counted = SpendCounter.objects.get(scope="tenant", month=month).settled_usd
+    assert sum(row.cost_usd for row in by_agent) == calls == counted
+    assert abs(Tenant.objects.get(pk=live.pk).current_month_spend_usd - counted) <= Decimal("0.00005")  # four places
     assert sum(row.calls for row in by_agent) == LlmCall.objects.count()
     assert [row.cost_usd for row in by_agent] == sorted((row.cost_usd for row in by_agent), reverse=True)
     page = rita.get(PAGE).text
