@@ -381,7 +381,8 @@ class Spend:
         return self.settled_usd >= NEAR_CAP * self.cap_usd
 
 
-def spend_of_month(tenant: TenantFacts, *, at: datetime) -> Spend:
+def spend_of_month(tenant: TenantFacts, *, at: datetime, cap_usd: Decimal | None = None) -> Spend:
+    """What was spent in the month of `at`; whoever holds the client's row gives the cap and saves a statement."""
     month = month_of(at, tenant.time_zone)
     began = datetime(month.year, month.month, 1, tzinfo=ZoneInfo(tenant.time_zone))
     counter = SpendCounter.objects.filter(tenant_id=tenant.id, scope="tenant", month=month).first()
@@ -389,7 +390,7 @@ def spend_of_month(tenant: TenantFacts, *, at: datetime) -> Spend:
         month=month,
         settled_usd=counter.settled_usd if counter else Decimal(0),
         reserved_usd=counter.reserved_usd if counter else Decimal(0),
-        cap_usd=cap_of_month(tenant.id),
+        cap_usd=cap_of_month(tenant.id) if cap_usd is None else cap_usd,
         calls=LlmCall.objects.filter(tenant_id=tenant.id, created_on__gte=began).count(),
     )
 

@@ -55,9 +55,10 @@ def client(db, sandbox) -> Iterator[Tenant]:
     with every_tenant(reason="a test wants to know what is claimed"):
         due = Activity.objects.filter(assignee_type="agent", status="assigned")
         due.update(ready_on=timezone.now() + timedelta(days=1))
-    with World().at("live"):
-        Tenant.objects.update(website=f"{sandbox.url}/site/harbour-coffee/")
-        yield Tenant.objects.get()
+    with World().at("live") as tenant:
+        Tenant.objects.filter(pk=tenant.pk).update(website=f"{sandbox.url}/site/harbour-coffee/")
+        tenant.refresh_from_db()
+        yield tenant
 
 
 @pytest.fixture

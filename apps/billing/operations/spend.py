@@ -109,10 +109,15 @@ def _first_full(counters: list[SpendCounter], amount_usd: Decimal) -> SpendCount
     )
 
 
-def cap_of_month(tenant_id: UUID) -> Decimal:
-    """What the client's model calls may cost in a month: its own cap, else the platform's."""
-    cap = Tenant.objects.values_list("monthly_spend_cap_usd", flat=True).get(pk=tenant_id)
+def cap_of(tenant: Tenant) -> Decimal:
+    """What the client's model calls may cost in a month, as the row in hand says: its own cap, else the platform's."""
+    cap = tenant.monthly_spend_cap_usd
     return Decimal(settings.DEFAULT_MONTHLY_CAP_USD) if cap is None else cap
+
+
+def cap_of_month(tenant_id: UUID) -> Decimal:
+    """`cap_of` as it is in the database at this moment."""
+    return cap_of(Tenant.objects.only("monthly_spend_cap_usd").get(pk=tenant_id))
 
 
 def _counter(scope: str, key: str, month: date | None, cap: Decimal | None, *, at: datetime) -> SpendCounter:

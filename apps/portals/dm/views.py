@@ -15,6 +15,7 @@ from apps.activities.models import Approval
 from apps.activities.operations import NotEditable
 from apps.activities.statuses import ApprovalStatus, SubjectType
 from apps.activities.views.editing import edit_context_file
+from apps.billing.operations import cap_of
 from apps.channels.models import Channel
 from apps.content.views.dm import edit_post
 from apps.shared.errors import NotFound
@@ -90,7 +91,7 @@ def client(request: HttpRequest) -> HttpResponse:
     waiting = list(work.titled(work.waiting_approvals(required_role="reviewer"))[:5])
     units = work.units_between(month, today, limit=UNITS_SHOWN)
     steps = standing.setup_steps(tenant, channels, units, has_plan=bool(progress))
-    spend = work.spend_of_month(tenant.facts, at=request.at)
+    spend = work.spend_of_month(tenant.facts, at=request.at, cap_usd=cap_of(tenant))
     context = {
         "is_set_up": all(step["state"] == "done" for step in steps),
         "steps": steps,
