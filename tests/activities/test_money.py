@@ -10,6 +10,7 @@ from django.utils import timezone
 from apps.activities import operations as work
 from apps.activities.models import Activity, AgentConfig
 from apps.billing import operations as billing
+from apps.billing.models import SpendCounter
 from apps.shared.models import JournalEntry
 from apps.tenants import operations as tenants
 from apps.tenants.models import Tenant
@@ -22,7 +23,8 @@ def set_cap(tenant_id, usd) -> None:
 
 
 def spent(step) -> Decimal:
-    return Tenant.objects.get(pk=step.tenant_id).current_month_spend_usd
+    """This month, to the last digit; the client's own column has four places."""
+    return SpendCounter.objects.get(tenant_id=step.tenant_id, scope="tenant").settled_usd
 
 
 def raise_cap(tenant_id, usd: Decimal, *, by) -> None:
