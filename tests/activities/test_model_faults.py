@@ -18,7 +18,6 @@ from apps.tenants.models import Tenant
 from sandbox.writing import model as writer
 from tests.activities.work import CLAUDE, OLLAMA, OPENAI, ModelService, attempt, fresh, hurry, runs_of, set_agent
 
-
 SERVICES = [CLAUDE, OPENAI, OLLAMA]
 
 
