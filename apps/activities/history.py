@@ -41,7 +41,7 @@ def of_runs(activity: Activity, runs: list[ActivityRun]) -> list[RunHistory]:
     tools: dict = {}
     for call in ToolCall.objects.filter(activity_run__in=runs).order_by("ref_id")[:TOOL_CALLS_SHOWN]:
         tools.setdefault(call.activity_run_id, []).append(call)
-    parts, versions = traces.prompts_of(activity), _versions(activity)
+    parts, versions = traces.prompts_of(activity), _versions(activity, runs)
     return [
         RunHistory(
             run=run,
@@ -61,10 +61,11 @@ def tool_count(activity: Activity) -> int:
     return ToolCall.objects.filter(Q(activity_run__activity=activity) | of_steps).count()
 
 
-def _versions(activity: Activity) -> dict[str, int]:
+def _versions(activity: Activity, runs: list[ActivityRun]) -> dict[str, int]:
     """The version of the text that a run handed in, by the run's ref_id; nothing while the store is away."""
+    written = {"activityId": activity.ref_id, "activityRunId": {"$in": [run.ref_id for run in runs]}}
     try:
-        found = storage.find(storage.ActivityOutput, {"activityId": activity.ref_id}, limit=100)
+        found = storage.find(storage.ActivityOutput, written, limit=len(runs))
     except storage.StorageUnavailable:
         return {}
-    return {document.activityRunId: document.version for _, document in found if document.activityRunId}
+    return {document.activityRunId or "": document.version for _, document in found}

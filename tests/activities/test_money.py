@@ -122,14 +122,14 @@ def test_at_four_fifths_of_the_month_a_reviewer_hears_of_it_once(draft, rita):
 
 
 def test_the_refusal_says_whose_cap_it_was_and_whether_the_money_is_spent(draft):
-    cap = spent(draft) + 1
+    cap, so_far = Decimal(10), spent(draft)
     set_cap(draft.tenant_id, cap)
-    held = reserve(Decimal("0.9"))
+    held = reserve(Decimal("9.9") - so_far)
     with pytest.raises(billing.CapReached) as refused:
         reserve(Decimal("0.2"))
     assert (refused.value.scope, refused.value.cap_usd, refused.value.is_spent) == ("tenant", cap, False)
 
-    close(held, "settle", cost=Decimal("0.9"))
+    close(held, "settle", cost=Decimal("9.9") - so_far)
     with pytest.raises(billing.CapReached) as refused:
         reserve(Decimal("0.2"))
     assert refused.value.is_spent
