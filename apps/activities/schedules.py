@@ -190,6 +190,8 @@ def _recurrence(schedule: Schedule, number: int) -> datetime:
     """
     assert schedule.anchor is not None
     began = schedule.anchor.replace(microsecond=0)
+    if schedule.anchor.microsecond:  # the next whole second: the one it happened in began before it
+        began += timedelta(seconds=1)
     if number == 0:
         return began
     wall = began.astimezone(ZoneInfo(schedule.zone)).replace(tzinfo=None, fold=0)

@@ -182,3 +182,13 @@ def test_an_absurd_schedule_is_refused_with_a_sentence(expression, why):
 @pytest.mark.parametrize("expression", ["0 9 * * *", "0 9 1,8 * *", "0 9 13 * 5"])
 def test_a_schedule_does_not_come_more_often_than_the_task_recurs(expression):
     assert "more often" in problem_with(expression, "monthly")
+
+
+def test_an_event_within_the_second_in_which_its_client_was_opened_is_not_lost():
+    opened = datetime(2026, 5, 6, 9, 0, 0, 400_000, tzinfo=UTC)
+    event = opened + timedelta(milliseconds=300)
+    schedule = Schedule("on_onboarding", "one_time", "Asia/Kolkata", anchor=event)
+
+    due = latest_due(schedule, after=opened, at=event + timedelta(seconds=5))
+
+    assert due is not None and due.slot == datetime(2026, 5, 6, 9, 0, 1, tzinfo=UTC)
