@@ -314,7 +314,8 @@ def test_a_shell_sees_the_exit_code(own_database, port, code):
     """As an operator's script sees it: a process of its own."""
     at = connection.settings_dict
     url = f"postgres://{at['USER']}:{at['PASSWORD']}@{at['HOST']}:{port or at['PORT']}/{own_database}"
-    environment = {**os.environ, "DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": settings.SETTINGS_MODULE}
+    stores = {name: getattr(settings, name) for name in ("MONGO_URL", "MONGO_AUDIT_URL", "MONGO_AUDIT_READ_URL")}
+    environment = {**os.environ, **stores, "DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": settings.SETTINGS_MODULE}
 
     done = subprocess.run(
         [sys.executable, "manage.py", "check_schema", "--json"],
