@@ -50,12 +50,18 @@ class Explanation:
     next_step: str
 
 
+def parted(error: str) -> tuple[str, str]:
+    """(code, sentence) of an error as the engine keeps it; without a code, ('', the whole)."""
+    code, colon, sentence = error.partition(": ")
+    return (code, sentence) if colon and code.replace("_", "").isalpha() and code.islower() else ("", error)
+
+
 def explain(error: str) -> Explanation:
     """An error of a run or of the task about it. Text without a code is shown as it stands."""
     if not error:
         return Explanation("", "", "")
-    code, colon, detail = error.partition(": ")
-    if not (colon and code.replace("_", "").isalpha() and code.islower()):
+    code, detail = parted(error)
+    if not code:
         return Explanation("", error, READ_AND_RETRY)
     sentence, next_step = KNOWN.get(code, ("", READ_AND_RETRY))
     return Explanation(code, sentence or detail, next_step)

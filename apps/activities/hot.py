@@ -19,6 +19,7 @@ from apps.tenants.statuses import TenantStatus
 
 from .bodies import PUBLISHER
 from .models import Activity, ActivityDependency, ActivityLease, ActivityRun, AgentConfig
+from .queries import OUT_OF_MONEY
 from .statuses import ActivityStatus, AssigneeType
 
 MOST_RUNNING = 100  # more than all workers together ever have
@@ -108,7 +109,7 @@ def why_waiting(step: Activity, *, at: datetime) -> str:
     if step.status == ActivityStatus.CREATED:
         return PERSON
     if step.ready_on > at:
-        if (step.last_error or "").startswith("cap_reached"):  # type: ignore[attr-defined]
+        if (step.last_error or "").startswith(OUT_OF_MONEY):  # type: ignore[attr-defined]
             return CAP_REACHED
         return BACK_OFF if step.attempt else SCHEDULED  # type: ignore[attr-defined]
     return ROLE_BUSY if has_model and step.role_at_once >= limit else READY  # type: ignore[attr-defined]
@@ -135,7 +136,7 @@ placed AS (
            WHEN t.status NOT IN ('trialing', 'active') THEN 'client_closed'
            WHEN has_model AND (c.id IS NULL OR NOT c.is_enabled OR c.max_concurrent = 0) THEN 'role_off'
            WHEN a.status = 'created' THEN CASE WHEN h.activity_id IS NULL THEN 'earlier_steps' ELSE 'person' END
-           WHEN a.ready_on > %(at)s AND r.error LIKE 'cap_reached%%' THEN 'cap_reached'
+           WHEN a.ready_on > %(at)s AND r.error LIKE %(out_of_money)s THEN 'cap_reached'
            WHEN a.ready_on > %(at)s AND l.attempt IS NOT NULL THEN 'back_off'
            WHEN a.ready_on > %(at)s THEN 'scheduled'
            WHEN has_model AND coalesce(w.at_once, 0) >= c.max_concurrent THEN 'role_busy'
@@ -159,7 +160,9 @@ def depth(at: datetime) -> dict[tuple[UUID, str], dict[str, int]]:
     """By (tenant id, agent role): how many steps are `running`, and how many wait for each reason."""
     found: dict[tuple[UUID, str], dict[str, int]] = {}
     with connection.cursor() as cursor:
-        cursor.execute(DEPTH, {"tenants": _in_scope(), "publisher": PUBLISHER, "at": at})
+        cursor.execute(
+            DEPTH, {"tenants": _in_scope(), "publisher": PUBLISHER, "at": at, "out_of_money": f"{OUT_OF_MONEY}%"}
+        )
         for tenant_id, role, reason, count in cursor.fetchall():
             found.setdefault((tenant_id, role), {})[reason] = count
     return found

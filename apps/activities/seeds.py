@@ -8,17 +8,15 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from . import seeds_findings
 from .bodies import (
     CRAWL_WEBSITE,
     PUBLISHER,
-    HumanRole,
-    StepType,
     TemplateStep,
     TemplateVariable,
     VariableType,
 )
-from .pipelines import advertising, channel_content
+from .pipelines import advertising, channel_content, findings
+from .pipelines.steps import agent, gate
 
 # Priced in the offline price table; a model without a price is refused.
 DEFAULT_MODEL = "claude-sonnet-4-6"
@@ -66,21 +64,11 @@ class AgentDefaults:
     tool_names: list[str] = field(default_factory=list)
 
 
-def _agent(key: str, title: str, type: StepType, role: str, **rest: Any) -> TemplateStep:
-    return TemplateStep(key=key, title=title, type=type, assignee_type="agent", agent_role=role, **rest)
-
-
-def _gate(key: str, title: str, type: StepType, role: HumanRole, **rest: Any) -> TemplateStep:
-    return TemplateStep(
-        key=key, title=title, type=type, assignee_type="human", human_role=role, is_approval_gate=True, **rest
-    )
-
-
 BLOG_POSTS = Pipeline(
     "blog_posts",
     "Blog post",
     (
-        _agent(
+        agent(
             "keyword_research",
             "Research keywords",
             "research",
@@ -88,7 +76,7 @@ BLOG_POSTS = Pipeline(
             due_offset_days=1,
             prompt_template="Find the keyword clusters from which the topic of one article for this deliverable is chosen.",
         ),
-        _agent(
+        agent(
             "topic_request",
             "Propose a topic",
             "write",
@@ -98,7 +86,7 @@ BLOG_POSTS = Pipeline(
             creates="blog_request",
             prompt_template="Propose one article. Choose the cluster that matches the number of this unit in the period.",
         ),
-        _gate(
+        gate(
             "topic_approval",
             "Approve the topic",
             "approve",
@@ -108,7 +96,7 @@ BLOG_POSTS = Pipeline(
             on_reject="topic_request",
             creates="blog_post",
         ),
-        _agent(
+        agent(
             "draft",
             "Write the article",
             "write",
@@ -118,7 +106,7 @@ BLOG_POSTS = Pipeline(
             creates="body_version",
             prompt_template="Write the article of the approved brief.",
         ),
-        _gate(
+        gate(
             "dm_review",
             "Review the article",
             "review",
@@ -127,7 +115,7 @@ BLOG_POSTS = Pipeline(
             depends_on=["draft"],
             on_reject="draft",
         ),
-        _gate(
+        gate(
             "client_approval",
             "Approve the article",
             "approve",
@@ -137,7 +125,7 @@ BLOG_POSTS = Pipeline(
             on_reject="draft",
             is_final_gate=True,
         ),
-        _agent(
+        agent(
             "publish",
             "Publish the article",
             "publish",
@@ -147,7 +135,7 @@ BLOG_POSTS = Pipeline(
             creates="publish_attempt",
             counts_unit=True,
         ),
-        _agent(
+        agent(
             "check_live",
             "Check the live page",
             "audit",
@@ -163,8 +151,8 @@ ONBOARDING = Pipeline(
     "onboarding",
     "Client onboarding",
     (
-        _agent("crawl_website", "Read the client's website", "research", CRAWL_WEBSITE, due_offset_days=0),
-        _agent(
+        agent("crawl_website", "Read the client's website", "research", CRAWL_WEBSITE, due_offset_days=0),
+        agent(
             "research",
             "Research the client",
             "research",
@@ -173,7 +161,7 @@ ONBOARDING = Pipeline(
             depends_on=["crawl_website"],
             prompt_template="Write down what the client's website says about its business.",
         ),
-        _agent(
+        agent(
             "context_file",
             "Write the context file",
             "write",
@@ -183,7 +171,7 @@ ONBOARDING = Pipeline(
             creates="context_file",
             prompt_template="Write the context file of this client from the research.",
         ),
-        _gate(
+        gate(
             "context_review",
             "Review the context file",
             "review",
@@ -200,7 +188,7 @@ STRATEGY = Pipeline(
     "strategy",
     "Marketing strategy",
     (
-        _agent(
+        agent(
             "draft",
             "Draft the strategy",
             "write",
@@ -209,7 +197,7 @@ STRATEGY = Pipeline(
             creates="strategy",
             prompt_template="Write the client's strategy with its goals and deliverables.",
         ),
-        _gate(
+        gate(
             "client_approval",
             "Approve the strategy",
             "approve",
@@ -235,9 +223,9 @@ PIPELINES: tuple[Pipeline, ...] = (
     STRATEGY,
     AD_COPY_SETS,
     LANDING_PAGES,
-    Pipeline("performance_reports", "Performance report", seeds_findings.PERFORMANCE_REPORTS),
-    Pipeline("website_audit", "Website audit", seeds_findings.WEBSITE_AUDIT),
-    Pipeline("backlinks", "Backlink", seeds_findings.BACKLINKS),
+    Pipeline("performance_reports", "Performance report", findings.PERFORMANCE_REPORTS),
+    Pipeline("website_audit", "Website audit", findings.WEBSITE_AUDIT),
+    Pipeline("backlinks", "Backlink", findings.BACKLINKS),
     SOCIAL_POSTS,
     GBP_POSTS,
     VIDEO_SCRIPTS,

@@ -116,22 +116,6 @@ def versions_of(name: str, *, is_global: bool) -> list[SkillVersion]:
     return [skill for skill in versions if skill.document.source != CONTEXT_FILE][:100]
 
 
-def is_known(ref_id: str) -> bool:
-    """Whether a skill of the clients in scope, or a global one, has a version of this ref_id."""
-    return any(
-        document.source != CONTEXT_FILE for _, document in storage.find(storage.Skill, {"refId": ref_id}, limit=1)
-    )
-
-
-def newest_of(ref_id: str) -> SkillVersion | None:
-    """The newest version of the skill of which this ref_id names a version; None where nobody in scope has one."""
-    named = storage.find(storage.Skill, {"refId": ref_id}, limit=1)
-    if not named or named[0][1].source == CONTEXT_FILE:
-        return None
-    document = named[0][1]
-    return next(iter(versions_of(document.name, is_global=document.tenantId == GLOBAL_TENANT)), None)
-
-
 def assigned_names(pointers: Sequence[str]) -> list[str]:
     """The names that pointers to versions stand for; those of documents that are gone, or not this client's, are left out."""
     return list(dict.fromkeys(document.name for document in storage.documents_behind(storage.Skill, pointers).values()))

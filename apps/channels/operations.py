@@ -86,15 +86,7 @@ def connect_wordpress(tenant_id, site: WordPressSite, *, by: Actor, at: datetime
         created_on=at,
         **entered,
     )
-    try:
-        with transaction.atomic():
-            channel.save()
-            journal.record(
-                "channel.added", channel, by=by, at=at, after={"name": channel.name, "platform": channel.platform}
-            )
-    except IntegrityError as error:
-        raise InvalidInput({"site_url": ["This site is connected with this user already."]}) from error
-    return channel
+    return _added(channel, taken="This site is connected with this user already.", by=by, at=at)
 
 
 @dataclass(frozen=True)
@@ -135,6 +127,10 @@ def name_account(tenant_id, account: Account, *, by: Actor, at: datetime) -> Cha
         created_by=by.user,
         created_on=at,
     )
+    return _added(channel, taken="This account is there already.", by=by, at=at)
+
+
+def _added(channel: Channel, *, taken: str, by: Actor, at: datetime) -> Channel:
     try:
         with transaction.atomic():
             channel.save()
@@ -142,7 +138,7 @@ def name_account(tenant_id, account: Account, *, by: Actor, at: datetime) -> Cha
                 "channel.added", channel, by=by, at=at, after={"name": channel.name, "platform": channel.platform}
             )
     except IntegrityError as error:
-        raise InvalidInput({"site_url": ["This account is there already."]}) from error
+        raise InvalidInput({"site_url": [taken]}) from error
     return channel
 
 

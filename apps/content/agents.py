@@ -2,9 +2,7 @@
 
 from apps import storage
 from apps.activities.checks import Draft
-from apps.activities.material import as_json as as_json
-from apps.activities.material import previous as _previous
-from apps.activities.material import promise as _promise
+from apps.activities.material import previous, promise
 from apps.activities.models import Activity
 from apps.activities.operations import context_files
 from apps.activities.prompting import DataBlock
@@ -32,14 +30,14 @@ def article_to_check(article: Article, activity: Activity) -> Draft:
 
 
 def gather_keywords(activity: Activity) -> list[DataBlock]:
-    return [DataBlock("context_file", context_files.approved()), *_promise(activity)]
+    return [DataBlock("context_file", context_files.approved()), *promise(activity)]
 
 
 def gather_brief(activity: Activity) -> list[DataBlock]:
     unit = activity.unit
-    blocks = [DataBlock("context_file", context_files.approved()), *_promise(activity)]
+    blocks = [DataBlock("context_file", context_files.approved()), *promise(activity)]
     blocks.append(DataBlock("keyword_research", output_of(unit, "keyword_research")))
-    return blocks + _previous(activity)
+    return blocks + previous(activity)
 
 
 def gather_article(activity: Activity) -> list[DataBlock]:
@@ -49,7 +47,7 @@ def gather_article(activity: Activity) -> list[DataBlock]:
         DataBlock("brief", output_of(unit, "topic_request")),
         DataBlock("keyword_research", output_of(unit, "keyword_research")),
     ]
-    return blocks + _previous(activity)
+    return blocks + previous(activity)
 
 
 def calendar_entry_title(entry: CalendarEntry) -> str:
@@ -65,10 +63,10 @@ def gather_calendar(activity: Activity) -> list[DataBlock]:
     ]
     return [
         DataBlock("context_file", context_files.approved()),
-        *_promise(activity),
+        *promise(activity),
         DataBlock("channels", _channels_told(activity)),
         DataBlock("calendar", "\n".join(lines) or "Nothing is planned yet."),
-        *_previous(activity),
+        *previous(activity),
     ]
 
 
@@ -94,7 +92,7 @@ def gather_social_post(activity: Activity) -> list[DataBlock]:
         DataBlock("social_brief", f"{brief}\n\nNotes: {request.notes}" if request.notes else brief),
         DataBlock("platform", platform),
         DataBlock("earlier_topics", before or "Nothing was published on this channel yet."),
-        *_previous(activity),
+        *previous(activity),
     ]
 
 
@@ -111,10 +109,10 @@ def gather_listing_post(activity: Activity) -> list[DataBlock]:
     topics = [f"- {each.topic}" for each in others] + [f"- {each.social_media_request.topic}" for each in earlier]
     return [
         DataBlock("context_file", context_files.approved()),
-        *_promise(activity),
+        *promise(activity),
         DataBlock("listings", "\n".join(f"- {each.name}" for each in listings) or "No listing is connected yet."),
         DataBlock("earlier_topics", "\n".join(dict.fromkeys(topics)) or "Nothing was posted yet."),
-        *_previous(activity),
+        *previous(activity),
     ]
 
 

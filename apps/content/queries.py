@@ -205,10 +205,6 @@ def calendar_of(period_id, *, but: SocialMediaRequest | None) -> list[SocialMedi
     return list((topics.exclude(pk=but.pk) if but else topics).order_by("ref_id")[:100]) if period_id else []
 
 
-def unit_of(request: BlogRequest) -> Activity | None:
-    return request.activity.parent_activity if request.activity else None
-
-
 def request_of_unit(unit: Activity) -> BlogRequest | None:
     return BlogRequest.objects.filter(activity__parent_activity=unit).first()
 

@@ -93,10 +93,10 @@ def _told(value: Any, *, level: int) -> list[str]:
         parts = []
         short = {name: part for name, part in value.items() if _is_line(part)}
         if short:
-            parts.append("\n".join(f"- **{in_words(name)}:** {_line(part)}" for name, part in short.items()))
+            parts.append("\n".join(f"- **{_label(name)}:** {_line(part)}" for name, part in short.items()))
         for name, part in value.items():
             if name not in short and part not in ("", [], {}, None):
-                parts += [f"{'#' * level} {in_words(name)}", *_told(part, level=min(level + 1, 6))]
+                parts += [f"{'#' * level} {_label(name)}", *_told(part, level=min(level + 1, 6))]
         return parts
     if isinstance(value, list):
         if all(_is_line(part) for part in value):
@@ -118,7 +118,7 @@ def _line(value: Any) -> str:
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
-def in_words(name: str) -> str:
+def _label(name: str) -> str:
     """A field's name as people read it: `metaDescription` is "Meta description"."""
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|_+", " ", name).lower().strip()
     return words[:1].upper() + words[1:]

@@ -5,7 +5,7 @@ from datetime import date
 
 from django.urls import reverse
 
-from apps.activities.queries import Blocker, Forecast
+from apps.activities.forecasting import Blocker, Forecast
 from apps.activities.statuses import HeldUpBy
 
 

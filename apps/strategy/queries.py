@@ -1,7 +1,7 @@
 """Answers about strategies and promises."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -23,7 +23,6 @@ from .statuses import (
     StrategyStatus,
 )
 
-A_QUARTER = timedelta(days=92)  # at most; no period that contains a day began earlier, which narrows the index
 NUMERIC = DecimalField(max_digits=24, decimal_places=12)
 
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 from apps import storage
 from apps.activities import operations as work
 from apps.activities.engine import worker
-from apps.activities.models import Activity, Approval
+from apps.activities.models import Activity
 from apps.shared.actors import Actor
 from apps.strategy.models import Deliverable
 from apps.tenants.models import Tenant
@@ -48,10 +48,6 @@ def units_of(kind: str) -> list[Activity]:
     return sorted(units.order_by("ref_id"), key=lambda unit: unit.input_data["number"])
 
 
-def step_of(unit: Activity, key: str) -> Activity:
-    return unit.steps.get(pipeline_step=key)
-
-
 def agents_work(*, most: int = 20) -> None:
     """Until no agent has anything to do; waits of work that was sent back are over."""
     soon = timezone.now() + timedelta(hours=1)
@@ -62,16 +58,6 @@ def agents_work(*, most: int = 20) -> None:
         if not worker.work(limit=1):
             return
     raise AssertionError("The agents do not come to rest.")
-
-
-def asked_at(unit: Activity, key: str) -> Approval:
-    return Approval.objects.get(activity=step_of(unit, key), status="pending")
-
-
-def decide(unit: Activity, key: str, person, *, note: str = "") -> Approval:
-    approval = asked_at(unit, key)
-    how = {"by": person.actor, "at": timezone.now(), "shown_sha256": approval.content_sha256}
-    return work.refuse_approval(approval, note=note, **how) if note else work.grant_approval(approval, **how)
 
 
 def text_of(step: Activity) -> str:

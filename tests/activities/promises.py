@@ -1,10 +1,12 @@
 """A promise of any kind at one client, planned and worked through with people deciding in between."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.utils import timezone
 
+from apps import storage
 from apps.activities import operations as work
 from apps.activities.engine import worker
 from apps.activities.models import Activity, Approval
@@ -85,6 +87,21 @@ def send_back(approval: Approval, person, note: str) -> Approval:
     return work.refuse_approval(
         approval, by=person.actor, at=timezone.now(), shown_sha256=approval.content_sha256, note=note
     )
+
+
+def asked_at(unit: Activity, key: str) -> Approval:
+    return Approval.objects.get(activity=step_of(unit, key), status="pending")
+
+
+def decide(unit: Activity, key: str, person, *, note: str = "") -> Approval:
+    """The person approves what is asked at this gate, or with a note asks for a change."""
+    approval = asked_at(unit, key)
+    return send_back(approval, person, note) if note else grant(approval, person)
+
+
+def answer_at(step: Activity) -> dict:
+    """What an agent handed in, where that is JSON."""
+    return json.loads(storage.read_one(storage.ActivityOutput, step.output_ref).text)
 
 
 def standing(unit: Activity) -> dict[str, str]:

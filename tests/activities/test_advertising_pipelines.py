@@ -7,16 +7,8 @@ from apps.activities.models import Activity, Approval
 from apps.ads.bodies import GoogleAds, MetaAds
 from apps.content.landing_pages import LandingPage
 from apps.strategy.models import DeliverablePeriod
-from tests.activities.advertising import (
-    agents_work,
-    asked_at,
-    decide,
-    plan,
-    promised,
-    step_of,
-    text_of,
-    units_of,
-)
+from tests.activities.advertising import agents_work, plan, promised, text_of, units_of
+from tests.activities.promises import asked_at, decide, step_of
 from tests.activities.work import fresh
 
 GOOGLE = {

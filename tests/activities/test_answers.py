@@ -10,6 +10,7 @@ from apps.activities import registry
 from apps.activities.bodies import TemplateStep
 from apps.activities.models import Activity, ActivityTemplate, Approval
 from apps.shared.actors import Actor
+from tests.activities.promises import step_of
 from tests.activities.work import attempt, attempts_of, due_at, fresh, put_off
 
 STEPS = [
@@ -44,10 +45,6 @@ def unit(db, sandbox):
             by=Actor.system("tests"),
             at=timezone.now(),
         )
-
-
-def step_of(unit, key: str) -> Activity:
-    return unit.steps.get(pipeline_step=key)
 
 
 def asked_about(unit) -> Approval:

@@ -8,10 +8,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from apps.activities import operations, queries
+from apps.activities import forecasting, operations
+from apps.activities.forecasting import Blocker, Forecast
 from apps.activities.models import Activity, ActivityRun, Approval
 from apps.activities.operations.planning import plan_tenant
-from apps.activities.queries import Blocker, Forecast
 from apps.activities.statuses import ACTIVITY_MOVES, HeldUpBy
 from apps.shared.actors import Actor
 from apps.shared.errors import NotFound
@@ -29,7 +29,7 @@ HOUR = timedelta(hours=1)
 
 def outlook(*, at: datetime) -> Forecast:
     """Of the one promise of the client in scope."""
-    (found,) = queries.forecast(DeliverablePeriod.objects.all(), at=at).values()
+    (found,) = forecasting.forecast(DeliverablePeriod.objects.all(), at=at).values()
     return found
 
 
@@ -140,9 +140,9 @@ def test_no_more_is_expected_than_the_pace_allows(world, completed, days_gone, e
             period_start=period_start.date(), period_end=period_start.date().replace(day=30), target_count=4,
             completed_count=completed, status="in_progress", created_on=period.created_on,
         )  # fmt: skip
-        units = [queries._OpenUnit(HeldUpBy.AGENT, "copywriter", "", 0.0)] * (4 - completed)
+        units = [forecasting._OpenUnit(HeldUpBy.AGENT, "copywriter", "", 0.0)] * (4 - completed)
 
-        found = queries._forecast(fake, units, zone=ZoneInfo(tenant.timezone), at=at)
+        found = forecasting._forecast(fake, units, zone=ZoneInfo(tenant.timezone), at=at)
 
     assert found.expected_count == expected
 
@@ -201,7 +201,7 @@ def test_a_promise_that_was_kept_has_nobody_to_blame(world):
         forecast = outlook(at=timezone.now())
 
         assert (forecast.expected_count, forecast.expected_on, forecast.blockers) == (2, None, [])
-        assert queries.forecast(open_periods(), at=timezone.now()) == {}
+        assert forecasting.forecast(open_periods(), at=timezone.now()) == {}
 
 
 def test_the_last_step_after_the_counting_one_holds_nothing_up(db, sandbox):
@@ -228,7 +228,7 @@ def test_what_is_done_and_what_each_holds_up_add_up_to_the_promise(world, stage)
 @pytest.mark.acceptance("PERF-no-n1")
 def test_a_few_statements_tell_it_of_however_many_promises_and_units(acme):
     with CaptureQueriesContext(connection) as few:
-        queries.forecast(open_periods(), at=timezone.now())
+        forecasting.forecast(open_periods(), at=timezone.now())
     first = Deliverable.objects.get()
     for number in range(4):
         Deliverable.objects.create(
@@ -238,7 +238,7 @@ def test_a_few_statements_tell_it_of_however_many_promises_and_units(acme):
     assert plan_tenant(acme.facts, by=BY, at=timezone.now()) == 20
 
     with CaptureQueriesContext(connection) as many:
-        forecasts = queries.forecast(open_periods(), at=timezone.now())
+        forecasts = forecasting.forecast(open_periods(), at=timezone.now())
 
     assert len(forecasts) == 5
     assert len(few) <= len(many) <= 5
@@ -249,7 +249,7 @@ def test_another_clients_promises_are_not_told(world, mallory):
     with world.at("drafts"):
         period = DeliverablePeriod.objects.get()
     with world.at("rival"):
-        assert period.ref_id not in queries.forecast(DeliverablePeriod.objects.all(), at=timezone.now())
+        assert period.ref_id not in forecasting.forecast(DeliverablePeriod.objects.all(), at=timezone.now())
 
     assert mallory.get(f"/api/v1/deliverable-periods/{period.ref_id}/forecast/").status_code == NotFound.http_status
 

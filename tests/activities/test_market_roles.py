@@ -10,7 +10,8 @@ from apps.activities.commitments import DeliverablePlan
 from apps.activities.competitors import CompetitorResearch
 from apps.activities.models import Activity, ActivityTemplate, RecurringTaskTemplate
 from apps.strategy.models import Deliverable
-from tests.activities.advertising import BY, agents_work, decide, step_of, text_of
+from tests.activities.advertising import BY, agents_work, text_of
+from tests.activities.promises import decide, step_of
 from tests.activities.work import due_at, fresh, put_off
 
 REVIEWS = "5 stars: Best espresso in town, thank you.\n1 star: I got ill after the cake and want a refund."

@@ -1,19 +1,26 @@
 """Newsletters: decided on as the writer's answer, sent by a person, whose word counts the unit."""
 
-import json
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
-from apps import storage
 from apps.activities import operations as work
 from apps.activities.models import Activity
 from apps.channels.models import PublishAttempt
 from apps.content import operations as content
 from apps.shared.errors import InvalidInput
 from tests.activities import promises
-from tests.activities.promises import agents_work, grant, send_back, standing, step_of, the_one_asked, units_of
+from tests.activities.promises import (
+    agents_work,
+    answer_at,
+    grant,
+    send_back,
+    standing,
+    step_of,
+    the_one_asked,
+    units_of,
+)
 from tests.activities.work import fresh
 
 WEB_VERSION = "https://mailchi.mp/harbour/may"
@@ -46,10 +53,6 @@ def approved(unit, rita, alice):
     grant(the_one_asked(unit), rita)
     grant(the_one_asked(unit), alice)
     return unit
-
-
-def answer_at(step: Activity) -> dict:
-    return json.loads(storage.read_one(storage.ActivityOutput, step.output_ref).text)
 
 
 def confirm(unit: Activity, person, url: str = WEB_VERSION) -> Activity:

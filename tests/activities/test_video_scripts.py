@@ -5,11 +5,19 @@ import json
 import pytest
 from django.utils import timezone
 
-from apps import storage
 from apps.activities import operations as work
 from apps.activities.models import Activity
 from tests.activities import promises
-from tests.activities.promises import agents_work, grant, send_back, standing, step_of, the_one_asked, units_of
+from tests.activities.promises import (
+    agents_work,
+    answer_at,
+    grant,
+    send_back,
+    standing,
+    step_of,
+    the_one_asked,
+    units_of,
+)
 from tests.activities.work import fresh
 
 
@@ -33,10 +41,6 @@ def period(client):
 def unit(period):
     agents_work()
     return units_of(period)[0]
-
-
-def answer_at(step: Activity) -> dict:
-    return json.loads(storage.read_one(storage.ActivityOutput, step.output_ref).text)
 
 
 def test_a_script_goes_from_the_idea_to_production_and_counts(unit, period, rita, alice):

@@ -1,6 +1,7 @@
 """How each model service answers, byte for byte, so that one test can ask all of them the same."""
 
 import json
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ def sse(value: Any, kind: str = "") -> bytes:
 
 
 @dataclass(frozen=True)
-class Wire:
+class Wire(ABC):
     adapter: str
     path: str
     sdk: str
@@ -31,22 +32,22 @@ class Wire:
     def head(self) -> bytes:
         return f"HTTP/1.1 200 OK\r\nContent-Type: {self.content_type}\r\nConnection: close\r\n\r\n".encode()
 
-    def start(self, usage: Usage = USAGE) -> bytes:
-        raise NotImplementedError
+    @abstractmethod
+    def start(self, usage: Usage = USAGE) -> bytes: ...
 
-    def delta(self, text: Any) -> bytes:
-        raise NotImplementedError
+    @abstractmethod
+    def delta(self, text: Any) -> bytes: ...
 
+    @abstractmethod
     def use(self, name: Any, *arguments: Any, index: int = 1) -> bytes:
         """A tool is asked for; the arguments come in these pieces. Ollama sends them whole."""
-        raise NotImplementedError
 
-    def end(self, reason: Any = "", usage: Usage = USAGE) -> bytes:
-        raise NotImplementedError
+    @abstractmethod
+    def end(self, reason: Any = "", usage: Usage = USAGE) -> bytes: ...
 
+    @abstractmethod
     def error(self) -> bytes:
         """The service is overloaded in the middle of its answer."""
-        raise NotImplementedError
 
     def answer(self, *texts: Any, reason: Any = "", usage: Usage = USAGE) -> Response:
         return self.stream(self.start(usage), *map(self.delta, texts), self.end(reason or self.whole, usage))

@@ -14,8 +14,9 @@ from apps.content.audit_bodies import Audit
 from apps.shared.actors import Actor
 from apps.strategy.models import DeliverablePeriod
 from apps.tenants.models import Tenant
+from tests.activities.promises import asked_at, decide, step_of
 from tests.activities.work import OTHERS_WAIT, attempt, fresh
-from tests.content.units import asked_at, decide, do, plan, promised, statuses, step_of
+from tests.content.units import do, plan, promised, statuses
 
 AUDITOR = Actor.agent("site_auditor")
 

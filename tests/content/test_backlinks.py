@@ -18,8 +18,9 @@ from apps.shared.models import JournalEntry
 from apps.shared.transitions import MoveRefused
 from apps.strategy.models import DeliverablePeriod
 from sandbox.faults import Fault
+from tests.activities.promises import asked_at, decide, step_of
 from tests.activities.work import OTHERS_WAIT, attempt, fresh
-from tests.content.units import asked_at, decide, do, plan, promised, statuses, step_of
+from tests.content.units import do, plan, promised, statuses
 
 WRITER = Actor.agent("backlink_outreach_writer")
 

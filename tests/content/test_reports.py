@@ -16,8 +16,9 @@ from apps.content.report_bodies import Analysis
 from apps.crm.models import Lead
 from apps.shared.actors import Actor
 from apps.strategy.models import DeliverablePeriod, Goal, GoalReading
+from tests.activities.promises import asked_at, decide, step_of
 from tests.activities.work import attempt, fresh
-from tests.content.units import asked_at, decide, do, plan, promised, statuses, step_of
+from tests.content.units import do, plan, promised, statuses
 
 ANALYST = Actor.agent("data_analyst")
 

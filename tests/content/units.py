@@ -6,13 +6,14 @@ from contextlib import contextmanager
 from django.utils import timezone
 
 from apps.activities import operations as work
-from apps.activities.models import Activity, Approval
+from apps.activities.models import Activity
 from apps.shared.actors import Actor
 from apps.shared.scoping import every_tenant
 from apps.strategy.models import Deliverable, Goal
 from apps.tenants.models import Tenant
+from tests.activities.promises import step_of
 from tests.activities.work import OTHERS_WAIT, attempt
-from tests.conftest import Person, World
+from tests.conftest import World
 
 PLANNER = Actor.system("tests")
 
@@ -44,26 +45,11 @@ def plan(tenant: Tenant) -> int:
     return work.plan_tenant(tenant.facts, by=PLANNER, at=timezone.now())
 
 
-def step_of(unit: Activity, key: str) -> Activity:
-    return unit.steps.get(pipeline_step=key)
-
-
 def do(unit: Activity, key: str) -> Activity:
     """An agent's attempt at this step, which is what is due; the step afterwards."""
     step = step_of(unit, key)
     Activity.objects.filter(pk=step.pk).update(ready_on=timezone.now())
     return attempt(step)
-
-
-def asked_at(unit: Activity, key: str) -> Approval:
-    return Approval.objects.get(activity=step_of(unit, key), status="pending")
-
-
-def decide(unit: Activity, key: str, person: Person, *, note: str = "") -> Approval:
-    """The person approves what is asked at this gate, or with a note asks for a change."""
-    asked = asked_at(unit, key)
-    how = {"by": person.actor, "at": timezone.now(), "shown_sha256": asked.content_sha256}
-    return work.refuse_approval(asked, note=note, **how) if note else work.grant_approval(asked, **how)
 
 
 def statuses(unit: Activity) -> dict[str, str]:

@@ -14,7 +14,7 @@ from apps.tenants.doors.strict import Nothing
 from apps.tenants.doors.viewsets import TenantViewSet
 from apps.tenants.permissions import require
 
-from .. import access, history, operations, queries
+from .. import access, forecasting, history, operations, queries
 from ..models import Activity, ActivityRun, Approval
 from . import following
 from .serializers import (
@@ -221,5 +221,5 @@ class ForecastViewSet(TenantViewSet):
         """How many units will be done when the period ends, when all will be, and who holds up what is missing."""
         period = strategy_access.period_for(request.actor, ref_id, to="read")
         self.work_for(period)
-        outlook = queries.forecast(DeliverablePeriod.objects.filter(pk=period.pk), at=request.at)
+        outlook = forecasting.forecast(DeliverablePeriod.objects.filter(pk=period.pk), at=request.at)
         return self.answer(outlook[period.ref_id])

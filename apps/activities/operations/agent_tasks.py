@@ -3,14 +3,12 @@
 from datetime import datetime
 from typing import Any
 
-from django.db import IntegrityError, transaction
-
-from apps.shared import journal
 from apps.shared.actors import Actor
 
 from ..bodies import TemplateStep
 from ..models import Activity
-from ..statuses import ACTIVITY_MOVES, ActivityType, AssigneeType
+from ..statuses import ActivityType, AssigneeType
+from .pipelines import make_once
 
 
 def give_task(
@@ -37,24 +35,17 @@ def give_task(
         prompt_template=instruction,
         due_offset_days=0,
     )
-    try:
-        with transaction.atomic():
-            task = Activity.objects.create(
-                tenant_id=tenant_id,
-                title=title[:500],
-                type=ActivityType.OTHER,
-                assignee_type=AssigneeType.AGENT,
-                assignee_agent_role=role,
-                origin_key=origin,
-                input_data={**about, "step": step.model_dump(mode="json")},
-                due_date=at.date(),
-                ready_on=at,
-                created_by=by.user,
-                created_on=at,
-            )
-            journal.record("task.given", task, by=by, at=at, after={"title": task.title, "role": role})
-            return ACTIVITY_MOVES.perform(task, "ready", by=by, at=at)
-    except IntegrityError:
-        if Activity.objects.filter(tenant_id=tenant_id, origin_key=origin).exists():
-            return None
-        raise
+    task = Activity(
+        tenant_id=tenant_id,
+        title=title[:500],
+        type=ActivityType.OTHER,
+        assignee_type=AssigneeType.AGENT,
+        assignee_agent_role=role,
+        origin_key=origin,
+        input_data={**about, "step": step.model_dump(mode="json")},
+        due_date=at.date(),
+        ready_on=at,
+        created_by=by.user,
+        created_on=at,
+    )
+    return make_once(task, "task.given", by=by, at=at)

@@ -12,6 +12,7 @@ from apps.shared.actors import Actor
 from apps.shared.scoping import facts_of
 from apps.tenants.models import Tenant
 
+from .. import queries
 from ..models import Activity, AgentConfig
 from ..statuses import ActivityStatus
 from . import pipelines, runs
@@ -35,9 +36,7 @@ def wait_for_money(
     """Give the work back until there is room; where the money is spent and not only set aside, a person hears of it once."""
     with transaction.atomic():
         ready_on = at + FREED_SOON if not reached.is_spent else min(at + LOOKS_AGAIN, _next_month(claim.tenant_id, at))
-        runs.give_back(
-            claim, error=error, spent=spent, ready_on=ready_on, waits_for=f"money_of_{reached.scope}", by=by, at=at
-        )
+        runs.give_back(claim, error=error, spent=spent, ready_on=ready_on, by=by, at=at)
         if not reached.is_spent:
             return
         activity = Activity.objects.get(pk=claim.activity_id)
@@ -66,12 +65,11 @@ def _next_month(tenant_id, at: datetime) -> datetime:
 def go_on_with_money(edited: Tenant | AgentConfig, *, by: Actor, at: datetime) -> None:
     """A cap may have been raised: what waits for money is tried now. It finds out by itself whether there is room."""
     tenant_id = edited.pk if isinstance(edited, Tenant) else edited.tenant_id
-    waiting = Activity.objects.filter(
-        tenant_id=tenant_id, status=ActivityStatus.ASSIGNED, ready_on__gt=at, input_data__has_key="waits_for"
-    )
+    waiting = Activity.objects.filter(tenant_id=tenant_id, status=ActivityStatus.ASSIGNED, ready_on__gt=at)
     if isinstance(edited, AgentConfig):
         waiting = waiting.filter(assignee_agent_role=edited.agent_role)
-    if count := waiting.update(ready_on=at, updated_on=at):
+    unpaid = queries.out_of_money(waiting.values_list("pk", flat=True))
+    if count := waiting.filter(pk__in=unpaid).update(ready_on=at, updated_on=at):
         journal.record("work.tried_again", edited, by=by, at=at, after={"activities": count})
 
 

@@ -280,25 +280,31 @@ def raise_task(
     about: dict | None = None,
 ) -> Activity | None:
     """An activity for a person: an alert, an escalation. Once per origin; None when it was raised before."""
+    task = Activity(
+        tenant_id=tenant_id,
+        title=title[:500],
+        type=ActivityType.OTHER,
+        assignee_type=AssigneeType.HUMAN,
+        priority=priority,
+        revision_note=note,
+        origin_key=origin,
+        input_data=about or {},
+        ready_on=at,
+        created_by=by.user,
+        created_on=at,
+    )
+    return make_once(task, "task.raised", by=by, at=at, assignee_user=person_for(role, tenant_id))
+
+
+def make_once(task: Activity, code: str, *, by: Actor, at: datetime, **ready: Any) -> Activity | None:
+    """Keep a task outside any pipeline and have it ready; None when there is one of its origin already."""
     try:
         with transaction.atomic():
-            task = Activity.objects.create(
-                tenant_id=tenant_id,
-                title=title[:500],
-                type=ActivityType.OTHER,
-                assignee_type=AssigneeType.HUMAN,
-                priority=priority,
-                revision_note=note,
-                origin_key=origin,
-                input_data=about or {},
-                ready_on=at,
-                created_by=by.user,
-                created_on=at,
-            )
-            journal.record("task.raised", task, by=by, at=at, after={"title": task.title})
-            return ACTIVITY_MOVES.perform(task, "ready", by=by, at=at, assignee_user=person_for(role, tenant_id))
+            task.save(force_insert=True)
+            journal.record(code, task, by=by, at=at, after={"title": task.title})
+            return ACTIVITY_MOVES.perform(task, "ready", by=by, at=at, **ready)
     except IntegrityError:
-        if Activity.objects.filter(tenant_id=tenant_id, origin_key=origin).exists():
+        if Activity.objects.filter(tenant_id=task.tenant_id, origin_key=task.origin_key).exists():
             return None
         raise
 

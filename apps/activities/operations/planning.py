@@ -23,7 +23,7 @@ from apps.strategy.statuses import (
     StrategyStatus,
 )
 
-from .. import queries
+from .. import forecasting
 from ..models import Activity, ActivityTemplate
 from .spawning import NewUnit, spawn_units
 
@@ -108,7 +108,7 @@ def tend_periods(tenant: TenantFacts, *, by: Actor, at: datetime) -> int:
     """
     moved = len(strategy_operations.close_periods(strategy_queries.open_periods(), tenant=tenant, by=by, at=at))
     wanted = defaultdict(list)
-    for outlook in queries.forecast(strategy_queries.open_periods(), at=at).values():
+    for outlook in forecasting.forecast(strategy_queries.open_periods(), at=at).values():
         if outlook.status == PeriodStatus.AT_RISK and outlook.is_on_course:
             wanted["recover" if outlook.has_begun else "rest"].append(outlook.period_ref)
         elif outlook.status != PeriodStatus.AT_RISK and not outlook.is_on_course:

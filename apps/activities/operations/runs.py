@@ -122,21 +122,13 @@ def finish_job(claim: Claim, *, summary: dict, by: Actor, at: datetime) -> Activ
         return pipelines.close_step(activity, by=by, at=at, output_summary=summary)
 
 
-def give_back(
-    claim: Claim, *, error: str, spent: Spent, ready_on: datetime, by: Actor, at: datetime, waits_for: str = ""
-) -> None:
-    """Try again at `ready_on`, without counting a failure: a stop, a cap, an outage, a wait for settling.
-
-    `waits_for` names what may come earlier than that; see money.py.
-    """
+def give_back(claim: Claim, *, error: str, spent: Spent, ready_on: datetime, by: Actor, at: datetime) -> None:
+    """Try again at `ready_on`, without counting a failure: a stop, a cap, an outage, a wait for settling."""
     with transaction.atomic():
         _, activity, lease = held(claim)
         _close(claim, RunStatus.FAILED, error, spent)
         _free(lease, at=at)
         uncounted = {**activity.input_data, "failures_before": activity.input_data.get("failures_before", 0) + 1}
-        uncounted.pop("waits_for", None)
-        if waits_for:
-            uncounted["waits_for"] = waits_for
         ACTIVITY_MOVES.perform(activity, "give_back", by=by, at=at, ready_on=ready_on, input_data=uncounted)
 
 

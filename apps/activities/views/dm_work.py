@@ -11,7 +11,7 @@ from apps.channels.statuses import AttemptStatus
 from apps.shared.errors import InvalidInput, NotFound
 from apps.tenants.doors import paging, portal
 
-from .. import access, operations, queries, registry
+from .. import access, failures, operations, queries, registry
 from .. import history as run_history
 from ..engine import streams
 from ..forms import WHO, NotPublishedForm, PublishedForm, RetryForm, WorkFilter
@@ -143,7 +143,7 @@ def story(
         or (found.step.prompt_template if "step" in found.input_data else ""),
         "notes": found.input_data.get("notes", []),
         "about": _about(found, slug),
-        "task_note": sentence_of(found.revision_note),
+        "task_note": failures.parted(found.revision_note)[1],
         "runs": [_run_row(each) for each in run_history.of_runs(found, runs)] if not steps else [],
         "cost_usd": sum((run.cost_usd for run in runs), Decimal(0)),
         "run_count": len(runs),
@@ -157,7 +157,7 @@ def story(
         if _publishes(found)
         else [],
         "publishes": _publishes(found),
-        "failure": sentence_of(queries.failure_of(found)) if found.status == ActivityStatus.FAILED else "",
+        "failure": failures.parted(queries.failure_of(found))[1] if found.status == ActivityStatus.FAILED else "",
         "form": form or RetryForm(),
         "job": jobs.job_row(found) if found.assignee_agent_role.startswith("system.") else None,
         "has_model": is_agents and not found.assignee_agent_role.startswith("system."),
@@ -217,12 +217,6 @@ def _who(found: Activity) -> dict:
 def role_name(role: str) -> str:
     """`content_brief_writer` is "Content brief writer"; jobs of the product itself are done by "Leadmetrics"."""
     return "Leadmetrics" if role.startswith("system.") else role.replace("_", " ").capitalize()
-
-
-def sentence_of(error: str) -> str:
-    """An error without the code it begins with: `website_unreadable: The site …` is `The site …`."""
-    code, colon, sentence = error.partition(": ")
-    return sentence if colon and code.replace("_", "").isalpha() and code.islower() else error
 
 
 def _facts(found: Activity, slug: str) -> list[dict]:

@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
+from apps.activities import forecasting
 from apps.activities import queries as work
 from apps.activities.statuses import HumanRole
 from apps.content import queries as content
@@ -60,7 +61,7 @@ def progress(request: HttpRequest) -> HttpResponse:
     require(request.actor, "strategy.read")
     today = request.at.astimezone(ZoneInfo(request.tenant.timezone)).date()
     lines = strategies.deliverable_progress(at=request.at)
-    forecasts = work.forecast([line.row for line in lines], at=request.at)
+    forecasts = forecasting.forecast([line.row for line in lines], at=request.at)
     rows = []
     for line in lines:
         label, tone = PERIOD_WORDS[PeriodStatus(line.status)]

@@ -2,6 +2,7 @@
 
 from django.urls import reverse
 
+from apps.activities import forecasting
 from apps.activities import queries as work
 from apps.activities.statuses import ActivityStatus, SubjectType
 from apps.activities.views import tones
@@ -104,7 +105,7 @@ def _step(label: str, is_done: bool, missing: str) -> dict:
     return {"label": label, "state": "done" if is_done else "waiting", "count": "" if is_done else missing}
 
 
-def promise_rows(lines: list[strategies.Progress], forecasts: dict[str, work.Forecast], slug: str) -> list[dict]:
+def promise_rows(lines: list[strategies.Progress], forecasts: dict[str, forecasting.Forecast], slug: str) -> list[dict]:
     """This month's promises, each with how it will end and who holds up what is missing."""
     rows = []
     for line in lines:

@@ -9,6 +9,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 
 from apps.activities import access as work_access
+from apps.activities import forecasting
 from apps.activities import queries as work
 from apps.activities.first_pass import first_pass
 from apps.activities.models import Approval
@@ -87,7 +88,7 @@ def client(request: HttpRequest) -> HttpResponse:
     month = today.replace(day=1)
     channels = list(Channel.objects.order_by("name"))
     progress = strategies.deliverable_progress(at=request.at)
-    forecasts = work.forecast([line.row for line in progress], at=request.at)
+    forecasts = forecasting.forecast([line.row for line in progress], at=request.at)
     waiting = list(work.titled(work.waiting_approvals(required_role="reviewer"))[:5])
     units = work.units_between(month, today, limit=UNITS_SHOWN)
     steps = standing.setup_steps(tenant, channels, units, has_plan=bool(progress))

@@ -3,7 +3,6 @@ entered. A token is random, kept as its SHA-256 only, and never read from anywhe
 
 import functools
 import hashlib
-import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -26,12 +25,6 @@ class LinkSpent(OperationRefused):
 
     code = "link_spent"
     http_status = 410
-
-
-def new_token() -> tuple[str, str]:
-    """(token for the link, digest for the row)"""
-    token = secrets.token_urlsafe(32)
-    return token, digest(token)
 
 
 def digest(token: str) -> str:

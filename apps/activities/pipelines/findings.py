@@ -1,0 +1,161 @@
+"""Default pipelines of what is found out for a client: performance reports, website audits, backlinks."""
+
+from ..bodies import PUBLISHER
+from .steps import agent, gate, person
+
+PERFORMANCE_REPORTS = (
+    agent(
+        "collect",
+        "Collect the figures",
+        "research",
+        "data_analyst",
+        due_offset_days=1,
+        creates="goal_values",
+        prompt_template="Say which collected figure shows where each goal stands, and what the figures mean.",
+    ),
+    agent(
+        "write",
+        "Write the report",
+        "report",
+        "report_writer",
+        due_offset_days=2,
+        depends_on=["collect"],
+        creates="body_version",
+        prompt_template="Write the client's report about the period that the figures are of.",
+    ),
+    gate(
+        "dm_review",
+        "Review the report",
+        "review",
+        "reviewer",
+        is_final_gate=True,
+        due_offset_days=4,
+        depends_on=["write"],
+        on_reject="write",
+    ),
+    agent(
+        "deliver",
+        "Deliver the report",
+        "publish",
+        PUBLISHER,
+        due_offset_days=5,
+        depends_on=["dm_review"],
+        creates="report",
+        counts_unit=True,
+    ),
+)
+
+WEBSITE_AUDIT = (
+    agent(
+        "crawl_and_measure",
+        "Read and measure the website",
+        "audit",
+        "site_auditor",
+        due_offset_days=3,
+        creates="findings",
+        prompt_template="Say what is wrong with the client's website, by what was measured there.",
+    ),
+    gate(
+        "dm_review",
+        "Review the findings",
+        "review",
+        "reviewer",
+        due_offset_days=5,
+        depends_on=["crawl_and_measure"],
+        on_reject="crawl_and_measure",
+    ),
+    agent(
+        "action_list",
+        "Propose improvements",
+        "write",
+        "report_writer",
+        due_offset_days=7,
+        depends_on=["dm_review"],
+        creates="tasks",
+        prompt_template="Turn the findings into improvements that the client can decide on, one by one.",
+    ),
+    gate(
+        "client_approval",
+        "Approve the improvements",
+        "approve",
+        "admin",
+        is_final_gate=True,
+        due_offset_days=10,
+        depends_on=["action_list"],
+        on_reject="action_list",
+        counts_unit=True,
+    ),
+)
+
+BACKLINKS = (
+    agent(
+        "prospects",
+        "Find sites to ask",
+        "research",
+        "backlink_researcher",
+        due_offset_days=3,
+        creates="backlinks",
+        prompt_template="Find pages of other sites that could link to the client's with profit for their readers.",
+    ),
+    gate(
+        "prospect_approval",
+        "Approve the sites to ask",
+        "approve",
+        "reviewer",
+        due_offset_days=5,
+        depends_on=["prospects"],
+        on_reject="prospects",
+    ),
+    agent(
+        "outreach_mail",
+        "Write the mails",
+        "write",
+        "backlink_outreach_writer",
+        due_offset_days=6,
+        depends_on=["prospect_approval"],
+        creates="outreach_mails",
+        prompt_template="Write one mail to each of the approved prospects.",
+    ),
+    gate(
+        "mail_approval",
+        "Approve the mails",
+        "approve",
+        "reviewer",
+        is_final_gate=True,
+        due_offset_days=8,
+        depends_on=["outreach_mail"],
+        on_reject="outreach_mail",
+    ),
+    agent(
+        "send",
+        "Send the mails",
+        "outreach",
+        PUBLISHER,
+        due_offset_days=9,
+        depends_on=["mail_approval"],
+        creates="outreach_sent",
+    ),
+    person(
+        "follow_up",
+        "Follow up, and record the answers",
+        "outreach",
+        "reviewer",
+        due_offset_days=20,
+        depends_on=["send"],
+        prompt_template=(
+            "Read the answers, and write again to whoever did not answer. Record under Backlinks what came of each "
+            "mail; where a site agreed, with the page that will carry the link."
+        ),
+    ),
+    agent(
+        "verify_link",
+        "Look for the link",
+        "audit",
+        "data_analyst",
+        due_offset_days=27,
+        depends_on=["follow_up"],
+        creates="link_check",
+        counts_unit=True,
+        prompt_template="Say how the links that were found stand on their pages.",
+    ),
+)
