@@ -51,6 +51,7 @@ def template_database(running_sandbox, django_db_blocker) -> Iterator[str]:
     with django_db_blocker.unblock():
         connections.close_all()
         databases.drop(mine)
+        databases.drop_documents(mine)
 
 
 @pytest.fixture(scope="session")

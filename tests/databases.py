@@ -15,6 +15,7 @@ from psycopg import sql
 from pymongo import MongoClient
 
 from apps.activities.engine import worker
+from apps.storage import bootstrap, clients
 from tests import world
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -102,9 +103,6 @@ def template_and_copy(worker: str, *, sandbox_url: str) -> tuple[str, str]:
     """(template, this worker's copy). The template is made by whoever comes first; it is cloned under the same lock."""
     digest = code_digest()
     template, mine = f"{PREFIX}_{digest}", f"{PREFIX}_{digest}_{worker}_{os.getpid()}"
-    settings.MONGO_URL = with_database(settings.MONGO_URL, template)
-    settings.MONGO_AUDIT_URL = with_database(settings.MONGO_AUDIT_URL, template)
-    settings.MONGO_AUDIT_READ_URL = with_database(settings.MONGO_AUDIT_READ_URL, template)
     with owner() as db, locked(db):
         found = db.execute("SELECT datname FROM pg_database WHERE datname LIKE %s", [f"{PREFIX}%"]).fetchall()
         names = {name for (name,) in found}
@@ -113,9 +111,30 @@ def template_and_copy(worker: str, *, sandbox_url: str) -> tuple[str, str]:
                 if not _in_use(old):
                     with contextlib.suppress(psycopg.Error):  # somebody else's template is being copied
                         db.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(old)))
+                        drop_documents(old)
             _make(db, template, sandbox_url=sandbox_url)
         db.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(mine), sql.Identifier(template)))
+        _copy_documents(template, mine)
     return template, mine
+
+
+def _use_documents(name: str) -> None:
+    for variable in ("MONGO_URL", "MONGO_AUDIT_URL", "MONGO_AUDIT_READ_URL"):
+        setattr(settings, variable, with_database(getattr(settings, variable), name))
+
+
+def _copy_documents(template: str, mine: str) -> None:
+    """Two workers have the same clients: what one writes for a test must not be found by the other's."""
+    _use_documents(mine)
+    bootstrap.mongodb()
+    with MongoClient(settings.MONGO_ADMIN_URL) as client:
+        for collection in client[template].list_collection_names():
+            client[template][collection].aggregate([{"$merge": {"into": {"db": mine, "coll": collection}}}])
+
+
+def drop_documents(name: str) -> None:
+    with MongoClient(settings.MONGO_ADMIN_URL) as client:
+        client.drop_database(name)
 
 
 def _in_use(name: str) -> bool:
@@ -128,8 +147,8 @@ def _make(db, template: str, *, sandbox_url: str) -> None:
     making = f"{template}_making"
     db.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(making)))
     db.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(making)))
-    with MongoClient(settings.MONGO_ADMIN_URL) as client:
-        client.drop_database(template)
+    drop_documents(template)
+    _use_documents(template)
     use(making)
     call_command("migrate", verbosity=0)
     call_command("bootstrap", stdout=io.StringIO())
@@ -137,6 +156,7 @@ def _make(db, template: str, *, sandbox_url: str) -> None:
     worker.stop_heartbeat()
     for alias in ("default", "migrator"):
         connections[alias].close()
+    clients.close()
     db.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(making), sql.Identifier(template)))
 
 

@@ -216,6 +216,7 @@ def test_a_persons_version_is_checked_anew_and_keeps_what_is_known_of_its_links(
 
 
 def test_findings_that_changed_underneath_refuse_the_decision(answers, draft):
+    answers.say({"bodyMarkdown": f"{BODY}\n\nGuaranteed."})
     attempt(draft)
     approval, rita = approval_of(draft), User.objects.get(email="rita@leadmetrics.test")
     step = fresh(draft)
