@@ -41,6 +41,7 @@ class Walked:
     reviewer_email: str
     admin_email: str
     live: list[str]
+    cost: str
     seconds: float
 
 
@@ -81,7 +82,7 @@ class Walk:
         self.decide_topics()
         self.review_drafts()
         live = self.approve_posts(slug)
-        return Walked(name, slug, reviewer, admin, live, time.monotonic() - self.began)
+        return Walked(name, slug, reviewer, admin, live, self.cost(slug), time.monotonic() - self.began)
 
     # Manage
 
@@ -286,6 +287,11 @@ class Walk:
             page = self.rita.open(again)
             self.rita.submit(page, page.form(action="/approve/"))
             told.append("The draft is written again with her note; Rita approves it")
+
+    def cost(self, slug: str) -> str:
+        """What the client's models cost this month, in the words of its costs page."""
+        lines = self.rita.open(f"/dm/c/{slug}/costs/").tree.xpath('//section[@aria-labelledby="total"]//p')
+        return ", ".join(" ".join(line.text_content().split()) for line in lines)
 
     def wait_for(self, look: Callable, what: str):
         """Look until there is something; raises WalkStopped when it does not come."""

@@ -53,7 +53,8 @@ class MonthWalk(Walk):
             told.append(f"{decisions} decisions and {tasks} tasks later every promise of the month is kept:")
         for promise in self.promises():
             self.say(0.0, promise)
-        return Walked(name, slug, reviewer, admin, self.live_posts(slug, 2) or [], time.monotonic() - self.began)
+        live = self.live_posts(slug, 2) or []
+        return Walked(name, slug, reviewer, admin, live, self.cost(slug), time.monotonic() - self.began)
 
     def name_account(self, slug: str, platform: str, address: str) -> None:
         page = self.sam.open("/manage/channels/channel/add/")

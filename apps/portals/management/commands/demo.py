@@ -7,7 +7,7 @@ from django.core.cache import cache
 from django.core.management.base import BaseCommand, CommandError
 
 from apps.portals.browser import WalkStopped
-from apps.portals.rehearsal import Addresses, Walk
+from apps.portals.rehearsal import Addresses, Walk, Walked
 from apps.portals.rehearsal_month import MonthWalk
 
 
@@ -26,14 +26,14 @@ class Command(BaseCommand):
         cache.set("rehearsal", "running", timeout=None)
         try:
             walked = Walk(addresses, self._say).run()
-            self.stdout.write(f"  {walked.seconds:6.1f} s  in all, for {walked.client}\n")
+            self._sum_up(walked)
             self.stdout.write("  A month with all ten types of deliverables")
             month = MonthWalk(addresses, self._say).run()
         except WalkStopped as error:
             cache.set("rehearsal", "failed", timeout=None)
             raise CommandError(f"The demo stopped. {error}") from error
         cache.set("rehearsal", "done", timeout=None)
-        self.stdout.write(f"  {month.seconds:6.1f} s  in all, for {month.client}\n")
+        self._sum_up(month)
         for link in walked.live:
             self.stdout.write(f"  Live post        {link}")
         self.stdout.write(f"  Manage           {addresses.product}/manage/  sam@leadmetrics.test")
@@ -41,6 +41,10 @@ class Command(BaseCommand):
         self.stdout.write(f"  Client dashboard {addresses.product}/app/  {walked.admin_email}")
         self.stdout.write(f"  Mail catcher     {addresses.sandbox}/mail/")
         self.stdout.write("  Every password is DEMO_PASSWORD in .local/env.")
+
+    def _sum_up(self, walked: Walked) -> None:
+        self.stdout.write(f"  {walked.seconds:6.1f} s  in all, for {walked.client}")
+        self.stdout.write(f"            it cost {walked.cost}\n")
 
     def _say(self, seconds: float, what: str) -> None:
         self.stdout.write(f"  {seconds:6.1f} s  {what}")
