@@ -11,6 +11,7 @@ from apps.activities.forms import NOTE_LENGTH, MarkdownField, ShownForm
 from apps.strategy.bodies import heading_levels
 
 from .backlinks import BY_HAND
+from .bodies import FIGURES, MOST_OF_A_FIGURE
 from .statuses import OutreachStatus
 
 BODY_LENGTH = 60_000
@@ -63,6 +64,21 @@ class ClientTimeField(forms.DateTimeField):
                 f"The clocks in {self.zone.key} go forward then: this time does not exist. Choose another."
             )
         raise ValidationError(f"The clocks in {self.zone.key} go back then: this time comes twice. Choose another.")
+
+
+class FiguresForm(forms.Form):
+    """What the platform says about a published post; what is left empty is not known."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        for name in FIGURES:
+            self.fields[name] = forms.IntegerField(required=False, min_value=0, max_value=MOST_OF_A_FIGURE)
+
+    def clean(self):
+        figures = {name: figure for name, figure in super().clean().items() if figure is not None}
+        if not figures and not self.errors:
+            raise ValidationError("Enter one figure at least.")
+        return figures
 
 
 class PostForm(ShownForm):

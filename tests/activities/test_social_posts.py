@@ -447,6 +447,24 @@ def test_through_the_api_a_reviewer_confirms_and_a_client_may_not(client, approv
     assert [post.status for post in posts_of(approved)] == ["published", "failed"]
 
 
+def test_in_the_portal_the_figures_of_a_published_post_are_entered(client, approved, rita, mallory):
+    post, other = posts_of(approved)
+    href = f"/dm/c/{client.slug}/social-posts/{post.ref_id}/figures/"
+    assert "not published yet" in rita.get(href).text
+    confirm(step_of(approved, "publish"), rita, ON_LINKEDIN)
+    page_of_step = rita.get(f"/dm/c/{client.slug}/activities/{step_of(approved, 'publish').ref_id}/").text
+    assert href in page_of_step
+
+    for wrong in ({}, {"likes": "-1"}, {"likes": "many"}):
+        assert rita.post(href, {"likes": "", **wrong}).status_code == 422
+    assert fresh(post).engagement_snapshot is None
+
+    assert rita.post(href, {"impressions": "900", "likes": "31", "clicks": ""}).status_code == 302
+    assert fresh(post).engagement_snapshot == {"impressions": 900, "likes": 31}
+    assert 'value="900"' in rita.get(href).text
+    assert mallory.get(href).status_code in (302, 403, 404)
+
+
 @pytest.mark.parametrize("figures", [{}, {"likes": -1}, {"likes": True}, {"hearts": 1}, {"likes": 10**11}])
 def test_figures_that_are_none_are_refused(approved, rita, figures):
     confirm(step_of(approved, "publish"), rita, ON_LINKEDIN)

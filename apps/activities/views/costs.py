@@ -15,21 +15,21 @@ from .dm_work import role_name
 
 AGENT_COLUMNS = [
     {"label": "Agent"},
-    {"label": "Model"},
+    {"label": "Cost", "numeric": True},  # beside the name, where a phone shows it too
     {"label": "Calls", "numeric": True},
     {"label": "Tokens read", "numeric": True},
     {"label": "of them cached", "numeric": True},
     {"label": "Tokens written", "numeric": True},
-    {"label": "Cost", "numeric": True},
+    {"label": "Model"},
 ]
 PROMISE_COLUMNS = [
     {"label": "Promise"},
     {"label": "Done", "numeric": True},
-    {"label": "Runs", "numeric": True},
     {"label": "Cost", "numeric": True},
     {"label": "Per unit", "numeric": True},
     {"label": "Worth", "numeric": True},
     {"label": "Margin", "numeric": True},
+    {"label": "Runs", "numeric": True},
 ]
 
 

@@ -23,6 +23,7 @@ from ..statuses import (
     ApprovalStatus,
     AssigneeType,
     RunStatus,
+    SubjectType,
 )
 from . import history, jobs, tones
 
@@ -165,6 +166,7 @@ def story(
         "may_cancel": may_cancel,
         "may_finish": not is_by_hand and _is_open_task(found, steps),
         "by_hand": by_hand_of(found) if is_by_hand and _is_open_task(found, steps) else None,
+        "figures_href": reverse("dm:content:figures", args=[slug, found.subject_ref]) if _has_figures(found) else "",
         "published_form": PublishedForm(),
         "not_published_form": NotPublishedForm(),
         "is_unit": bool(steps),
@@ -179,6 +181,12 @@ def story(
 def _is_open_task(found: Activity, steps: list[Activity]) -> bool:
     is_task = found.assignee_type == AssigneeType.HUMAN and not found.is_approval_gate and not steps
     return is_task and found.status in (ActivityStatus.ASSIGNED, ActivityStatus.IN_PROGRESS)
+
+
+def _has_figures(found: Activity) -> bool:
+    """A step about a social post that is out."""
+    is_after = found.type in (ActivityType.PUBLISH, ActivityType.REPORT) and found.status == ActivityStatus.COMPLETED
+    return is_after and found.subject_type == SubjectType.SOCIAL_POST
 
 
 def by_hand_of(found: Activity) -> dict | None:

@@ -365,8 +365,8 @@ def receive_engagement_check(
             tenant_id=activity.tenant_id,
             title=f"Enter the figures of the {post.get_platform_display()} post",
             note=(
-                f"{post.get_platform_display()} does not send us figures yet. Look them up and enter them where the "
-                "post was published."
+                f"{post.get_platform_display()} does not send us figures yet. Look them up, open the step this is about, "
+                "and enter them there."
             ),
             origin=f"figures:{post.ref_id}",
             by=by,

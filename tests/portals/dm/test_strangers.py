@@ -5,7 +5,9 @@ from django.test import Client
 from django.utils import timezone
 
 from apps.activities.models import AgentConfig, Approval, RecurringTaskTemplate
+from apps.channels.models import Channel
 from apps.content.models import Backlink
+from tests.content.test_social_tables import a_post, a_request
 from tests.portals.dm.conftest import NOWHERE, addresses, page_of, standing, without_tokens
 
 AT = timezone.now()
@@ -25,12 +27,13 @@ ACTIVITY_PAGES = {
 AGENT_PAGES = {"switch_agent"}
 RECURRING_PAGES = {"recurring_task", "fill_values", "edit_recurring", "spawn_now"}
 BACKLINK_PAGES = {"backlink", "move_backlink"}
+SOCIAL_PAGES = {"figures"}
 SKILL_PAGES = {"new_skill", "skill", "edit_skill", "switch_skill", "restore_skill", "assign_skill"}
 
 
 def test_the_walk_knows_every_address():
     decisions = {"approval", "approve", "edit", "reject"}
-    assert set(WITH_A_REF) == ACTIVITY_PAGES | AGENT_PAGES | RECURRING_PAGES | BACKLINK_PAGES | decisions
+    assert set(WITH_A_REF) == ACTIVITY_PAGES | AGENT_PAGES | RECURRING_PAGES | BACKLINK_PAGES | SOCIAL_PAGES | decisions
     assert set(OF_A_CLIENT) - set(WITH_A_REF) == SKILL_PAGES | {
         "client", "work", "agents", "exports", "costs", "recurring", "backlinks", "skills", "context", "strategy",
     }  # fmt: skip
@@ -48,6 +51,9 @@ def test_a_reviewer_who_is_not_assigned_sees_what_is_not_there(draft, olga, rita
         ref_id = Backlink.objects.create(
             tenant=draft.tenant, target_url="https://a.example/", source_url="https://b.example/", created_on=AT
         ).ref_id
+    if name in SOCIAL_PAGES:
+        request = a_request(tenant=draft.tenant)
+        ref_id = a_post(request, Channel.objects.filter(tenant=draft.tenant)[0], tenant=draft.tenant).ref_id
     sent = {"shown_sha256": draft.content_sha256, "note": "mine now", "move": "reject"}
     before = standing()
 
