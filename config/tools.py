@@ -39,6 +39,13 @@ TOOLS = {
         read=tools.read_search_console,
         asks="the client's own",
     ),
+    "read_analytics": Tool(
+        integration="google_analytics",
+        description="Tells what visitors did on the client's website: sessions, users, key events, page views, time.",
+        arguments=tools.Analytics,
+        read=tools.read_analytics,
+        asks="the client's own",
+    ),
     "read_past_outputs": Tool(
         integration="outputs",
         description="Gives earlier texts that the client approved, to keep to their voice and not to repeat them.",

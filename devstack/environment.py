@@ -84,6 +84,7 @@ def generated(kept: Mapping[str, str], block: Block) -> dict[str, str]:
         "OPENAI_API_KEY": "rehearsal",
         "OLLAMA_BASE_URL": f"{sandbox}/ollama",
         "GOOGLE_APIS_BASE_URL": f"{sandbox}/google",
+        "GOOGLE_ANALYTICS_BASE_URL": f"{sandbox}/analytics",
         "EGRESS_ALLOW_HOSTS": f"{HOST}:{block.port('sandbox')}",
         "EMAIL_URL": f"smtp://{HOST}:{block.port('sandbox.smtp')}",
         "DEMO_PASSWORD": kept["DEMO_PASSWORD"],

@@ -22,6 +22,7 @@ SUPPORTED = {
     "agents": (BEFORE - {"529"}) | AFTER | (CONTENT - {"refusal", "context_too_long"}) | LATER,
     "wordpress": (BEFORE - {"503"}) | AFTER | {"wrong_types", "empty"},
     "google": (BEFORE - {"529"}) | AFTER | {"wrong_types", "empty"},
+    "analytics": (BEFORE - {"529"}) | AFTER | {"wrong_types", "empty"},
     "site": (BEFORE - {"503", "echo_secret"}) | AFTER | {"empty"},
     "smtp": {"reset", "429", "500", "529", "timeout_after_accept", "reset_after_accept", "garbage"},
 }

@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from sandbox import (
     agents_api,
+    analytics_api,
     anthropic_api,
     control,
     home,
@@ -220,6 +221,7 @@ def target_of(path: str) -> str | None:
         "agents": "agents",
         "wordpress": "wordpress",
         "google": "google",
+        "analytics": "analytics",
         "site": "site",
         "robots.txt": "site",
         "_elsewhere": "elsewhere",
@@ -239,6 +241,7 @@ APPLICATIONS = {
     "agents": agents_api.answer,
     "wordpress": answer_wordpress,
     "google": search_console_api.answer,
+    "analytics": analytics_api.answer,
     "site": sites.answer,
     "elsewhere": home.answer,
 }
@@ -251,6 +254,7 @@ OUTAGES: dict[str, Callable[[World, int, str], Response]] = {
     "agents": agents_api.error,
     "wordpress": wordpress_rest.outage,
     "google": search_console_api.error,
+    "analytics": analytics_api.error,
     "site": sites.outage,
 }
 

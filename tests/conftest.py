@@ -33,6 +33,7 @@ def running_sandbox():
     django_settings.OPENAI_API_KEY = "rehearsal"
     django_settings.OLLAMA_BASE_URL = f"{running.url}/ollama"
     django_settings.GOOGLE_APIS_BASE_URL = f"{running.url}/google"
+    django_settings.GOOGLE_ANALYTICS_BASE_URL = f"{running.url}/analytics"
     django_settings.WORDPRESS_BASE_URL = f"{running.url}/wordpress/acme"
     yield running
     running.stop()

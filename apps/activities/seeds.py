@@ -463,6 +463,8 @@ RECURRING: tuple[RecurringTemplate, ...] = (
 )
 
 MINUTE_MS = 60_000
+# Read where the client connected its accounts; otherwise the agent is told that it has not.
+VISITS = ["google_analytics", "google_search_console"]
 
 
 def _role(role: str, at_once: int, minutes: int, most_usd: str, **rest: Any) -> AgentDefaults:
@@ -475,18 +477,18 @@ AGENT_DEFAULTS: dict[str, AgentDefaults] = {
     for defaults in (
         _role("onboarding_agent", 3, 15, "2.0000", tool_names=["skills", "website"]),
         _role("context_file_writer", 5, 15, "1.5000", tool_names=["skills"]),
-        _role("strategy_writer", 3, 8, "1.5000", tool_names=["channels", "outputs", "skills"]),
-        _role("keyword_researcher", 4, 8, "0.7500", tool_names=["outputs", "skills"]),
+        _role("strategy_writer", 3, 8, "1.5000", tool_names=["channels", *VISITS, "outputs", "skills"]),
+        _role("keyword_researcher", 4, 8, "0.7500", tool_names=["google_search_console", "outputs", "skills"]),
         _role("content_brief_writer", 6, 5, "0.7500", tool_names=["outputs", "skills", "website"]),
         _role("copywriter", 1, 10, "1.5000"),
-        _role("data_analyst", 3, 8, "0.7500", tool_names=["channels", "website"]),
+        _role("data_analyst", 3, 8, "0.7500", tool_names=["channels", *VISITS, "website"]),
         _role("ads_analyst", 2, 8, "0.7500"),
         _role("google_ads_writer", 4, 5, "0.7500"),
         _role("meta_ads_writer", 4, 5, "0.7500"),
         _role("landing_page_writer", 3, 8, "1.0000"),
         _role("quality_checker", 4, 5, "0.5000"),
-        _role("report_writer", 3, 8, "1.0000"),
-        _role("site_auditor", 2, 15, "1.0000"),
+        _role("report_writer", 3, 8, "1.0000", tool_names=VISITS),
+        _role("site_auditor", 2, 15, "1.0000", tool_names=VISITS),
         _role("backlink_researcher", 2, 10, "1.0000"),
         _role("backlink_outreach_writer", 3, 2, "0.7500"),
         _role("competitor_researcher", 3, 15, "1.0000"),

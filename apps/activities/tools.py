@@ -16,7 +16,7 @@ from pydantic import Field
 from apps import storage
 from apps.channels import operations as channels
 from apps.channels.models import Channel, ChannelScore
-from apps.channels.platforms import google_search_console
+from apps.channels.platforms import google_analytics, google_search_console
 from apps.channels.statuses import ChannelStatus, ChannelType, Platform
 from apps.storage.documents import GLOBAL_TENANT
 from apps.strategy import outside
@@ -34,6 +34,7 @@ OUTPUT_CHARACTERS = 12_000  # of one earlier output that is asked for by its ref
 EXCERPT_CHARACTERS = 1_500  # of each where several are listed
 APPROVALS_LOOKED_AT = 100
 SEARCH_DATA_LAGS = timedelta(days=3)  # Google's figures of the last days still change
+VISITS_LAG = timedelta(days=2)  # a day is counted within 48 hours, says Google
 
 
 class SearchSkills(ToolArguments):
@@ -162,14 +163,7 @@ class SearchConsole(ToolArguments):
 
 def read_search_console(arguments: SearchConsole, activity: Activity) -> Found:
     """How the client's own site was found on Google, from the property the client connected."""
-    channel = (
-        Channel.objects.filter(platform=Platform.GOOGLE_SEARCH_CONSOLE)
-        .exclude(status=ChannelStatus.REVOKED)
-        .order_by("ref_id")
-        .first()
-    )
-    if channel is None:
-        raise ToolFailed("The client has not connected Search Console.")
+    channel = _connected(Platform.GOOGLE_SEARCH_CONSOLE, called="Search Console")
     connection = channels.connection_of(channel)
     last = timezone.now().date() - SEARCH_DATA_LAGS
     first = last - timedelta(days=arguments.days - 1)
@@ -190,6 +184,46 @@ def read_search_console(arguments: SearchConsole, activity: Activity) -> Found:
         "rows": [asdict(row) for row in found.rows],
     }
     return Found(told, {"rows": len(found.rows)}, status_code=found.status, secrets=(connection.secret,))
+
+
+class Analytics(ToolArguments):
+    group_by: google_analytics.Dimension = Field(default="landing_page", description="What each row stands for.")
+    days: int = Field(default=28, ge=1, le=480, description="How many days, up to two days ago.")
+    rows: int = Field(default=25, ge=1, le=100, description="How many rows at most; most sessions first.")
+
+
+def read_analytics(arguments: Analytics, activity: Activity) -> Found:
+    """What visitors did on the client's own site, from the Analytics property the client connected."""
+    channel = _connected(Platform.GOOGLE_ANALYTICS, called="Google Analytics")
+    connection = channels.connection_of(channel)
+    last = timezone.now().date() - VISITS_LAG
+    first = last - timedelta(days=arguments.days - 1)
+    found = google_analytics.run_report(
+        connection,
+        property_id=channel.external_id,
+        dimension=arguments.group_by,
+        first=first,
+        last=last,
+        limit=arguments.rows,
+    )
+    if isinstance(found, google_analytics.Unreadable):
+        raise ToolFailed(found.next_step, status_code=found.status, secrets=(connection.secret,))
+    told = {
+        "property": channel.name,
+        "first_day": first.isoformat(),
+        "last_day": last.isoformat(),
+        "rows": [asdict(row) for row in found.rows],
+    }
+    return Found(told, {"rows": len(found.rows)}, status_code=found.status, secrets=(connection.secret,))
+
+
+def _connected(platform: Platform, *, called: str) -> Channel:
+    """The client's own account there, the first that was connected. Raises ToolFailed."""
+    mine = Channel.objects.filter(platform=platform).exclude(status=ChannelStatus.REVOKED)
+    channel = mine.order_by("ref_id").first()
+    if channel is None:
+        raise ToolFailed(f"The client has not connected {called}.")
+    return channel
 
 
 class PastOutputs(ToolArguments):

@@ -201,6 +201,7 @@ def connection_of(channel: Channel) -> Connection:
     address: dict[str, str] = {
         Platform.WORDPRESS: settings.WORDPRESS_BASE_URL or channel.external_url,
         Platform.GOOGLE_SEARCH_CONSOLE: settings.GOOGLE_APIS_BASE_URL,
+        Platform.GOOGLE_ANALYTICS: settings.GOOGLE_ANALYTICS_BASE_URL,
     }
     return Connection(
         base_url=address.get(channel.platform, channel.external_url),

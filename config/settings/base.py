@@ -216,6 +216,7 @@ OLLAMA_BASE_URL = env("OLLAMA_BASE_URL", default="")  # a server of one's own, n
 WORDPRESS_BASE_URL = env("WORDPRESS_BASE_URL", default="")  # overrides the site of every WordPress channel
 INR_PER_USD = Decimal(env("INR_PER_USD", default="85"))  # only for comparing model costs with plan prices
 GOOGLE_APIS_BASE_URL = env("GOOGLE_APIS_BASE_URL", default="") or "https://www.googleapis.com"
+GOOGLE_ANALYTICS_BASE_URL = env("GOOGLE_ANALYTICS_BASE_URL", default="") or "https://analyticsdata.googleapis.com"
 DEFAULT_MONTHLY_CAP_USD = env("DEFAULT_MONTHLY_CAP_USD", default="50")  # a tenant without a cap of its own
 EGRESS_ALLOW_HOSTS = env.list("EGRESS_ALLOW_HOSTS", default=[])
 

@@ -18,7 +18,7 @@ ROLES = [
     "data_analyst",
     "quality_checker",
 ]
-REMEMBERING = {"keyword_researcher", "content_brief_writer", "copywriter"}
+VERSIONS = {"strategy_writer": 2, "keyword_researcher": 3, "content_brief_writer": 2, "copywriter": 2}  # others: 1
 DELIMITER = "8f3a00112233442c"
 
 
@@ -160,7 +160,7 @@ def test_a_variable_without_a_value_is_refused():
 def test_every_role_of_the_journey_has_a_prompt_with_role_and_version(role):
     prompt = prompting.load_prompt(role)
 
-    assert (prompt.role, prompt.version) == (role, 2 if role in REMEMBERING else 1)
+    assert (prompt.role, prompt.version) == (role, VERSIONS.get(role, 1))
     assert prompt.text.startswith("You are ")
     assert "# What you receive" in prompt.text
     assert "# The fields" in prompt.text

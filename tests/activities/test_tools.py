@@ -553,3 +553,82 @@ def test_without_a_property_of_its_own_a_client_has_no_figures(draft, property_,
     property_.save()
     assert refusal_of("read_search_console", draft) == told
     assert sandbox.world.entries(target="google") == []
+
+
+@pytest.fixture
+def visits(draft) -> Channel:
+    """The client's Analytics property."""
+    return Channel.objects.create(
+        platform="google_analytics",
+        channel_type="analytics",
+        name="Harbour Coffee, web",
+        external_id="properties/90210",
+        access_token=TOKEN,
+        created_on=NOW,
+    )
+
+
+@pytest.mark.acceptance("INT-analytics")
+@pytest.mark.acceptance("FLOW-tool-audit")
+def test_analytics_is_asked_for_the_clients_own_property(draft, visits, order, sandbox):
+    allow("google_analytics")
+    order(CLAUDE, ("read_analytics", {"group_by": "channel_group", "rows": 2, "days": 7}))
+
+    step = attempt(draft)
+
+    assert step.status == "completed"
+    (asked,) = sandbox.world.entries(target="analytics", full=True)
+    assert asked["recorded"] == {
+        "kind": "analytics report", "property": "90210", "dimension": "sessionDefaultChannelGroup"
+    }  # fmt: skip
+    found = json.loads(inner(results(bodies(sandbox, CLAUDE)[1])[0]))
+    assert (found["property"], len(found["rows"])) == ("Harbour Coffee, web", 2)
+    assert set(found["rows"][0]) == {
+        "key", "sessions", "total_users", "engaged_sessions", "key_events", "page_views", "average_session_seconds"
+    }  # fmt: skip
+    call = ToolCall.objects.get()
+    assert (call.tool_name, call.method, call.status) == ("google_analytics", "read_analytics", "success")
+    assert call.output["rows"] == 2
+    ((_, log),) = storage.find(storage.ToolCallLog, {"toolCallId": call.ref_id})
+    assert log.statusCode == 200
+    assert TOKEN not in log.model_dump_json() + json.dumps(bodies(sandbox, CLAUDE))
+
+
+def test_no_argument_names_a_property_a_metric_or_more_than_there_is(draft, visits, order, sandbox):
+    allow("google_analytics")
+    hostile = [
+        {"property": "properties/1"}, {"channel": "rival"}, {"group_by": "userId"}, {"group_by": "landing_page,city"},
+        {"days": 481}, {"days": 0}, {"rows": 101}, {"rows": "1e9"}, {"metrics": ["userKeyEventRate"]},
+    ]  # fmt: skip
+    order(CLAUDE, *[("read_analytics", arguments) for arguments in hostile])
+
+    step = attempt(draft)
+
+    assert step.status == "completed"
+    errors = [error for *_, error in calls()]
+    assert len(errors) == len(hostile)
+    assert all(error.startswith("These arguments do not fit: ") for error in errors)
+    assert sandbox.world.entries(target="analytics") == []
+
+
+def test_a_refusal_of_analytics_is_told_with_what_to_do(draft, visits, order, plan, sandbox):
+    allow("google_analytics")
+    plan("analytics", "echo_secret")
+    order(CLAUDE, ("read_analytics", {}))
+
+    step = attempt(draft)
+
+    assert step.status == "completed"
+    call = ToolCall.objects.get()
+    assert call.error == "Google answers with an error of its own. Try again later."
+    assert TOKEN not in json.dumps(bodies(sandbox, CLAUDE))
+
+
+def test_without_an_analytics_property_of_its_own_a_client_has_no_figures(draft, visits, world, sandbox):
+    with world.at("rival"):
+        told = refusal_of("read_analytics", Activity.objects.first())
+    assert told == "The client has not connected Google Analytics."
+    visits.status, visits.access_token = "revoked", None
+    visits.save()
+    assert refusal_of("read_analytics", draft) == told
+    assert sandbox.world.entries(target="analytics") == []

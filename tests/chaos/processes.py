@@ -31,6 +31,7 @@ def environment(database: str | None = None, **more: str) -> dict[str, str]:
         "OPENAI_API_KEY": settings.OPENAI_API_KEY,
         "OLLAMA_BASE_URL": settings.OLLAMA_BASE_URL,
         "GOOGLE_APIS_BASE_URL": settings.GOOGLE_APIS_BASE_URL,
+        "GOOGLE_ANALYTICS_BASE_URL": settings.GOOGLE_ANALYTICS_BASE_URL,
         "WORDPRESS_BASE_URL": settings.WORDPRESS_BASE_URL,
         "EGRESS_ALLOW_HOSTS": ",".join(settings.EGRESS_ALLOW_HOSTS),
         **more,
