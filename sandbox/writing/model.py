@@ -29,7 +29,7 @@ NUMBERS = [
 def write(*, system: str, conversation: str, schema: dict[str, Any] | None, seed: int) -> str:
     """The answer's text: JSON for a schema, a few paragraphs without one."""
     facts = prompt.read(system, conversation)
-    what_counts = f"{seed}\0{prompt.without_delimiters(system)}\0{prompt.without_delimiters(conversation)}"
+    what_counts = f"{seed}\0{prompt.what_counts(system)}\0{prompt.what_counts(conversation)}"
     rng = random.Random(hashlib.sha256(what_counts.encode()).digest())
     if schema is None:
         return plain_answer(facts, rng)

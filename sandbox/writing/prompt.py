@@ -1,5 +1,6 @@
 """What a prompt says, wherever it says it: data blocks, JSON in them, `Key: value` lines, addresses, sentences."""
 
+import calendar
 import json
 import re
 from collections import Counter
@@ -11,6 +12,11 @@ from sandbox.writing import phrases
 
 BLOCK = re.compile(r"<(data-[A-Za-z0-9_-]+)\b([^>]*)>(.*?)</\1\b[^>]*>", re.DOTALL)
 DELIMITER = re.compile(r"</?(data-[A-Za-z0-9_-]+)")
+CIRCUMSTANCES = re.compile(
+    rf"""127\.0\.0\.1:\d+ | \b[0-7][0-9A-HJKMNP-TV-Z]{{25}}\b
+    | \b\d{{4}}-\d{{2}}-\d{{2}} | \b(?:{"|".join(calendar.month_name[1:])})\s\d{{4}}\b""",
+    re.VERBOSE,
+)
 BLOCK_NAME = re.compile(r"""name\s*=\s*["']?([^"'>\s]+)""")
 LINE = re.compile(r"^[\s*#-]*\**([A-Za-z][A-Za-z _/-]{1,38}?)\**\s*:\**\s+(\S.*)$", re.MULTILINE)
 ADDRESS = re.compile(r"https?://[^\s<>\"')\]},|]+")
@@ -119,11 +125,11 @@ def normalised(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
-def without_delimiters(text: str) -> str:
-    """The prompt with the random part of its block tags taken out, wherever it stands: what the answer depends on."""
+def what_counts(text: str) -> str:
+    """What the answer depends on: not the random part of block tags, nor ids, days and the port it happens to be."""
     for delimiter in set(DELIMITER.findall(text)):
         text = text.replace(delimiter, "data-")
-    return text
+    return CIRCUMSTANCES.sub("", text)
 
 
 def read(system: str, prompt: str) -> Facts:

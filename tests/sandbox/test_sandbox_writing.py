@@ -290,6 +290,13 @@ def test_the_same_prompt_and_seed_give_the_same_answer_whatever_the_delimiter(we
     assert answer(ARTICLE, article(website), seed=8) != first
 
 
+def test_the_day_the_ids_and_the_port_of_a_rehearsal_decide_nothing():
+    one = "See http://127.0.0.1:40001/a on 2026-11-21, for November 2026, 01M0000000000000000000000A."
+    other = "See http://127.0.0.1:50002/a on 2027-02-03, for May 2027, 01N0000000000000000000000B."
+
+    assert prompt.what_counts(one) == prompt.what_counts(other) == "See http:///a on , for , ."
+
+
 @pytest.mark.parametrize(
     "schema",
     [
