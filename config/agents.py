@@ -1,6 +1,7 @@
 """(Agent role, what its step creates) -> what it is told, what it must answer, and the operation that receives the answer; on one screen."""
 
 from apps.activities import (
+    brand_rules,
     checks,
     commitments,
     competitors,
@@ -357,6 +358,17 @@ AGENTS = {
         gather=commitments.gather,
         text=material.as_json,
         receive=material.changes_no_row,
+    ),
+    ("brand_rules_writer", ""): AgentRole(
+        schema=brand_rules.BrandRulesProposal,
+        output_type="brand_rules",
+        begin=brand_rules.begin,
+        gather=brand_rules.gather,
+        text=brand_rules.as_text,
+        receive=brand_rules.receive,
+        still_holds=brand_rules.still_holds,
+        released=brand_rules.released,
+        beside=brand_rules.beside,
     ),
     ("review_response_writer", TASK): AgentRole(
         schema=review_answers.ReviewAnswers,

@@ -12,6 +12,7 @@ GATES = {
         load=answers.load,
         shown=answers.shown,
         release=answers.release,
+        still_holds=answers.still_holds,
         send_back=answers.send_back,
         template="dm/activities/_answer_gate.html",
         risk="medium",

@@ -78,6 +78,7 @@ AFTER = {
     "tenant.edited": ["activities.count_days_again"],
     "user.invited": ["tenants.send_invitation"],
     "strategy.activated": ["activities.plan_tenant"],
+    "brand_rules.approved": ["activities.write_brand_rules"],
 }
 
 ALWAYS = ["storage.relay_audit"]

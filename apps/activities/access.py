@@ -1,7 +1,7 @@
 """The gate to work and approvals: fetch and authorise in one step; absent and foreign look the same."""
 
 from apps.shared.actors import Actor
-from apps.shared.errors import NotFound
+from apps.shared.errors import NotAllowed, NotFound
 from apps.shared.ids import is_ref_id
 from apps.tenants.permissions import require
 
@@ -93,4 +93,16 @@ def global_skill_for(actor: Actor, name: str) -> skill_library.SkillVersion:
     skill = next((skill for skill in skill_library.newest() if skill.name == name and skill.is_global), None)
     if skill is None:
         raise NotFound
+    return skill
+
+
+def skill_by_ref(actor: Actor, ref_id: str, *, to: str) -> skill_library.SkillVersion:
+    """The newest version of the skill of which `ref_id` names one, of the clients in scope or global. `to`: "read" or
+    "edit"; raises NotAllowed for editing a global one."""
+    require(actor, f"skill.{to}")
+    skill = skill_library.newest_of(ref_id) if is_ref_id(ref_id) else None
+    if skill is None:
+        raise NotFound
+    if to == "edit" and skill.is_global:
+        raise NotAllowed("This is a global skill. Make one of its name to replace it for this client.")
     return skill

@@ -34,5 +34,12 @@ def release(step: Activity, *, by: Actor, at: datetime, activity: Activity) -> N
         work.released(step, by=by, at=at, gate=activity)
 
 
+def still_holds(step: Activity) -> None:
+    """Raises a refusal where the answer can no longer be approved, as what it was made from has changed."""
+    work = registry.work_of(step)
+    if work is not None and work.still_holds is not None:
+        work.still_holds(step)
+
+
 def send_back(step: Activity, *, by: Actor, at: datetime, note: str) -> None:
     """Nothing beside the steps, which the decision moves."""

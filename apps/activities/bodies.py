@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 PUBLISHER = "publisher"  # carries out the approved outside call; an agent role without a model
 CRAWL_WEBSITE = "system.crawl_website"  # a long job of a client, worked like any activity
 EXPORT_CLIENT = "system.export_client"  # no step of a pipeline names it: a person asks for it
+BRAND_RULES_WRITER = "brand_rules_writer"
 
 AGENT_ROLES = frozenset(
     {
@@ -17,6 +18,7 @@ AGENT_ROLES = frozenset(
         "anomaly_detector",
         "backlink_outreach_writer",
         "backlink_researcher",
+        BRAND_RULES_WRITER,
         "competitor_researcher",
         "content_auditor",
         "content_brief_writer",

@@ -11,8 +11,7 @@ from apps.tenants.models import Tenant
 from . import checks, outside
 from .checks import Draft, Finding, Ground, LinkState
 from .operations import context_files
-
-BRAND_VOICE = "brand-voice"
+from .skill_library import BRAND_VOICE
 
 
 def ground() -> Ground:

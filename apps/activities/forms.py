@@ -10,6 +10,7 @@ from apps.tenants.doors.admin_forms import Seen
 
 from . import skill_files, variables
 from .bodies import TemplateVariable
+from .checks import BrandRules
 from .models import RecurringTaskTemplate
 from .operations import RecurringSettings
 from .skill_files import SkillText
@@ -98,6 +99,20 @@ class ContextFileForm(ShownForm):
         max_length=CONTEXT_FILE_LENGTH,
         widget=forms.Textarea(attrs={"rows": 28, "class": "font-mono text-dense"}),
         help_text="Markdown. Every agent of this client receives all of it.",
+    )
+    change_note = forms.CharField(
+        label="What you changed", required=False, max_length=500, help_text="One line, for the list of versions."
+    )
+
+
+class BrandRulesForm(ShownForm):
+    """A reviewer's version of proposed brand rules: the whole file of the skill."""
+
+    markdown = MarkdownField(
+        label="brand-voice",
+        max_length=skill_files.BODY_LENGTH + skill_files.FRONT_LENGTH,
+        widget=forms.Textarea(attrs={"rows": 28, "class": "font-mono text-dense"}),
+        help_text="Front matter between two lines of three dashes, then Markdown. Agents follow it once it is approved.",
     )
     change_note = forms.CharField(
         label="What you changed", required=False, max_length=500, help_text="One line, for the list of versions."
@@ -291,7 +306,7 @@ class SkillForm(forms.Form):
                 self.add_error(field, "The pasted file says something else. Empty this field, or its line in the file.")
             else:
                 cleaned[field] = value
-        return cleaned | {"body": pasted.body}
+        return cleaned | {"body": pasted.body, "rules": pasted.rules}
 
     @property
     def text(self) -> SkillText:
@@ -304,6 +319,7 @@ class SkillForm(forms.Form):
             body=values["body"],
             tags=tuple(tag.strip() for tag in values["tags"].split(",") if tag.strip()),
             roles=tuple(values["roles"]),
+            rules=values.get("rules", self.kept.rules if self.kept else BrandRules()),
         )
 
     def refuse(self, errors: dict[str, list[str]]) -> None:

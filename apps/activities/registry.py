@@ -14,16 +14,19 @@ from .adapters.base import storable
 from .checks import Draft
 from .figures import Figure, Span
 from .prompting import DataBlock
+from .skill_library import SkillVersion
 
 
 @dataclass(frozen=True)
 class Gate:
-    """What a person can decide on. All functions are database only and run inside the decision's transaction.
+    """What a person can decide on. All functions but one are database only and run inside the decision's transaction.
 
     load(ref, lock=False)          the row behind the approval
     shown(row)                     JSON facts of what is shown, without the text itself (that is bound by its digest)
     approved(row, by, at)          what the subject becomes at every approval; None for nothing
     release(row, by, at, activity) what happens at the final gate
+    still_holds(row)               raises a refusal where it can no longer be approved; before the transaction, and may
+                                   read the stores
     send_back(row, by, at, note)   what the subject becomes when a change is asked for
     template                       the part that shows it in the DM Portal and the dashboard
     """
@@ -33,6 +36,7 @@ class Gate:
     send_back: Callable[..., None]
     approved: Callable[..., None] | None = None
     release: Callable[..., None] | None = None
+    still_holds: Callable[..., None] | None = None
     template: str = "components/gate_activity.html"
     risk: str = "medium"
 
@@ -59,6 +63,9 @@ class AgentRole:
     title(output) -> str                   what the answer is called where people decide on it; the unit's by default
     released(activity, by, at, gate)       what the approval of the answer at the final gate brings; only where the
                                            answer itself is decided on and no row stands for it
+    still_holds(activity)                  raises a refusal where the answer can no longer be approved, as what it was made
+                                           from has changed; asked before the decision's transaction, may read the stores
+    beside(activity) -> {}                 what the gate's page shows beside the answer; may read the stores
     appendix(activity) -> text             what the product itself sets below the answer's text, out of the model's reach
     live_field                             the text field of the answer that people read along while it is written
     prompt                                 the file in `prompts/`; by default the one with the role's name
@@ -77,6 +84,8 @@ class AgentRole:
     keep: Callable[..., dict[str, str]] | None = None
     title: Callable[[Any], str] | None = None
     released: Callable[..., None] | None = None
+    still_holds: Callable[..., None] | None = None
+    beside: Callable[..., dict] | None = None
     appendix: Callable[[Any], str] | None = None
     live_field: str = ""
     prompt: str = ""
@@ -119,13 +128,15 @@ class ToolArguments(BaseModel):
 class Found:
     """What a tool came back with: JSON for the model, a few facts for the summary, the status of an HTTP answer.
 
-    `secrets` are the credentials that were sent; they are taken out of whatever is kept or told.
+    `secrets` are the credentials that were sent; they are taken out of whatever is kept or told. `skill` is the version
+    of a skill whose text was told, which is kept beside what is written with it.
     """
 
     value: Any
     summary: dict[str, Any] = field(default_factory=dict)
     status_code: int | None = None
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    skill: SkillVersion | None = None
 
 
 class ToolFailed(Exception):

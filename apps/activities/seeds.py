@@ -15,7 +15,7 @@ from .bodies import (
     TemplateVariable,
     VariableType,
 )
-from .pipelines import advertising, channel_content, findings
+from .pipelines import advertising, channel_content, findings, guidance
 from .pipelines.steps import agent, gate
 
 # Priced in the offline price table; a model without a price is refused.
@@ -230,6 +230,7 @@ PIPELINES: tuple[Pipeline, ...] = (
     GBP_POSTS,
     VIDEO_SCRIPTS,
     EMAIL_NEWSLETTERS,
+    Pipeline("brand_rules", "Brand rules", guidance.BRAND_RULES),
 )
 
 
@@ -500,5 +501,6 @@ AGENT_DEFAULTS: dict[str, AgentDefaults] = {
         _role("gbp_post_writer", 6, 3, "0.5000"),
         _role("video_script_writer", 3, 5, "0.7500"),
         _role("email_writer", 4, 5, "0.7500"),
+        _role("brand_rules_writer", 1, 5, "0.7500"),
     )
 }

@@ -19,7 +19,9 @@ from typing import Any
 
 import yaml
 
+from . import checks
 from .bodies import AGENT_ROLES, PUBLISHER
+from .checks import BrandRules
 from .prompting import clean
 
 NAME_LENGTH, DESCRIPTION_LENGTH, BODY_LENGTH = 64, 500, 20_000
@@ -28,7 +30,8 @@ FRONT_LENGTH = 4_000
 FRONT_DEPTH = 2  # the mapping, and a list in it
 KEBAB = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 FENCE = re.compile(r"\A\ufeff?---[ \t]*\n(.*?)\n---[ \t]*(?:\n|\Z)", re.DOTALL)
-FIELDS = ("name", "description", "tags", "roles")
+RULES = ("banned", "required", "reading_ease")  # what drafts are held to, see `checks`
+FIELDS = ("name", "description", "tags", "roles", *RULES)
 RESERVED = frozenset({"client-context"})  # the client's context file, which is edited where it is approved
 SKILL_ROLES = tuple(sorted(role for role in AGENT_ROLES if role != PUBLISHER and not role.startswith("system.")))
 
@@ -50,6 +53,15 @@ class SkillText:
     body: str
     tags: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
+    rules: BrandRules = BrandRules()
+
+    @property
+    def front(self) -> dict[str, Any]:
+        """The front matter: what the file begins with, and what is kept beside the text."""
+        fields: dict[str, Any] = {"name": self.name, "description": self.description}
+        lists = {"tags": self.tags, "roles": self.roles, "banned": self.rules.banned, "required": self.rules.required}
+        fields |= {name: list(words) for name, words in lists.items() if words}
+        return fields if self.rules.reading_ease is None else fields | {"reading_ease": self.rules.reading_ease}
 
 
 def unify(text: str) -> str:
@@ -74,6 +86,7 @@ def parse(text: str) -> SkillText:
         body=text[found.end() :],
         tags=_words(fields, "tags"),
         roles=_words(fields, "roles"),
+        rules=_rules(fields),
     )
     return checked(wanted)
 
@@ -123,6 +136,21 @@ def _words(fields: dict[str, Any], name: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in value if word.strip())
 
 
+def _rules(fields: dict[str, Any]) -> BrandRules:
+    rules = checks.rules_of(fields)
+    wanted = {name: fields[name] for name in RULES if fields.get(name)}
+    if "reading_ease" in wanted and rules.reading_ease is None:
+        raise BadSkill({"body": ["“reading_ease” in the front matter is a whole number from 0 to 100."]})
+    for name, kept in (("banned", rules.banned), ("required", rules.required)):
+        value = wanted.get(name, [])
+        phrases = value if isinstance(value, list) else [value]
+        if not all(isinstance(phrase, str) and len(phrase) <= checks.RULE_LENGTH for phrase in phrases):
+            raise BadSkill({"body": [f"“{name}” in the front matter must be a list of words or short phrases."]})
+        if len(phrases) > checks.MOST_RULES or (phrases and not kept):
+            raise BadSkill({"body": [f"“{name}” in the front matter holds {checks.MOST_RULES} phrases at most."]})
+    return rules
+
+
 def checked(wanted: SkillText) -> SkillText:
     """The skill with its lines unified and its lists without repetitions. Raises BadSkill with all that is wrong."""
     tidy = SkillText(
@@ -131,6 +159,7 @@ def checked(wanted: SkillText) -> SkillText:
         body=unify(wanted.body).strip(),
         tags=tuple(dict.fromkeys(tag.strip().lower() for tag in wanted.tags)),
         roles=tuple(sorted(set(wanted.roles))),
+        rules=wanted.rules,
     )
     errors = {
         "name": list(_name_problems(tidy.name)),
@@ -190,7 +219,5 @@ def _hidden(text: str) -> str:
 
 def written(skill: SkillText) -> str:
     """The whole file again, as `parse` reads it; what versions are compared by."""
-    fields: dict[str, Any] = {"name": skill.name, "description": skill.description}
-    fields |= {name: list(words) for name, words in (("tags", skill.tags), ("roles", skill.roles)) if words}
-    front = yaml.safe_dump(fields, sort_keys=False, allow_unicode=True, width=10_000, default_flow_style=None)
+    front = yaml.safe_dump(skill.front, sort_keys=False, allow_unicode=True, width=10_000, default_flow_style=None)
     return f"---\n{front}---\n\n{skill.body}\n"

@@ -13,6 +13,7 @@ from apps import storage
 from apps.shared.scoping import only_tenant
 from apps.storage.documents import GLOBAL_TENANT
 
+from . import checks
 from .models import Activity, AgentConfig
 from .prompting import Skill as ToldSkill
 from .skill_files import SkillText
@@ -21,6 +22,7 @@ LISTED = 20  # names and descriptions in a prompt
 WHOLE = 60_000  # characters of all bodies in a prompt; what goes beyond is listed
 WORDS = 300  # characters of the task that are searched with
 CONTEXT_FILE = "context_file"
+BRAND_VOICE = "brand-voice"  # the skill whose front matter holds the client's rules
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,11 @@ class SkillVersion:
         return tuple(self.document.frontmatter.get("roles", ()))
 
     @property
+    def fact(self) -> dict[str, Any]:
+        """As it is kept beside what was written with it."""
+        return {"name": self.name, "version": self.version, "pointer": self.pointer, "isGlobal": self.is_global}
+
+    @property
     def text(self) -> SkillText:
         document = self.document
         return SkillText(
@@ -59,6 +66,7 @@ class SkillVersion:
             body=document.body,
             tags=tuple(document.tags),
             roles=self.roles,
+            rules=checks.rules_of(document.frontmatter),
         )
 
 
@@ -108,12 +116,30 @@ def in_force() -> dict[str, SkillVersion]:
     return {entry.name: entry.holds for entry in library() if entry.holds is not None}
 
 
+def brand_voice() -> SkillVersion | None:
+    """How the one client in scope wants to sound: its own skill or, while it has none, the global one; None for one that
+    was switched off."""
+    entry = next((entry for entry in library() if entry.name == BRAND_VOICE), None)
+    skill = (entry.own or entry.shared) if entry else None
+    return skill if skill is not None and skill.is_active else None
+
+
 def versions_of(name: str, *, is_global: bool) -> list[SkillVersion]:
     """The versions of a client's own skill, or of the global one, newest first; a hundred at most."""
     owner = GLOBAL_TENANT if is_global else only_tenant().ref_id
     found = storage.find(storage.Skill, {"name": name}, sort=[("version", -1)], limit=200)  # of both owners
     versions = (SkillVersion(pointer, document) for pointer, document in found if document.tenantId == owner)
     return [skill for skill in versions if skill.document.source != CONTEXT_FILE][:100]
+
+
+def newest_of(ref_id: str) -> SkillVersion | None:
+    """The newest version of the skill of which this ref_id names a version; None where nobody in scope has one."""
+    named = storage.find(storage.Skill, {"refId": ref_id}, limit=1)
+    if not named:
+        return None
+    version = named[0][1]
+    same = (s for s in newest() if (s.name, s.document.tenantId) == (version.name, version.tenantId))
+    return next(same, None)
 
 
 def assigned_names(pointers: Sequence[str]) -> list[str]:
@@ -134,13 +160,9 @@ class Given:
         whole = [ToldSkill(s.name, s.document.description, s.document.body) for s in self.whole]
         return [*whole, *(ToldSkill(s.name, s.document.description) for s in self.listed)]
 
-    @property
-    def facts(self) -> dict[str, Any]:
-        """What is kept beside the output: which versions it was written with; nothing where there were none."""
-        used = [
-            {"name": s.name, "version": s.version, "pointer": s.pointer, "isGlobal": s.is_global} for s in self.whole
-        ]
-        return {"skills": used} if used else {}
+    def used(self, loaded: Sequence[SkillVersion]) -> list[SkillVersion]:
+        """The versions an output was written with: those given whole, and those that were loaded on the way."""
+        return list({skill.pointer: skill for skill in (*self.whole, *loaded)}.values())
 
 
 def given_to(activity: Activity, config: AgentConfig) -> Given:

@@ -15,10 +15,12 @@ from apps.shared.models import JournalEntry
 from apps.shared.scoping import every_tenant, only_tenant
 from apps.tenants import queries as tenant_queries
 from apps.tenants.doors.tasks import consumer, inside, inside_all
+from apps.tenants.models import User
 
 from . import operations, queries, registry
 from .engine import sweep as sweeping
 from .engine import worker
+from .models import Activity
 
 log = structlog.get_logger(__name__)
 
@@ -102,6 +104,19 @@ def close_sessions(**_) -> int:
     return closed
 
 
+@shared_task(name="activities.propose_brand_rules")
+def propose_brand_rules(**_) -> int:
+    """Daily, for every open client: a proposal of brand rules, once in a week, if enough was sent back. How many there are."""
+    asked, by = 0, Actor.system("activities.propose_brand_rules")
+    for tenant in tenant_queries.facts_of_all():
+        try:
+            with inside(tenant.id) as facts:
+                asked += operations.propose_brand_rules(facts, by=by, at=timezone.now()) is not None
+        except Exception as error:  # a defect at one client holds back no other
+            log.error("brand_rules.not_proposed", tenant=tenant.ref_id, exc_info=error)
+    return asked
+
+
 @shared_task(name="activities.ensure_partitions")
 def ensure_partitions(**_) -> int:
     """Months of llm_calls: this one and three ahead."""
@@ -143,3 +158,11 @@ def count_days_again(entry: JournalEntry, *, at) -> None:
     """A client's time zone was changed: its days begin at other moments, the past ones too."""
     if "timezone" in entry.after:
         operations.catch_up_costs(only_tenant(), at=at, from_the_start=True)
+
+
+@consumer("activities.write_brand_rules")
+def write_brand_rules(entry: JournalEntry, *, at) -> None:
+    """A reviewer approved brand rules: they are the next version of the client's own skill."""
+    step = Activity.objects.get(ref_id=entry.subject_ref)
+    by = Actor.human(User.objects.get(ref_id=entry.actor_ref), request_id=entry.request_id)
+    operations.write_brand_rules(step, body=entry.after["body"], base=entry.after["base"], by=by, at=at)

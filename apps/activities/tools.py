@@ -26,6 +26,7 @@ from apps.tenants.statuses import PrivacyLevel
 from .models import Activity, Approval
 from .operations import context_files
 from .registry import Found, ToolArguments, ToolFailed
+from .skill_library import SkillVersion
 from .statuses import ApprovalStatus, SubjectType
 
 ADDRESS = re.compile(r"https?://[^\s<>\"')\]},|]+")
@@ -63,15 +64,17 @@ class LoadSkill(ToolArguments):
 
 def load_skill(arguments: LoadSkill, activity: Activity) -> Found:
     """The body of a skill: the client's own, else the platform's, in the newest version."""
-    found = storage.find(storage.Skill, {"name": arguments.name}, sort=[("version", -1)])
-    own = [skill for _, skill in found if skill.tenantId != GLOBAL_TENANT]
-    everybodys = [skill for _, skill in found if skill.tenantId == GLOBAL_TENANT]
+    found = [
+        SkillVersion(pointer, document)
+        for pointer, document in storage.find(storage.Skill, {"name": arguments.name}, sort=[("version", -1)])
+    ]
+    own = [skill for skill in found if not skill.is_global]
+    everybodys = [skill for skill in found if skill.is_global]
     for newest in (own[:1], everybodys[:1]):
-        if newest and newest[0].isActive:
+        if newest and newest[0].is_active:
             skill = newest[0]
-            return Found(
-                {"name": skill.name, "description": skill.description, "body": skill.body}, {"version": skill.version}
-            )
+            told = {"name": skill.name, "description": skill.document.description, "body": skill.document.body}
+            return Found(told, {"version": skill.version}, skill=skill)
     raise ToolFailed(f"There is no skill called {arguments.name}.")
 
 

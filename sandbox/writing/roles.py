@@ -403,8 +403,24 @@ def quality_checker(facts: Facts, rng: random.Random) -> dict[str, Any]:
     }
 
 
+def brand_rules_writer(facts: Facts, rng: random.Random) -> dict[str, Any]:
+    """The file it was given with one rule more, in the words of the first rejection's note; the same file for none."""
+    now = next((text for name, text in facts.blocks.items() if name == "brand_voice_now"), "")
+    notes = [note for note in facts.fields.get("note", []) if isinstance(note, str) and note.strip()]
+    if not notes or not now:
+        return {"summary": "Nothing to learn.", "changes": [], "skillMarkdown": now}
+    rule = f"Reviewers ask: {' '.join(notes[0].split())[:200]}"
+    change = {"change": "add", "rule": rule, "reason": "It was asked for more than once.", "rejections": [1, 2]}
+    return {
+        "summary": f"{len(notes)} texts were sent back. One rule would have kept them.",
+        "changes": [change],
+        "skillMarkdown": f"{now.strip()}\n\n- {rule}\n",
+    }
+
+
 ROLES: list[tuple[set[str], Role]] = [
     *findings.ROLES,
+    ({"changes", "skillmarkdown"}, brand_rules_writer),
     ({"strategymarkdown"}, strategy_writer),
     ({"bodymarkdown", "metadescription"}, copywriter),
     ({"conversiongoal", "objections"}, advertising.landing_brief),

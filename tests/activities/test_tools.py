@@ -122,6 +122,8 @@ def test_what_a_model_looks_up_comes_back_as_data_and_is_written_down(draft, eac
     ((_, log),) = storage.find(storage.ToolCallLog, {"toolCallId": call.ref_id})
     assert (log.activityRunId, log.request) == (run.ref_id, {"tool": "load_skill", "arguments": {"name": SKILL}})
     assert json.loads(log.response["content"]) == loaded
+    kept = storage.document(storage.ActivityOutput, step.output_ref).metadata["skills"]
+    assert kept == [{"name": SKILL, "version": 1, "pointer": skill, "isGlobal": False}]
 
 
 def test_every_call_of_the_loop_is_paid(draft, each_service, skill, order):

@@ -1,8 +1,11 @@
 """What every test of the API leans on; tests/README.md explains the cast."""
 
+from collections.abc import Iterator
+
 import pytest
 from django.core.cache import cache
 
+from apps.storage import clients
 from tests.api.routes import Records, records_in_scope
 
 
@@ -13,9 +16,11 @@ def fresh_limits():
 
 
 @pytest.fixture
-def at_drafts(acme) -> Records:
+def at_drafts(acme) -> Iterator[Records]:
     """One record of each kind of acme, whose two drafts wait for the reviewer."""
-    return records_in_scope()
+    yield records_in_scope()
+    of_tests = {"name": {"$regex": "^(api|made)-"}, "tenantId": acme.ref_id}
+    clients.database()["skills"].delete_many(of_tests)
 
 
 def problem(response, status: int, code: str) -> dict:

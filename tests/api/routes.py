@@ -13,6 +13,7 @@ from apps.shared.ids import new_id, spell
 from apps.shared.scoping import TenantModel
 from apps.strategy.models import DeliverablePeriod, OnboardingRun, Strategy
 from apps.tenants.models import Contract, Tenant
+from tests.activities.skills import a_name, own_skill
 
 BASE = "/api/v1"
 SHA = "0" * 64
@@ -39,6 +40,7 @@ DECISION = ("shown_sha256", "note")
 SITE = ("name", "site_url", "username", "application_password", "publish_as")
 FIGURES = ("impressions", "likes", "comments", "shares", "clicks")
 EDIT = ("title", "slug", "meta_description", "scheduled_for", "body_markdown", "change_note")
+SKILL = ("name", "description", "body", "tags", "roles")
 
 ROUTES = (
     Route("GET", "/me/", before_contract=True),
@@ -72,6 +74,10 @@ ROUTES = (
     Route("GET", "/approvals/{ref}/", "approval"),
     Route("POST", "/approvals/{ref}/approve/", "approval", fields=DECISION),
     Route("POST", "/approvals/{ref}/reject/", "approval", fields=DECISION),
+    Route("GET", "/skills/", lists=True),
+    Route("POST", "/skills/", fields=SKILL),
+    Route("GET", "/skills/{ref}/", "skill"),
+    Route("PATCH", "/skills/{ref}/", "skill", fields=(*SKILL[1:], "is_active")),
     Route("GET", "/blog-requests/", lists=True),
     Route("GET", "/blog-requests/{ref}/", "blog_request"),
     Route("GET", "/blog-posts/", lists=True),
@@ -86,6 +92,7 @@ ROUTES = (
 # Whoever may is told 409 there: the step is finished and is an agent's, the social post is a draft.
 REFUSED_AT_DRAFTS = ("/retry/", "/cancel/", "/confirm-published/", "/report-not-published/", "/engagement/")
 LISTS = tuple(route for route in ROUTES if route.lists)
+LISTS_OF_ROWS = tuple(route for route in LISTS if route.path != "/skills/")  # skills are documents
 NAMING = tuple(route for route in ROUTES if route.noun)
 WRITING = tuple(route for route in ROUTES if route.method != "GET")
 WITH_FIELDS = tuple(route for route in WRITING if route.fields)
@@ -111,6 +118,7 @@ class Records:
     blog_post: str
     social_media_request: str
     social_post: str
+    skill: str
     content_sha256: str
     contract_sha256: str
 
@@ -133,6 +141,7 @@ def records_in_scope() -> Records:
         blog_post=approval.subject_ref,
         social_media_request=a_social_post().social_media_request.ref_id,
         social_post=a_social_post().ref_id,
+        skill=own_skill(a_name("api")).document.refId,
         content_sha256=approval.content_sha256,
         contract_sha256=Contract.objects.get().pdf_sha256,
     )
@@ -161,7 +170,12 @@ def body_for(route: Route, sandbox_url: str, sha256: str = SHA) -> dict | None:
         "shown_sha256": sha256,
         "agree": True,
         "note": "Shorter, please.",
-        "name": "Second blog",
+        "name": a_name("made") if route.path == "/skills/" else "Second blog",
+        "description": "When tea is meant. Not for coffee.",
+        "body": "Say *steep*.",
+        "tags": ["tea"],
+        "roles": ["copywriter"],
+        "is_active": False,
         "site_url": f"{sandbox_url}/wordpress/second",
         "username": "editor",
         "application_password": "rehearsal application password",
@@ -182,7 +196,9 @@ def body_for(route: Route, sandbox_url: str, sha256: str = SHA) -> dict | None:
 
 
 def headers_for(route: Route, sha256: str = SHA) -> dict[str, str]:
-    return {"If-Match": f'"{sha256}"'} if route.method == "PATCH" else {}
+    if route.method != "PATCH":
+        return {}
+    return {"If-Match": '"1"' if route.noun == "skill" else f'"{sha256}"'}
 
 
 def random_ref() -> str:

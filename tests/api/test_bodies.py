@@ -11,6 +11,7 @@ from tests.api.routes import FIGURES, REFUSED_AT_DRAFTS, WITH_FIELDS, Route, bod
 NO_TEXT = [None, 1, 1.5, True, False, [], {}, ["x"], {"$ne": ""}]
 NO_LINE = [*NO_TEXT, "", "   ", "a\nb", "a\r\nBcc: x@evil.example", "tab\tbed", "bell\x07", "\x7f"]
 NO_WORD = [*NO_LINE, "ad\u200bmin", "ad\u202emin", "ad\u2066min", "\ufeffadmin"]
+NO_LIST = [None, 1, True, "tea", {}, {"$ne": ""}, [None], [1], [{}], [[]], [""]]
 FIELDS = {
     "shown_sha256": [*NO_TEXT, "", "0" * 63, "0" * 65, "g" * 64, "A" * 64, "0" * 64 + "\n", " " + "0" * 63, "٠" * 64],
     "agree": [None, False, 1, 0, "true", "yes", "", [], {}],
@@ -53,6 +54,11 @@ FIELDS = {
     "change_note": [*NO_TEXT, "x" * 501],
     "url": [*NO_TEXT, "", " ", "two\nlines", "https://a.example/\u202e", "x" * 1_001],
     "cause": [*NO_TEXT, "", "   ", "x" * 4_001],
+    "description": [*NO_TEXT, "", "   ", "x" * 501, "x" * 1_001, "ad\u202emin"],
+    "body": [*NO_TEXT, "", " \n ", "x" * 20_001, "ad\u202emin", "---\nname: a\n---\nb"],
+    "tags": [*NO_LIST, ["two words"], ["Ünder"], ["x" * 41], [str(number) for number in range(11)]],
+    "roles": [*NO_LIST, ["boss"], ["publisher"], ["x" * 101]],
+    "is_active": [None, 1, 0, "true", "yes", "", [], {}],
     **dict.fromkeys(FIGURES, [None, "", "3", 3.5, -1, True, [], {}, 10**11]),
 }
 NOTES = {
@@ -65,6 +71,8 @@ OPTIONAL = {
     "/channels/connect/": {"publish_as"},
     "/activities/{ref}/confirm-published/": {"note"},
     "/social-posts/{ref}/engagement/": set(FIGURES),
+    "/skills/": {"tags", "roles"},
+    "/skills/{ref}/": {"description", "body", "tags", "roles", "is_active"},
     "/blog-posts/{ref}/": {"title", "slug", "meta_description", "scheduled_for", "body_markdown", "change_note"},
 }
 
@@ -141,7 +149,7 @@ def test_the_good_body_the_others_are_made_from_is_taken(route, ask, at_drafts, 
 
 
 def test_a_limit_is_named_with_its_number(ask, at_drafts, sandbox, problem):
-    (route,) = [route for route in WITH_FIELDS if route.method == "PATCH"]
+    (route,) = [route for route in WITH_FIELDS if (route.method, route.noun) == ("PATCH", "blog_post")]
 
     errors = problem(ask(route, {"title": "x" * 501, "meta_description": "x" * 161}), 400, "invalid_input")["errors"]
 
@@ -153,7 +161,7 @@ def test_a_limit_is_named_with_its_number(ask, at_drafts, sandbox, problem):
 
 @pytest.mark.parametrize("body", [{}, {"change_note": "x"}])
 def test_an_edit_that_changes_nothing_is_400(body, ask, problem):
-    (route,) = [route for route in WITH_FIELDS if route.method == "PATCH"]
+    (route,) = [route for route in WITH_FIELDS if (route.method, route.noun) == ("PATCH", "blog_post")]
 
     assert problem(ask(route, body), 400, "invalid_input")["errors"] == {"non_field_errors": ["Say what to change."]}
 

@@ -13,7 +13,7 @@ from django.utils.html import format_html
 
 from apps import storage
 from apps.shared.errors import InvalidInput, NotFound
-from apps.shared.scoping import tenant_scope
+from apps.shared.scoping import every_tenant, tenant_scope
 from apps.tenants.doors.admin_display import EMPTY, badge, moment
 from apps.tenants.doors.admin_forms import Line, ManageForm, Paragraphs, Whole
 from apps.tenants.doors.admin_tasks import Panel, Task
@@ -21,6 +21,8 @@ from apps.tenants.models import User
 from apps.tenants.permissions import require
 
 from .. import access, operations, skill_files, skill_library
+from ..checks import BrandRules
+from ..first_pass import SPAN_OF_VERSIONS, first_pass_of_skill, in_words
 from ..skill_files import SkillText, written
 from ..skill_library import SkillVersion
 
@@ -47,6 +49,7 @@ class SkillFields(ManageForm):
             body=values["body"],
             tags=_words(values["tags"]),
             roles=_words(values["roles"]),
+            rules=self.row.text.rules if self.row else BrandRules(),
         )
 
 
@@ -93,6 +96,8 @@ def skill(request: HttpRequest, name: str) -> HttpResponse:
     with tenant_scope():
         current = access.global_skill_for(request.actor, name)
         versions = skill_library.versions_of(name, is_global=True)
+    with every_tenant(reason="what became of a global skill's versions is counted over all clients"):
+        passed = first_pass_of_skill(name, is_global=True, since=request.at - SPAN_OF_VERSIONS)
     wanted = request.GET.get("version")
     chosen = next((each for each in versions if str(each.version) == wanted), None) if wanted else current
     if chosen is None:
@@ -123,7 +128,7 @@ def skill(request: HttpRequest, name: str) -> HttpResponse:
         name,
         sections=[("Skill", facts)],
         tasks=tasks,
-        panels=[_history(versions, name)],
+        panels=[_history(versions, name, in_words(passed))],
         chosen=chosen,
         before=before,
         new_text=written(chosen.text),
@@ -235,7 +240,7 @@ def _ask(request: HttpRequest, current: SkillVersion, title: str, button: str, a
     return _task(request, title, form, back=_href(current.name), button=button, asks=asks)
 
 
-def _history(versions: list[SkillVersion], name: str) -> Panel:
+def _history(versions: list[SkillVersion], name: str, figures: dict[int, str]) -> Panel:
     refs = {each.document.createdBy for each in versions if each.document.createdBy}
     names = dict(User.objects.filter(ref_id__in=refs).values_list("ref_id", "name"))
     rows = [
@@ -244,10 +249,11 @@ def _history(versions: list[SkillVersion], name: str) -> Panel:
             _state(each),
             names.get(each.document.createdBy, each.document.createdBy) if each.document.createdBy else "Leadmetrics",
             moment(each.document.createdOn),
+            figures.get(each.version, EMPTY),
         )
         for each in versions
     ]
-    return Panel("Versions", ("Version", "State", "Who", "When"), rows, "None.")
+    return Panel("Versions", ("Version", "State", "Who", "When", "First decisions"), rows, "None.")
 
 
 def _state(skill: SkillVersion):

@@ -172,7 +172,9 @@ def _work(attempt: Attempt, activity: Activity, role: registry.AgentRole, run_re
     if role.appendix:
         body = f"{body}\n\n{role.appendix(activity)}"
     subject = role.subject(activity)
-    version, metadata = queries.next_version(subject), {**queries.metadata_of(output), **given.facts}
+    used = [skill.fact for skill in given.used(toolbox.loaded)]
+    with_skills = {"skills": used} if used else {}
+    version, metadata = queries.next_version(subject), {**queries.metadata_of(output), **with_skills}
     pointer = storage.write(
         storage.ActivityOutput(
             activityId=activity.ref_id,
@@ -199,7 +201,12 @@ def _work(attempt: Attempt, activity: Activity, role: registry.AgentRole, run_re
             "words": len(body.split()),
             "model": attempt.claim.model_id,
             "metadata_sha256": operations.digest_of(metadata),
-            "author": {"step": activity.ref_id, "role": attempt.claim.role, "model": attempt.claim.model_id},
+            "author": {
+                "step": activity.ref_id,
+                "role": attempt.claim.role,
+                "model": attempt.claim.model_id,
+                **with_skills,
+            },
             **checked,
         },
     )

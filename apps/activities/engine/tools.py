@@ -7,7 +7,7 @@ moment, and what it may say is the tool's own schema; whose data is read is deci
 import json
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
@@ -27,6 +27,7 @@ from ..models import Activity, AgentConfig
 from ..operations import Claim
 from ..prompting import DataBlock
 from ..registry import Found, Tool, ToolFailed
+from ..skill_library import SkillVersion
 
 log = structlog.get_logger(__name__)
 
@@ -56,6 +57,7 @@ class Toolbox:
     carried_out: int = 0
     characters: int = 0
     is_closed: bool = False
+    loaded: list[SkillVersion] = field(default_factory=list)  # skills whose text the agent asked for and got
 
     def __post_init__(self) -> None:
         allowed = _allowed(self.claim.role)
@@ -121,6 +123,8 @@ class Toolbox:
         except Exception as defect:  # ours; the run can go on without it, and an operator has to hear of it
             log.error("tool.crashed", tool=wanted.name[:64], exc_info=defect)
             error = "This tool is out of order."
+        if found.skill is not None:
+            self.loaded.append(found.skill)
         content = self._content(found, error)
         kept = asked or {"written": storable(wanted.arguments)[:KEPT_CHARACTERS]}
         operations.record_tool_call(

@@ -9,6 +9,7 @@ from .approvals import (
     mark_opened,
     refuse_approval,
 )
+from .brand_rules import edit_brand_rules, propose_brand_rules, write_brand_rules
 from .by_hand import NotByHand, confirm_published, report_not_published
 from .callbacks import AlreadyClosed, keep_answer
 from .configuration import (
@@ -136,7 +137,10 @@ __all__ = [
     "count_tokens",
     "digest_of",
     "edit_agent_config",
+    "edit_brand_rules",
     "edit_context_file",
+    "propose_brand_rules",
+    "write_brand_rules",
     "edit_provider",
     "edit_recurring_task",
     "edit_skill",

@@ -39,8 +39,11 @@ def grant_approval(approval: Approval, *, by: Actor, at: datetime, shown_sha256:
     """Approve what was shown; at the final gate, release the work behind it.
 
     `shown_sha256` is the digest the page carried. Raises MoveRefused unless pending, ApprovalStale if the subject no
-    longer has that digest, ApprovalHeld while somebody holds it back.
+    longer has that digest, ApprovalHeld while somebody holds it back, and what the subject itself refuses.
     """
+    behind = registry.GATES[approval.subject_type]
+    if behind.still_holds and approval.status == ApprovalStatus.PENDING:
+        behind.still_holds(behind.load(approval.subject_ref))
     return _decide(approval, "approve", by=by, at=at, shown_sha256=shown_sha256, note=note)
 
 

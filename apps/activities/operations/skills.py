@@ -213,12 +213,7 @@ def _store(
         description=text.description,
         tags=list(text.tags),
         body=text.body,
-        frontmatter={
-            "name": text.name,
-            "description": text.description,
-            "tags": list(text.tags),
-            "roles": list(text.roles),
-        },
+        frontmatter=text.front,
         version=version,
         isActive=is_active,
         source="global" if is_global else "override",

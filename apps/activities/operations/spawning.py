@@ -2,9 +2,10 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -27,7 +28,8 @@ LONGEST_TITLE = 500
 class NewUnit:
     """A unit to be made. `origin` makes it idempotent: of one that exists already nothing is made.
 
-    `subject` is (subject type, ref_id) where all steps are about one existing row; `number` counts the units of a period.
+    `subject` is (subject type, ref_id) where all steps are about one existing row; `number` counts the units of a period;
+    `about` is what the steps' agents find their material by.
     """
 
     template: ActivityTemplate
@@ -37,6 +39,7 @@ class NewUnit:
     subject: tuple[str, str] | None = None
     period: DeliverablePeriod | None = None
     number: int = 1
+    about: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def platforms(self) -> list[str]:
@@ -64,9 +67,10 @@ def spawn_unit(
     subject: tuple[str, str] | None = None,
     period: DeliverablePeriod | None = None,
     number: int = 1,
+    about: Mapping[str, Any] | None = None,
 ) -> Activity:
     """One unit, as `spawn_units` makes them; a unit of this origin that exists already is returned as it is."""
-    unit = NewUnit(template, tenant_id, title, origin, subject, period, number)
+    unit = NewUnit(template, tenant_id, title, origin, subject, period, number, about or {})
     with transaction.atomic():
         made = spawn_units([unit], by=by, at=at)
         found = Activity.with_deleted.get(tenant_id=tenant_id, origin_key=unit.origin_key)
@@ -194,6 +198,7 @@ def _rows(units: Sequence[NewUnit], *, steps: int, edges: int) -> list[dict]:
     for n, unit in enumerate(units):
         own = ids[n * each : (n + 1) * each]
         facts: dict[str, object] = {
+            **unit.about,
             "template": unit.template.ref_id,
             "template_version": unit.template.version,
             "number": unit.number,

@@ -140,6 +140,7 @@ def _opened(request: HttpRequest, found: Approval, *, status: int = 200, **probl
         "brief_part": f"{gate.template}#brief",
         "shown": found.shown_snapshot["subject"],
         "text": shown.text,
+        "beside": history.beside(found) if shown.text is not None else {},
         "found": found_on(found),
         "why_not": shown.why_not or (f"{found.held_by.name} holds this back." if is_held else ""),
         "can_read": shown.text is not None,
@@ -176,7 +177,7 @@ def _may_decide(request: HttpRequest, found: Approval) -> bool:
 
 def _may_edit(request: HttpRequest, found: Approval) -> bool:
     permission = history.EDIT_PERMISSION.get(found.subject_type)
-    return permission is not None and may(request.actor, permission)
+    return permission is not None and may(request.actor, permission) and history.is_editable(found)
 
 
 def _queue_of(request: HttpRequest):

@@ -8,12 +8,13 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
 from apps import storage
-from apps.shared.errors import OperationRefused
+from apps.shared.errors import InvalidInput, OperationRefused
 from apps.strategy.access import onboarding_run_for
 from apps.tenants.doors import portal
+from apps.tenants.permissions import require
 
 from .. import access, operations, queries
-from ..forms import ContextFileForm
+from ..forms import BrandRulesForm, ContextFileForm
 from ..models import Approval
 from ..statuses import ApprovalStatus
 from . import history
@@ -43,6 +44,18 @@ def edit_context_file(request: HttpRequest, approval: Approval) -> HttpResponse:
     return edit(request, approval, Editor(form=ContextFileForm, initial={}, save=save, text_field="markdown"))
 
 
+def edit_brand_rules(request: HttpRequest, approval: Approval) -> HttpResponse:
+    """The file of the skill as it was proposed. Other answers have no editor."""
+    require(request.actor, "skill.edit")
+    if not history.is_editable(approval):
+        raise operations.NotEditable("This has no editor: ask for a change instead, and say what should be different.")
+
+    def save(cleaned: dict) -> object:
+        return operations.edit_brand_rules(approval.activity, by=request.actor, at=request.at, **cleaned)
+
+    return edit(request, approval, Editor(form=BrandRulesForm, initial={}, save=save, text_field="markdown"))
+
+
 def edit(request: HttpRequest, approval: Approval, editor: Editor) -> HttpResponse:
     """Show the form, a preview of what was typed, or save it. What a person typed survives every refusal."""
     if request.method != "POST":
@@ -61,6 +74,11 @@ def edit(request: HttpRequest, approval: Approval, editor: Editor) -> HttpRespon
         editor.save(form.cleaned_data)
     except operations.ApprovalStale:
         return _somebody_was_faster(request, approval, editor, form.cleaned_data)
+    except InvalidInput as error:
+        for name, sentences in error.errors.items():
+            for sentence in sentences:
+                form.add_error(name, sentence)
+        return _page(request, approval, editor, form, text=typed, status=422)
     except OperationRefused as refusal:
         note = {"title": "Not saved", "text": f"{refusal.detail} Your text is still below."}
         return _page(request, approval, editor, form, text=typed, refusal=note, status=refusal.http_status)

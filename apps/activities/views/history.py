@@ -5,17 +5,23 @@ from datetime import datetime
 
 from django.urls import reverse
 
+from apps import storage
 from apps.shared.models import JournalEntry
 from apps.tenants.models import User
 
-from .. import queries
+from .. import operations, queries, registry
+from ..bodies import BRAND_RULES_WRITER
 from ..models import ActivityRun, Approval
 from ..queries import Version
 from ..statuses import ApprovalStatus, HumanRole, RiskLevel, SubjectType
 from . import tones
 
 # Which permission opens the editor of a subject; a subject without one has no editor.
-EDIT_PERMISSION = {SubjectType.BLOG_POST: "post.edit", SubjectType.ONBOARDING_RUN: "context_file.edit"}
+EDIT_PERMISSION = {
+    SubjectType.BLOG_POST: "post.edit",
+    SubjectType.ONBOARDING_RUN: "context_file.edit",
+    SubjectType.ACTIVITY: "skill.edit",
+}
 
 WAITS_FOR = {HumanRole.REVIEWER: "a reviewer", HumanRole.ADMIN: "the client"}
 
@@ -63,6 +69,14 @@ def title_of(approval: Approval) -> str:
         approval.shown_snapshot["subject"].get("title")
         or f"{approval.get_subject_type_display()} of {approval.tenant.name}"
     )
+
+
+def is_editable(approval: Approval) -> bool:
+    """Of agents' answers, only proposed brand rules: they are a file people write by hand too."""
+    if approval.subject_type != SubjectType.ACTIVITY:
+        return True
+    step = operations.step_behind(approval.activity)
+    return step is not None and step.assignee_agent_role == BRAND_RULES_WRITER
 
 
 def facts_of(approval: Approval) -> list[dict]:
@@ -210,3 +224,17 @@ def _as_text(value) -> str:
     if isinstance(value, datetime):
         return value.isoformat()
     return "" if value is None else str(value)
+
+
+def beside(approval: Approval) -> dict:
+    """What the gate's page shows beside an agent's answer, which its role knows; nothing while a store is away."""
+    if approval.subject_type != SubjectType.ACTIVITY:
+        return {}
+    step = operations.step_behind(approval.activity)
+    work = registry.work_of(step) if step is not None else None
+    if step is None or work is None or work.beside is None:
+        return {}
+    try:
+        return work.beside(step)
+    except storage.StorageUnavailable:
+        return {}

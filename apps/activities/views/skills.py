@@ -13,6 +13,7 @@ from apps.tenants.models import User
 from apps.tenants.permissions import may, require
 
 from .. import access, operations, skill_library
+from ..first_pass import SPAN_OF_VERSIONS, VersionPass, first_pass_of_skill, in_words
 from ..forms import AssignForm, RestoreForm, SeenVersionForm, SkillForm
 from ..models import AgentConfig
 from ..skill_files import KEBAB, SkillText, written
@@ -211,6 +212,7 @@ def _page(
     shown = _shown(request, entry, versions)
     roles, has = _roles(), _in_full().get(entry.name, [])
     may_edit = may(request.actor, "skill.edit")
+    passed = first_pass_of_skill(entry.name, is_global=shown_skill.is_global, since=request.at - SPAN_OF_VERSIONS)
     urls = {
         f"{action}_href": reverse(f"dm:activities:{action}_skill", args=[request.tenant.slug, entry.name])
         for action in ("edit", "switch", "restore", "assign")
@@ -228,7 +230,7 @@ def _page(
         "old_label": shown.label_before,
         "differs": shown.version.text != shown_skill.text,
         "facts": _facts(entry, shown.version),
-        "events": _events(versions, href=_href(request, entry.name)),
+        "events": _events(versions, passed, href=_href(request, entry.name)),
         "may_edit": may_edit and entry.own is not None,
         "may_replace": may_edit and entry.own is None,
         "replace_href": f"{reverse('dm:activities:new_skill', args=[request.tenant.slug])}?from={entry.name}",
@@ -251,8 +253,9 @@ def _facts(entry: Entry, shown: SkillVersion) -> list[dict]:
     return facts
 
 
-def _events(versions: list[SkillVersion], *, href: str) -> list[dict]:
-    """For components/timeline.html, newest first."""
+def _events(versions: list[SkillVersion], passed: list[VersionPass], *, href: str) -> list[dict]:
+    """For components/timeline.html, newest first; beside each version what became of what was written with it."""
+    figures = in_words(passed)
     refs = {v.document.createdBy for v in versions if v.document.createdBy}
     names = dict(User.objects.filter(ref_id__in=refs).values_list("ref_id", "name"))
     events = []
@@ -263,7 +266,7 @@ def _events(versions: list[SkillVersion], *, href: str) -> list[dict]:
                 "at": version.document.createdOn,
                 "who": names.get(by, "An agent") if by else "Leadmetrics",
                 "text": f"version {version.version}",
-                "detail": _what_changed(version, before),
+                "detail": ". ".join(filter(None, (_what_changed(version, before), figures.get(version.version)))),
                 "href": f"{href}?version={version.version}{'&view=changes' if before else ''}",
             }
         )

@@ -9,8 +9,7 @@ from rest_framework.decorators import action
 from apps import storage
 from apps.activities.models import Approval
 from apps.activities.operations import ApprovalStale
-from apps.shared.errors import OperationRefused
-from apps.tenants.doors.viewsets import TenantViewSet
+from apps.tenants.doors.viewsets import IfMatchMissing, TenantViewSet, VersionStale
 
 from .. import access, operations, queries
 from ..models import BlogPost, BlogRequest, SocialMediaRequest, SocialPost
@@ -37,20 +36,6 @@ IF_MATCH = OpenApiParameter(
     required=True,
     description="The ETag of the post as it was read.",
 )
-
-
-class IfMatchMissing(OperationRefused):
-    """Say which version you changed: send its ETag in the header If-Match."""
-
-    code = "if_match_missing"
-    http_status = 428
-
-
-class VersionStale(OperationRefused):
-    """This was edited after you read it. Read the new version and edit that."""
-
-    code = "version_stale"
-    http_status = 412
 
 
 class BlogRequestViewSet(TenantViewSet):

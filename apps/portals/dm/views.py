@@ -15,7 +15,7 @@ from apps.activities.first_pass import first_pass
 from apps.activities.models import Approval
 from apps.activities.operations import NotEditable
 from apps.activities.statuses import ApprovalStatus, SubjectType
-from apps.activities.views.editing import edit_context_file
+from apps.activities.views.editing import edit_brand_rules, edit_context_file
 from apps.billing.operations import cap_of
 from apps.channels.models import Channel
 from apps.content.views.dm import edit_post
@@ -27,7 +27,11 @@ from apps.tenants.permissions import may, require
 
 from . import standing
 
-EDITORS = {SubjectType.BLOG_POST: edit_post, SubjectType.ONBOARDING_RUN: edit_context_file}
+EDITORS = {
+    SubjectType.BLOG_POST: edit_post,
+    SubjectType.ONBOARDING_RUN: edit_context_file,
+    SubjectType.ACTIVITY: edit_brand_rules,
+}
 CLIENTS_ON_A_PAGE = 50
 UNITS_SHOWN = 12
 FIRST_PASS_SPAN, FIRST_PASS_ROWS = timedelta(days=90), 8

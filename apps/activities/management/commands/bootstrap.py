@@ -39,6 +39,7 @@ TICKS = {
     "activities.roll_up_costs": HOUR,
     "activities.close_sessions": HOUR,
     "activities.ensure_partitions": DAY,
+    "activities.propose_brand_rules": DAY,
     "storage.sweep": DAY,
     "shared.slow_queries": WEEK,
 }
