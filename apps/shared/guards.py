@@ -151,7 +151,9 @@ def _triggers(model) -> Iterator[Wall]:
         )
     users = [f.column for f in model._meta.local_fields if f.is_relation and f.related_model._meta.db_table == "users"]
     if users and issubclass(model, TenantModel):
-        yield _trigger(table, "guard_user_keys", f"INSERT OR UPDATE OF {', '.join(users)}", "guard_user_keys", users)
+        named = " OR ".join(f"NEW.{column} IS NOT NULL" for column in users)  # most rows name nobody
+        when = f"INSERT OR UPDATE OF {', '.join(users)}"
+        yield _trigger(table, "guard_user_keys", when, "guard_user_keys", users, f"WHEN ({named})")
 
 
 EXISTING = """

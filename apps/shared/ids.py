@@ -19,13 +19,22 @@ def new_id() -> UUID:
     return ULID().to_uuid()
 
 
-def new_ids(count: int) -> list[UUID]:
-    """Ids for rows that are made at once, each the one before plus one: the rows keep their order, whatever it is.
+def id_block() -> UUID:
+    """The first id of a block for rows that are made at once; each next is one more, so the rows keep their order.
 
-    Their random bits are their own: what `new_id` gives in the same millisecond follows upon its last, not upon these.
+    Its random bits are its own: what `new_id` gives in the same millisecond follows upon its last, not upon these. The
+    highest of the last 48 bits is left for the counting, which `id_in_block` does in SQL, so all share the first 80 bits.
     """
-    first = new_id().int >> 80 << 80 | randbits(79)  # the highest random bit is left for the sum
-    return [UUID(int=first + n) for n in range(count)]
+    return UUID(int=new_id().int >> 80 << 80 | randbits(32) << 48 | randbits(47))
+
+
+def id_in_block(number: str) -> str:
+    """SQL for the id so far into the block, whose parts `block_values` gives as parameters."""
+    return f"(%(block)s || lpad(to_hex(%(block_begin)s + {number}), 12, '0'))::uuid"
+
+
+def block_values(first: UUID) -> dict[str, object]:
+    return {"block": first.hex[:20], "block_begin": first.int & (1 << 48) - 1}
 
 
 def spell(row_id: UUID) -> str:

@@ -32,6 +32,12 @@ class Reactions:
 reactions = Reactions()
 
 DELIVERIES = "deliveries"  # the bell of pending deliveries
+DELIVERIES_OF = """
+INSERT INTO journal_deliveries (id, tenant_id, created_by, created_on, journal_entry_id, consumer, attempts, next_on, last_error)
+SELECT ulid_uuid(), e.tenant_id, e.created_by, e.created_on, e.id, c.consumer, 0, e.created_on, ''
+  FROM journal_entries e CROSS JOIN unnest(%(consumers)s::text[]) AS c(consumer)
+ WHERE e.id = ANY(%(entries)s) ORDER BY e.id
+"""
 
 
 def record(
@@ -215,19 +221,9 @@ def _insert_all(
         for row in rows
     )
     consumers = [*reactions.always, *reactions.after.get(code, ())]
-    JournalDelivery.objects.bulk_create(
-        JournalDelivery(
-            tenant_id=entry.tenant_id,
-            journal_entry=entry,
-            consumer=consumer,
-            created_by=by.user,
-            created_on=at,
-            next_on=at,
-        )
-        for entry in entries
-        for consumer in consumers
-    )
     if consumers:
+        with transaction.get_connection().cursor() as cursor:
+            cursor.execute(DELIVERIES_OF, {"entries": [entry.pk for entry in entries], "consumers": consumers})
         ring_on_commit(DELIVERIES)
     if code in reactions.rings:
         ring_on_commit(reactions.rings[code])

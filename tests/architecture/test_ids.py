@@ -9,7 +9,7 @@ from django.db import connection
 from ulid import ULID
 
 from apps.shared.guards import records
-from apps.shared.ids import is_ref_id, new_id, new_ids, spell
+from apps.shared.ids import block_values, id_block, id_in_block, is_ref_id, new_id, spell
 
 from .ulids import many
 
@@ -50,14 +50,20 @@ def test_ids_made_in_sql_are_ulids_of_this_moment(db):
     assert len({row_id.bytes[6:] for row_id in made}) == 20_000  # 80 random bits, no counter
 
 
-def test_ids_made_at_once_keep_their_order_and_meet_no_others_of_the_same_moment():
+def test_ids_made_at_once_keep_their_order_and_meet_no_others_of_the_same_moment(db):
     before = time.time() - 1
-    made = [row_id for _ in range(200) for row_id in (*new_ids(50), new_id(), new_id())]
+    made = []
+    with connection.cursor() as cursor:
+        for _ in range(20):
+            first = id_block()
+            cursor.execute(f"SELECT {id_in_block('n')} FROM generate_series(0, 499) AS n", block_values(first))
+            block = [row_id for (row_id,) in cursor.fetchall()]
+            assert [row_id.int for row_id in block] == list(range(first.int, first.int + 500))
+            assert sorted(block, key=spell) == block
+            made += [*block, new_id(), new_id()]
 
-    assert len(set(made)) == 200 * 52
+    assert len(set(made)) == 20 * 502
     assert all(before <= ULID.from_uuid(row_id).timestamp <= time.time() + 1 for row_id in made)
-    several = new_ids(1_000)
-    assert sorted(several) == several == sorted(several, key=spell)
 
 
 def test_ids_sort_by_time_in_both_spellings(db):

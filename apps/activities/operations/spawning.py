@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,7 +12,7 @@ from django.db import connection, transaction
 
 from apps.shared import journal
 from apps.shared.actors import Actor
-from apps.shared.ids import new_ids, spell
+from apps.shared.ids import block_values, id_block, id_in_block, spell
 from apps.strategy.models import DeliverablePeriod
 
 from ..bodies import TemplateStep
@@ -82,39 +82,43 @@ def spawn_unit(
 
 
 # A unit is born in progress and an agent's first step assigned: what their moves "start" and "ready" would make of them
-# at once. The journal tells of the two moves, for all of a client's units together. Ids come as texts in an array per
-# unit: the unit's own, one per step in order, one per dependency.
-UNITS = """
+# at once. The journal tells of the two moves, for all of a client's units together. Ids are one block: of each unit, in
+# their order, its own, one per step and one per dependency; `first` is how far into the block a unit begins.
+UNITS = f"""
 INSERT INTO activities (id, tenant_id, created_by, created_on, deliverable_period_id, deliverable_id, goal_id, title,
                         pipeline_step, type, assignee_type, assignee_agent_role, status, priority, is_approval_gate,
                         input_data, output_summary, output_ref, rejection_note, revision_note, due_date, started_on,
                         ready_on, origin_key)
-SELECT u.id, u.tenant_id, %(by)s, %(at)s, u.period_id, u.deliverable_id, u.goal_id, u.title,
+SELECT {id_in_block("u.first")}, u.tenant_id, %(by)s, %(at)s, u.period_id, u.deliverable_id, u.goal_id, u.title,
        '', %(type)s, %(human)s, '', %(in_progress)s, %(priority)s, false,
-       u.facts, '{}', '', '', '', %(due)s, %(at)s, %(at)s, u.origin || '/unit'
-  FROM jsonb_to_recordset(%(units)s) AS u(id uuid, tenant_id uuid, period_id uuid, deliverable_id uuid, goal_id uuid,
+       u.facts, '{{}}', '', '', '', %(due)s, %(at)s, %(at)s, u.origin || '/unit'
+  FROM jsonb_to_recordset(%(units)s) AS u(first int, tenant_id uuid, period_id uuid, deliverable_id uuid, goal_id uuid,
                                           title text, facts jsonb, origin text)
+ ORDER BY u.first
     ON CONFLICT (tenant_id, origin_key) DO NOTHING
 RETURNING id
 """
-STEPS = """
+STEPS = f"""
 INSERT INTO activities (id, tenant_id, created_by, created_on, deliverable_period_id, deliverable_id, goal_id,
                         parent_activity_id, title, pipeline_step, type, assignee_type, assignee_agent_role, status,
                         priority, is_approval_gate, input_data, output_summary, output_ref, rejection_note, revision_note,
                         due_date, ready_on, origin_key)
-SELECT u.step_ids[s.number], u.tenant_id, %(by)s, %(at)s, u.period_id, u.deliverable_id, u.goal_id,
-       u.id, s.step ->> 'title', s.key, s.step ->> 'type', s.step ->> 'assignee_type',
-       coalesce(s.step ->> 'agent_role', ''), s.status, %(priority)s, (s.step ->> 'is_approval_gate')::boolean,
-       u.facts || jsonb_build_object('step', s.step), '{}', '', '', '', s.due, %(at)s, u.origin || '/' || s.key
-  FROM jsonb_to_recordset(%(units)s) AS u(id uuid, tenant_id uuid, period_id uuid, deliverable_id uuid, goal_id uuid,
-                                          facts jsonb, origin text, step_ids uuid[])
- CROSS JOIN jsonb_to_recordset(%(steps)s) AS s(number int, key text, status text, due date, step jsonb)
+SELECT {id_in_block("u.first + s.number")}, u.tenant_id, %(by)s, %(at)s, u.period_id, u.deliverable_id, u.goal_id,
+       {id_in_block("u.first")}, s.title, s.key, s.type, s.assignee_type, s.agent_role, s.status, %(priority)s, s.is_gate,
+       u.facts || jsonb_build_object('step', s.step), '{{}}', '', '', '', s.due, %(at)s, u.origin || '/' || s.key
+  FROM jsonb_to_recordset(%(units)s) AS u(first int, tenant_id uuid, period_id uuid, deliverable_id uuid, goal_id uuid,
+                                          facts jsonb, origin text)
+ CROSS JOIN jsonb_to_recordset(%(steps)s) AS s(number int, key text, title text, type text, assignee_type text,
+                                                    agent_role text, status text, is_gate boolean, due date, step jsonb)
+ ORDER BY u.first, s.number
 """
-ORDER = """
+ORDER = f"""
 INSERT INTO activity_dependencies (id, tenant_id, created_by, created_on, activity_id, depends_on_id)
-SELECT u.edge_ids[e.number], u.tenant_id, %(by)s, %(at)s, u.step_ids[e.step], u.step_ids[e.needed]
-  FROM jsonb_to_recordset(%(units)s) AS u(tenant_id uuid, step_ids uuid[], edge_ids uuid[])
+SELECT {id_in_block("u.first + e.number")}, u.tenant_id, %(by)s, %(at)s,
+       {id_in_block("u.first + e.step")}, {id_in_block("u.first + e.needed")}
+  FROM jsonb_to_recordset(%(units)s) AS u(first int, tenant_id uuid)
  CROSS JOIN jsonb_to_recordset(%(edges)s) AS e(number int, step int, needed int)
+ ORDER BY u.first, e.number
 """
 
 
@@ -139,8 +143,9 @@ def _spawn_alike(units: Sequence[NewUnit], steps: Sequence[TemplateStep], *, by:
     """Units of the same steps, whichever clients' templates these are."""
     numbers = {step.key: number for number, step in enumerate(steps, 1)}
     edges = [(numbers[step.key], numbers[needed]) for step in steps for needed in step.depends_on]
-    rows = _rows(units, steps=len(steps), edges=len(edges))
+    block, rows = id_block(), [_row(unit, first=n * (1 + len(steps) + len(edges))) for n, unit in enumerate(units)]
     values = {
+        **block_values(block),
         "by": by.user.pk if by.user else None,
         "at": at,
         "type": ActivityType.OTHER,
@@ -154,6 +159,11 @@ def _spawn_alike(units: Sequence[NewUnit], steps: Sequence[TemplateStep], *, by:
                 {
                     "number": numbers[step.key],
                     "key": step.key,
+                    "title": step.title,
+                    "type": step.type,
+                    "assignee_type": step.assignee_type,
+                    "agent_role": step.agent_role or "",
+                    "is_gate": step.is_approval_gate,
                     "status": ActivityStatus.ASSIGNED if _starts_at_once(step) else ActivityStatus.CREATED,
                     "due": _day(at, step.due_offset_days).isoformat(),
                     "step": step.model_dump(mode="json"),
@@ -162,24 +172,23 @@ def _spawn_alike(units: Sequence[NewUnit], steps: Sequence[TemplateStep], *, by:
             ]
         ),
         "edges": json.dumps(
-            [{"number": n, "step": step, "needed": needed} for n, (step, needed) in enumerate(edges, 1)]
+            [{"number": n, "step": step, "needed": needed} for n, (step, needed) in enumerate(edges, 1 + len(steps))]
         ),
     }
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(UNITS, values)
-        made = {str(unit_id) for (unit_id,) in cursor.fetchall()}
+        made = {unit_id.int - block.int for (unit_id,) in cursor.fetchall()}
         if len(made) < len(rows):  # others were made before, or by somebody else at this moment
-            rows = [row for row in rows if row["id"] in made]
+            rows = [row for row in rows if row["first"] in made]
             values["units"] = json.dumps(rows)
         if not rows:
             return 0
         cursor.execute(STEPS, values)
         cursor.execute(ORDER, values)
-        _tell("start", ((row["tenant_id"], row["id"]) for row in rows), by=by, at=at)
-        at_once = [numbers[step.key] - 1 for step in steps if _starts_at_once(step)]
-        _tell("ready", ((row["tenant_id"], row["step_ids"][n]) for row in rows for n in at_once), by=by, at=at)
-        others = [numbers[step.key] - 1 for step in steps if not step.depends_on and not _starts_at_once(step)]
-        asked = [row["step_ids"][n] for row in rows for n in others]
+        _tell("start", rows, [0], block=block, by=by, at=at)
+        _tell("ready", rows, [numbers[step.key] for step in steps if _starts_at_once(step)], block=block, by=by, at=at)
+        others = [numbers[step.key] for step in steps if not step.depends_on and not _starts_at_once(step)]
+        asked = [UUID(int=block.int + row["first"] + number) for row in rows for number in others]
         for step in Activity.objects.filter(pk__in=asked).order_by("ref_id") if asked else ():
             make_ready(step, by=by, at=at)
     return len(rows)
@@ -190,46 +199,41 @@ def _starts_at_once(step: TemplateStep) -> bool:
     return not step.depends_on and step.assignee_type == AssigneeType.AGENT and not step.is_approval_gate
 
 
-def _rows(units: Sequence[NewUnit], *, steps: int, edges: int) -> list[dict]:
-    """What the statements need of each unit. Ids rise with the unit and, within it, with the step."""
-    each = 1 + steps + edges
-    ids = [str(one) for one in new_ids(each * len(units))]
-    rows = []
-    for n, unit in enumerate(units):
-        own = ids[n * each : (n + 1) * each]
-        facts: dict[str, object] = {
-            **unit.about,
-            "template": unit.template.ref_id,
-            "template_version": unit.template.version,
-            "number": unit.number,
+def _row(unit: NewUnit, *, first: int) -> dict[str, Any]:
+    """What the statements need of a unit whose ids begin so far into the block."""
+    facts: dict[str, object] = {
+        **unit.about,
+        "template": unit.template.ref_id,
+        "template_version": unit.template.version,
+        "number": unit.number,
+    }
+    if unit.subject:
+        facts["subject"] = {"type": unit.subject[0], "ref": unit.subject[1]}
+    row = {
+        "first": first,
+        "tenant_id": str(unit.tenant_id),
+        "title": unit.title[:LONGEST_TITLE],
+        "origin": unit.origin,
+        "facts": facts,
+    }
+    if unit.period is not None:
+        deliverable = unit.period.deliverable
+        row |= {
+            "period_id": str(unit.period.pk),
+            "deliverable_id": str(deliverable.pk),
+            "goal_id": str(deliverable.goal_id),
         }
-        if unit.subject:
-            facts["subject"] = {"type": unit.subject[0], "ref": unit.subject[1]}
-        row = {
-            "id": own[0],
-            "step_ids": own[1 : 1 + steps],
-            "edge_ids": own[1 + steps :],
-            "tenant_id": str(unit.tenant_id),
-            "title": unit.title[:LONGEST_TITLE],
-            "origin": unit.origin,
-            "facts": facts,
-        }
-        if unit.period is not None:
-            deliverable = unit.period.deliverable
-            row |= {
-                "period_id": str(unit.period.pk),
-                "deliverable_id": str(deliverable.pk),
-                "goal_id": str(deliverable.goal_id),
-            }
-        rows.append(row)
-    return rows
+    return row
 
 
-def _tell(move: str, rows: Iterable[tuple[str, str]], *, by: Actor, at: datetime) -> None:
-    """The journal of a move that rows were born with: one entry per client."""
+def _tell(
+    move: str, rows: Sequence[dict[str, Any]], numbers: Sequence[int], *, block: UUID, by: Actor, at: datetime
+) -> None:
+    """The journal of a move that these rows of each unit were born with: one entry per client."""
     refs: dict[UUID, list[str]] = defaultdict(list)
-    for tenant_id, row_id in rows:
-        refs[UUID(tenant_id)].append(spell(UUID(row_id)))
+    for row in rows:
+        own = refs[UUID(row["tenant_id"])]
+        own.extend(spell(UUID(int=block.int + row["first"] + number)) for number in numbers)
     journal.record_batches(ACTIVITY_MOVES.moves[move].journal_code, Activity, refs, by=by, at=at)
 
 
