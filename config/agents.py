@@ -365,6 +365,7 @@ AGENTS = {
         begin=brand_rules.begin,
         gather=brand_rules.gather,
         text=brand_rules.as_text,
+        title=brand_rules.title_of,
         receive=brand_rules.receive,
         still_holds=brand_rules.still_holds,
         released=brand_rules.released,

@@ -66,6 +66,7 @@ def test_an_article_is_a_row_a_document_and_a_file_and_its_text_only_the_file(li
     assert sentence not in str(Activity.objects.filter(pk=draft.pk).values().get())
 
 
+@pytest.mark.acceptance("FLOW-context-file")
 @pytest.mark.acceptance("PLACE-onboarding")
 @pytest.mark.acceptance("XREF-context")
 @pytest.mark.acceptance("XREF-none")
@@ -73,6 +74,7 @@ def test_research_is_split_into_a_row_keys_and_files_and_the_context_file_is_a_s
     run = OnboardingRun.objects.get()
     found = storage.find(storage.OnboardingResearch, {"runId": run.ref_id})
     (crawled,) = [pointer for pointer, document in found if document.stored("websiteText")]
+    (researched,) = [pointer for pointer, document in found if document.stored("rawNotes")]
     context_files = [document.stored("generatedContextFile") for _, document in found]
 
     skill = storage.document(storage.Skill, run.context_file_id)
@@ -80,11 +82,33 @@ def test_research_is_split_into_a_row_keys_and_files_and_the_context_file_is_a_s
 
     assert (run.status, run.reviewed_by_id is None) == ("completed", False)
     assert {part.key for part in context_files if part} == {f"{live.ref_id}/onboarding/{run.ref_id}/context-file.md"}
+    assert storage.read_one(storage.OnboardingResearch, researched, part="rawNotes").text.strip()
+    assert skill.body in [
+        storage.read_one(storage.OnboardingResearch, pointer, part="generatedContextFile").text
+        for pointer, document in found
+        if document.stored("generatedContextFile")
+    ]
     assert website.strip() and website not in str(raw(storage.OnboardingResearch, crawled))
     assert (skill.source, skill.tenantId) == ("context_file", live.ref_id)
     assert not {run.context_file_id} & {
         str(value) for pointer, _ in found for value in raw(storage.OnboardingResearch, pointer).values()
     }
+
+
+@pytest.mark.acceptance("FLOW-onboarding")
+def test_an_onboarding_went_through_its_statuses_to_the_reviewer_who_ended_it(live):
+    run = OnboardingRun.objects.get()
+    moves = ("onboarding.started", "onboarding.submitted", "onboarding.completed")
+    told = JournalEntry.objects.filter(subject_ref=run.ref_id, code__in=moves).order_by("ref_id")
+
+    assert [(entry.before.get("status"), entry.after.get("status")) for entry in told] == [
+        ("pending", "researching"),
+        ("researching", "review"),
+        ("review", "completed"),
+    ]
+    assert run.status == "completed"
+    assert (run.reviewed_by.role, told.last().actor_ref) == ("reviewer", run.reviewed_by.ref_id)
+    assert run.reviewed_on == told.last().created_on
 
 
 @pytest.mark.acceptance("PLACE-strategy")

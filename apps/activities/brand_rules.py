@@ -28,7 +28,8 @@ from .skill_files import BadSkill
 
 SENTENCES = 3  # of a text that a note may be about
 SENTENCE_LENGTH = 400
-NOTE_LENGTH = 2_000
+NOTE_LENGTH, COMMENTS = 1_000, 3
+ALL_NOTES = 160_000  # characters of the whole block: more than its rejections come to
 QUOTED = re.compile(r"[“\"„«‘']([^“”\"„«»‘’']{2,200})[”\"“»’']")
 
 
@@ -92,13 +93,20 @@ def gather(activity: Activity) -> list[DataBlock]:
     """The skill as it holds, and the rejections with the sentences they are about. Raises StorageUnavailable."""
     return [
         DataBlock("brand_voice_now", _file_behind(activity)),
-        DataBlock("rejections", json.dumps(_told(_rejections(activity)), ensure_ascii=False, indent=1)),
+        DataBlock(
+            "rejections", json.dumps(_told(_rejections(activity)), ensure_ascii=False, indent=1), limit=ALL_NOTES
+        ),
         *material.previous(activity),
     ]
 
 
 def as_text(proposal: BrandRulesProposal) -> tuple[str, str]:
     return skill_files.written(skill_files.parse(proposal.skill_markdown)), "text/markdown"
+
+
+def title_of(proposal: BrandRulesProposal) -> str:
+    count = len(proposal.changes)
+    return f"Brand voice: {count or 'no'} {'change' if count == 1 else 'changes'} proposed"
 
 
 def receive(output: BrandRulesProposal, *, activity: Activity, kept: Kept, by: Actor, at: datetime) -> None:
@@ -184,7 +192,7 @@ def _told(rejections: Sequence[Approval]) -> list[dict[str, Any]]:
             "title": _title_of(approval),
             "sentences": sentences_about(texts.get(approval.content_ref or "", ""), approval.decision_note),
             "note": approval.decision_note[:NOTE_LENGTH],
-            "comments": comments.get(approval.pk, [])[:5],
+            "comments": comments.get(approval.pk, [])[:COMMENTS],
         }
         for number, approval in enumerate(rejections, start=1)
     ]

@@ -217,6 +217,13 @@ def _hidden(text: str) -> str:
     return ""
 
 
+def readable(text: str) -> str:
+    """A file as Markdown that people read: the front matter stands in a block of its own."""
+    text = unify(text)
+    found = FENCE.match(text)
+    return f"```\n{found[1]}\n```\n\n{text[found.end() :]}" if found else text
+
+
 def written(skill: SkillText) -> str:
     """The whole file again, as `parse` reads it; what versions are compared by."""
     front = yaml.safe_dump(skill.front, sort_keys=False, allow_unicode=True, width=10_000, default_flow_style=None)

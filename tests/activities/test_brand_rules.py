@@ -102,10 +102,14 @@ def test_what_was_sent_back_becomes_a_proposal_beside_what_holds_and_its_approva
     assert (change["change"], change["rejections"]) == ("add", refs[:2])
     page = rita.get(page_of(unit)).text
     assert "Reviewers ask: Say “patients”, not “clients”." in page
+    assert "Brand voice: 1 change proposed" in page
     assert "2 rejections" in page
     assert "Again: patients, please." in page
     assert f"brand-voice, version {shared.version}, the global one" in page
     assert "<ins" in page
+
+    editor = rita.get(page_of(unit, "edit/")).text
+    assert "Edit the brand rules" in editor and "<pre><code>name: brand-voice" in editor
 
     file = work.step_behind(asked_about(unit).activity)
     typed = skill_files.written(skill_library.SkillVersion("", shared.document).text).replace(
@@ -129,7 +133,13 @@ def test_what_was_sent_back_becomes_a_proposal_beside_what_holds_and_its_approva
     assert written.roles == shared.roles
     assert skill_library.brand_voice().pointer == written.pointer
     assert fresh(unit).status == "completed"
-    assert "Say patients." in rita.get(f"/dm/c/{tenant.slug}/skills/brand-voice/").text
+    form = {"description": "How to sound.", "body": "Other.", "tags": "", "seen_version": "1"}
+    assert rita.post(f"/dm/c/{tenant.slug}/skills/brand-voice/edit/", form).status_code == 302
+    assert (own_versions()[0].document.body, own_versions()[0].text.rules) == ("Other.", written.text.rules)
+    deliver()
+    assert len(own_versions()) == 2
+    page = rita.get(f"/dm/c/{tenant.slug}/skills/brand-voice/?version=1").text
+    assert "Say patients." in page and "client, no brainer" in page
 
 
 def test_too_few_rejections_ask_for_nothing_and_what_is_enough_asks_once_in_a_week(tenant):

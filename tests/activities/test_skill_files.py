@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from apps.activities import skill_files
+from apps.activities.checks import BrandRules
 from apps.activities.operations.skills import STARTER_SKILLS
 from apps.activities.skill_files import BadSkill, SkillText, checked, parse, written
 
@@ -118,3 +119,19 @@ def test_everything_that_is_wrong_is_told_at_once():
 
     assert sorted(error.value.errors) == ["body", "description", "name"]
     assert skill_files.has_front_matter(written(GOOD))
+
+
+def test_the_rules_that_drafts_are_held_to_are_part_of_the_file():
+    front = 'name: brand-voice\ndescription: b\nbanned: [cheap, "no brainer", Käse]\nrequired: Drink responsibly.\nreading_ease: 50'
+    skill = parse(file_of(front))
+
+    assert skill.rules == BrandRules(("cheap", "no brainer", "Käse"), ("Drink responsibly.",), 50)
+    assert parse(written(skill)) == skill
+
+
+@pytest.mark.parametrize(
+    "rule", ["reading_ease: high", "reading_ease: 101", "banned: [[a]]", f"banned: {'x' * 201}", "required: {a: b}"]
+)
+def test_a_rule_that_nobody_could_follow_is_refused(rule):
+    with pytest.raises(BadSkill, match="front matter"):
+        parse(file_of(f"name: a\ndescription: b\n{rule}"))

@@ -81,7 +81,11 @@ def test_no_bulk_write_names_a_status():
         (r"def perform_(create|update|destroy)\b", ()),
         (r"\.(delay|apply_async)\(", ()),
         (r"\bsend_task\(", ("config/celery.py",)),
-        (r"^\s*(from|import) (pymongo|bson|boto3|botocore)\b", ("apps/storage/", "config/settings/")),
+        pytest.param(
+            r"^\s*(from|import) (pymongo|bson|boto3|botocore)\b",
+            ("apps/storage/", "config/settings/"),
+            marks=pytest.mark.acceptance("MISC-layout"),
+        ),
         (r"^\s*(from|import) (anthropic|openai|ollama)\b", ("apps/activities/adapters/",)),
         (
             r"\b(httpx2?|requests|urllib3|aiohttp)\.(get|post|request|Client|Session)\b",

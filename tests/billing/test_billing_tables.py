@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.db import IntegrityError, transaction
+from django.db.models import IntegerField
 from django.utils import timezone
 
 from apps.billing import operations as billing
@@ -535,3 +536,12 @@ def test_an_order_keeps_what_was_ordered_and_says_when_it_was_paid(acme):
         order(razorpay_order_id="order_1")
 
     assert CreditTopupOrder.objects.values_list("credits", "status").get() == (10, "created")
+
+
+@pytest.mark.acceptance("MISC-paise")
+def test_amounts_are_whole_paise_and_shown_as_rupees(acme, sam):
+    amounts = [model._meta.get_field("amount_inr") for model in (BillingEvent, CreditTopupOrder, Payment)]
+    assert {type(field) for field in amounts} == {IntegerField}
+    order(amount_inr=1_234_56)
+
+    assert "₹1,234.56" in sam.get("/manage/billing/credittopuporder/").text

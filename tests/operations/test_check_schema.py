@@ -6,6 +6,7 @@ from django.db import connections, transaction
 from django.utils import timezone
 from pymongo import MongoClient
 
+from apps.activities.management.commands.bootstrap import DAY, TICKS
 from apps.channels.models import Channel
 from apps.shared import grant_rules, reporting, schema_rules
 from apps.storage import StorageUnavailable, bootstrap, clients, structure
@@ -230,6 +231,7 @@ def test_a_cascade_inside_the_database_is_named(own_database, run):
     assert ("tenant_assignments", None) in run("check_schema", "--json").about("constraint_missing")
 
 
+@pytest.mark.acceptance("CRON-partitions")
 def test_rows_in_default_are_an_alarm_until_ensure_partitions_moved_them(own_database, run):
     migrator = connections["migrator"].cursor()
     migrator.execute(
@@ -245,6 +247,13 @@ def test_rows_in_default_are_an_alarm_until_ensure_partitions_moved_them(own_dat
     assert run("check_schema", "--json").report["findings"] == []
     migrator.execute("SELECT count(*) FROM llm_calls WHERE created_on < now() - interval '13 months'")
     assert migrator.fetchone() == (3,)
+    migrator.execute(
+        "SELECT to_char(date_trunc('month', now()) + make_interval(months => n), '\"llm_calls_\"YYYY\"_\"MM') "
+        "FROM generate_series(0, 3) AS n EXCEPT SELECT inhrelid::regclass::text FROM pg_inherits "
+        "WHERE inhparent = 'llm_calls'::regclass"
+    )
+    assert migrator.fetchall() == []  # this month and three ahead
+    assert TICKS["activities.ensure_partitions"] == DAY
 
 
 @pytest.mark.acceptance("MON-tenant")

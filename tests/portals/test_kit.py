@@ -58,6 +58,7 @@ def test_dollars(amount, shown):
     assert kit.usd(amount) == shown
 
 
+@pytest.mark.acceptance("MISC-paise")
 @pytest.mark.parametrize(
     ("paise", "shown"),
     [(None, "—"), (0, "₹0.00"), (99, "₹0.99"), (100_000, "₹1,000.00"), (11_800_000, "₹1,18,000.00"),

@@ -52,8 +52,9 @@ def propose_brand_rules(tenant: TenantFacts, *, by: Actor, at: datetime) -> Acti
         .exclude(decision_note="")
         .exclude(activity__origin_key__startswith=ORIGIN)
     )
-    if last is not None:
-        sent_back = sent_back.filter(decided_on__gt=last.created_on)
+    weekly = units.filter(origin_key__contains="-W").order_by("-created_on").first()  # no fresh one of a former week
+    if weekly is not None:
+        sent_back = sent_back.filter(decided_on__gt=weekly.created_on)
     refs = list(sent_back.order_by("-decided_on", "-ref_id").values_list("ref_id", flat=True)[:MOST_REJECTIONS])
     if len(refs) < LEAST_REJECTIONS or skill_library.brand_voice() is None:
         return None

@@ -13,7 +13,7 @@ from apps.strategy.access import onboarding_run_for
 from apps.tenants.doors import portal
 from apps.tenants.permissions import require
 
-from .. import access, operations, queries
+from .. import access, operations, queries, skill_files
 from ..forms import BrandRulesForm, ContextFileForm
 from ..models import Approval
 from ..statuses import ApprovalStatus
@@ -27,12 +27,16 @@ class Editor:
     form(data, initial)   the form; its `text_field` holds the Markdown
     initial               what the form shows besides the text
     save(cleaned)         one operation; it gets `shown_sha256` with the rest
+    preview(text)         the Markdown that shows how it will read; the text itself by default
+    kind                  what people call it; by default as its approvals do
     """
 
     form: Callable[..., Form]
     initial: dict
     save: Callable[[dict], object]
     text_field: str
+    preview: Callable[[str], str] = lambda text: text
+    kind: str = ""
 
 
 def edit_context_file(request: HttpRequest, approval: Approval) -> HttpResponse:
@@ -53,7 +57,15 @@ def edit_brand_rules(request: HttpRequest, approval: Approval) -> HttpResponse:
     def save(cleaned: dict) -> object:
         return operations.edit_brand_rules(approval.activity, by=request.actor, at=request.at, **cleaned)
 
-    return edit(request, approval, Editor(form=BrandRulesForm, initial={}, save=save, text_field="markdown"))
+    editor = Editor(
+        form=BrandRulesForm,
+        initial={},
+        save=save,
+        text_field="markdown",
+        preview=skill_files.readable,
+        kind="brand rules",
+    )
+    return edit(request, approval, editor)
 
 
 def edit(request: HttpRequest, approval: Approval, editor: Editor) -> HttpResponse:
@@ -127,11 +139,12 @@ def _page(
     context = {
         "approval": approval,
         "title": history.title_of(approval),
-        "kind": approval.get_subject_type_display(),
+        "kind": editor.kind or approval.get_subject_type_display(),
         "form": form,
         "text_field": editor.text_field,
         "preview_title": request.POST.get("title", "") or form.initial.get("title", ""),
         "text": text,
+        "preview": editor.preview(text),
         "back_href": reverse("dm:activities:approval", args=[approval.tenant.slug, approval.ref_id]),
         **more,
     }

@@ -227,7 +227,7 @@ def _as_text(value) -> str:
 
 
 def beside(approval: Approval) -> dict:
-    """What the gate's page shows beside an agent's answer, which its role knows; nothing while a store is away."""
+    """What the gate's page shows beside an agent's answer, which its role knows; nothing where a store has it not."""
     if approval.subject_type != SubjectType.ACTIVITY:
         return {}
     step = operations.step_behind(approval.activity)
@@ -236,5 +236,5 @@ def beside(approval: Approval) -> dict:
         return {}
     try:
         return work.beside(step)
-    except storage.StorageUnavailable:
+    except (storage.StorageUnavailable, storage.BodyMissing):
         return {}

@@ -250,6 +250,13 @@ def _facts(entry: Entry, shown: SkillVersion) -> list[dict]:
     ]
     if shown.document.tags:
         facts.append({"label": "Tags", "value": ", ".join(shown.document.tags)})
+    rules = shown.text.rules
+    held = {
+        "Banned words": ", ".join(rules.banned),
+        "Required words": ", ".join(rules.required),
+        "Reading ease": "" if rules.reading_ease is None else f"{rules.reading_ease} at least",
+    }
+    facts += [{"label": label, "value": value} for label, value in held.items() if value]
     return facts
 
 
