@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import Annotated, Literal
 
+from django.utils.text import capfirst
 from pydantic import BaseModel, ConfigDict, Field
 
 PUBLISHER = "publisher"  # carries out the approved outside call; an agent role without a model
@@ -48,6 +49,17 @@ AGENT_ROLES = frozenset(
         CRAWL_WEBSITE,
     }
 )
+
+
+def role_in_words(role: str) -> str:
+    """`gbp_post_writer` is "GBP post writer"."""
+    return " ".join("GBP" if word == "gbp" else word for word in role.split("_"))
+
+
+def role_name(role: str) -> str:
+    """`copywriter` is "Copywriter"; jobs of the product itself are done by "Leadmetrics"."""
+    return "Leadmetrics" if role.startswith("system.") else capfirst(role_in_words(role))
+
 
 Key = Annotated[str, Field(max_length=100, pattern=r"^[a-z][a-z_]*$")]
 

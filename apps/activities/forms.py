@@ -9,7 +9,7 @@ from apps.shared.errors import InvalidInput
 from apps.tenants.doors.admin_forms import Seen
 
 from . import skill_files, variables
-from .bodies import TemplateVariable
+from .bodies import TemplateVariable, role_name
 from .checks import BrandRules
 from .models import RecurringTaskTemplate
 from .operations import RecurringSettings
@@ -278,7 +278,7 @@ class SkillForm(forms.Form):
             for name in {"name", "description"} & set(self.fields):
                 self.fields[name].required = False
         roles = sorted({*offered, *(begins.roles if begins else ())})
-        self.fields["roles"].choices = [(role, role.replace("_", " ").capitalize()) for role in roles]
+        self.fields["roles"].choices = [(role, role_name(role)) for role in roles]
         self.kept = begins
 
     def clean(self):
@@ -350,4 +350,4 @@ class AssignForm(forms.Form):
 
     def __init__(self, data=None, *, offered: Iterable[str], has: Iterable[str] = ()):
         super().__init__(data, auto_id="assign-%s", initial={"assigned": list(has)})
-        self.fields["assigned"].choices = [(role, role.replace("_", " ").capitalize()) for role in sorted(offered)]
+        self.fields["assigned"].choices = [(role, role_name(role)) for role in sorted(offered)]

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from apps.strategy.models import Deliverable
 from apps.strategy.statuses import StrategyStatus
 
-from .bodies import TemplateStep
+from .bodies import TemplateStep, role_in_words
 from .models import ActivityTemplate
 from .operations.planning import period_around, templates_for
 from .operations.platforms import suited
@@ -81,5 +81,5 @@ def _steps(steps: Sequence[TemplateStep], begins: date, ends: date | None) -> tu
     for step in steps:
         due = begins + timedelta(days=step.due_offset_days)
         who = step.agent_role or f"{step.human_role} (person)"
-        planned.append(PlannedStep(step.title, who.replace("_", " "), due, ends is not None and due > ends))
+        planned.append(PlannedStep(step.title, role_in_words(who), due, ends is not None and due > ends))
     return tuple(planned)

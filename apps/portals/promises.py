@@ -5,6 +5,7 @@ from datetime import date
 
 from django.urls import reverse
 
+from apps.activities.bodies import role_in_words
 from apps.activities.forecasting import Blocker, Forecast
 from apps.activities.statuses import HeldUpBy
 
@@ -39,7 +40,7 @@ def for_staff(forecast: Forecast, slug: str) -> list[Said]:
 
 
 def _to_staff(blocker: Blocker) -> str:
-    count, role = blocker.units, blocker.name.replace("_", " ")
+    count, role = blocker.units, role_in_words(blocker.name)
     match blocker.who:
         case HeldUpBy.REVIEWER:
             return _wait(count, f"for {blocker.name or 'a reviewer'}")

@@ -25,14 +25,14 @@ from apps.tenants.models import User
 from apps.tenants.permissions import require
 
 from .. import operations, preview
-from ..bodies import AGENT_ROLES, Created, HumanRole, StepType, TemplateStep
+from ..bodies import AGENT_ROLES, Created, HumanRole, StepType, TemplateStep, role_name
 from ..models import ActivityTemplate
 from ..pipelines.differences import differences
 
 VERSIONS_SHOWN = 20
 WHO = [
     ("Person", [(f"person:{role}", role.capitalize()) for role in get_args(HumanRole)]),
-    ("Agent", [(f"agent:{role}", role.replace("_", " ").capitalize()) for role in sorted(AGENT_ROLES)]),
+    ("Agent", [(f"agent:{role}", role_name(role)) for role in sorted(AGENT_ROLES)]),
 ]
 GATES = [("", "No gate"), ("gate", "Gate: a person approves"), ("final", "Final gate: approving releases the work")]
 

@@ -21,6 +21,7 @@ from apps.tenants.models import User
 from apps.tenants.permissions import require
 
 from .. import access, operations, skill_files, skill_library
+from ..bodies import role_in_words
 from ..checks import BrandRules
 from ..first_pass import SPAN_OF_VERSIONS, first_pass_of_skill, in_words
 from ..skill_files import SkillText, written
@@ -74,7 +75,7 @@ def skills(request: HttpRequest) -> HttpResponse:
         (
             format_html('<a class="link" href="{}">{}</a>', _href(skill.name), skill.name),
             skill.document.description,
-            ", ".join(role.replace("_", " ") for role in skill.roles) or "All whose task it fits",
+            ", ".join(role_in_words(role) for role in skill.roles) or "All whose task it fits",
             skill.version,
             _state(skill),
             moment(skill.document.createdOn),
@@ -119,7 +120,7 @@ def skill(request: HttpRequest, name: str) -> HttpResponse:
         ("Version", f"{chosen.version} of {current.version}"),
         ("State", _state(chosen)),
         ("When to use it", chosen.document.description),
-        ("For", ", ".join(role.replace("_", " ") for role in chosen.roles) or "Every agent whose task its words fit"),
+        ("For", ", ".join(role_in_words(role) for role in chosen.roles) or "Every agent whose task its words fit"),
         ("Tags", ", ".join(chosen.document.tags) or EMPTY),
     ]
     return _answer(

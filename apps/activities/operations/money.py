@@ -13,6 +13,7 @@ from apps.shared.scoping import facts_of
 from apps.tenants.models import Tenant
 
 from .. import queries
+from ..bodies import role_in_words
 from ..models import Activity, AgentConfig
 from ..statuses import ActivityStatus
 from . import pipelines, runs
@@ -45,7 +46,7 @@ def wait_for_money(
         month = billing.month_of(at, facts_of(claim.tenant_id).time_zone)
         pipelines.raise_task(
             tenant_id=claim.tenant_id,
-            title=title.format(cap=f"{reached.cap_usd:.2f}", role=claim.role.replace("_", " "), title=activity.title),
+            title=title.format(cap=f"{reached.cap_usd:.2f}", role=role_in_words(claim.role), title=activity.title),
             note=f"Work that needs it waits and loses nothing. Raise {limit}, and it goes on at once"
             + ("." if reached.scope == CounterScope.ACTIVITY else f"; otherwise it goes on when {month:%B} is over."),
             origin=f"cap:{reached.scope}:{key}:{month.isoformat()}:{reached.cap_usd}",

@@ -25,7 +25,7 @@ from apps.tenants.models import Tenant
 from apps.tenants.statuses import TenantStatus
 
 from .. import queries, registry, schedules, variables
-from ..bodies import AGENT_ROLES, TemplateStep, TemplateVariable
+from ..bodies import AGENT_ROLES, TemplateStep, TemplateVariable, role_in_words
 from ..models import Activity, AgentConfig, RecurringTaskTemplate
 from ..queries import SLOT_FORMAT
 from ..statuses import (
@@ -329,7 +329,7 @@ def _spawn(
 
 def _why_no_agent(template: RecurringTaskTemplate) -> str:
     """Why a person gets what was meant for an agent; '' where the agent can do it."""
-    name = (template.agent_role or "").replace("_", " ")
+    name = role_in_words(template.agent_role or "")
     if (template.agent_role or "", registry.TASK) not in registry.AGENTS:
         return f"Meant for the agent “{name}”, which cannot do tasks of this kind yet: please do it yourself."
     if not AgentConfig.objects.filter(

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ..bodies import TemplateStep
+from ..bodies import TemplateStep, role_in_words
 
 LABELS = {
     "title": "title",
@@ -43,7 +43,7 @@ def _said(step: TemplateStep, titles: dict[str, str]) -> dict[str, str]:
     return {
         "title": step.title,
         "type": step.type,
-        "who": (step.agent_role or step.human_role or "nobody").replace("_", " "),
+        "who": role_in_words(step.agent_role or step.human_role or "nobody"),
         "gate": "final" if step.is_final_gate else "yes" if step.is_approval_gate else "no",
         "depends_on": ", ".join(sorted(titles.get(key, key) for key in step.depends_on)),
         "prompt_template": step.prompt_template,

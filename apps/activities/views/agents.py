@@ -14,10 +14,10 @@ from apps.tenants.models import Tenant
 from apps.tenants.permissions import may, require
 
 from .. import access, failures, hot, operations
+from ..bodies import role_name
 from ..forms import RetryForm, SwitchForm
 from ..models import Activity
 from ..statuses import ACTIVITY_MOVES
-from .dm_work import role_name
 
 FAILURES_SHOWN = 10
 CLIENTS_SHOWN = 50

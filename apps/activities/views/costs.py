@@ -11,7 +11,7 @@ from apps.tenants.doors import portal
 from apps.tenants.permissions import require
 
 from .. import queries, spending
-from .dm_work import role_name
+from ..bodies import role_name
 
 AGENT_COLUMNS = [
     {"label": "Agent"},

@@ -13,6 +13,7 @@ from apps.tenants.doors import paging, portal
 
 from .. import access, failures, operations, queries, registry
 from .. import history as run_history
+from ..bodies import role_name
 from ..engine import streams
 from ..forms import WHO, NotPublishedForm, PublishedForm, RetryForm, WorkFilter
 from ..models import Activity, ActivityRun
@@ -220,11 +221,6 @@ def _who(found: Activity) -> dict:
     if found.assignee_type == AssigneeType.AGENT:
         return {"name": role_name(found.assignee_agent_role), "is_agent": True}
     return {"name": found.assignee_user.name if found.assignee_user else "", "is_agent": False}
-
-
-def role_name(role: str) -> str:
-    """`content_brief_writer` is "Content brief writer"; jobs of the product itself are done by "Leadmetrics"."""
-    return "Leadmetrics" if role.startswith("system.") else role.replace("_", " ").capitalize()
 
 
 def _facts(found: Activity, slug: str) -> list[dict]:

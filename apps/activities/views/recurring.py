@@ -9,6 +9,7 @@ from apps.tenants.doors import portal
 from apps.tenants.permissions import may, require
 
 from .. import access, operations, queries
+from ..bodies import role_name
 from ..forms import RecurringTaskForm, ValuesForm
 from ..models import Activity, RecurringTaskTemplate
 from ..statuses import AssigneeType, Trigger
@@ -190,7 +191,7 @@ def _when(template: RecurringTaskTemplate) -> str:
 
 def _who(template: RecurringTaskTemplate) -> str:
     if template.assignee_type == AssigneeType.AGENT:
-        return (template.agent_role or "").replace("_", " ").capitalize()
+        return role_name(template.agent_role or "")
     return template.get_human_role_display()
 
 

@@ -13,6 +13,7 @@ from apps.tenants.models import User
 from apps.tenants.permissions import may, require
 
 from .. import access, operations, skill_library
+from ..bodies import role_in_words
 from ..first_pass import SPAN_OF_VERSIONS, VersionPass, first_pass_of_skill, in_words
 from ..forms import AssignForm, RestoreForm, SeenVersionForm, SkillForm
 from ..models import AgentConfig
@@ -171,7 +172,7 @@ def _row(entry: Entry, agents: list[str], *, slug: str) -> dict:
         "version": entry.shown.version,
         "label": "On" if entry.holds else "Switched off",
         "tone": "success" if entry.holds else "neutral",
-        "agents": ", ".join(role.replace("_", " ") for role in agents),
+        "agents": ", ".join(role_in_words(role) for role in agents),
     }
 
 
@@ -243,7 +244,7 @@ def _page(
 
 
 def _facts(entry: Entry, shown: SkillVersion) -> list[dict]:
-    for_whom = ", ".join(role.replace("_", " ") for role in shown.roles)
+    for_whom = ", ".join(role_in_words(role) for role in shown.roles)
     facts = [
         {"label": "Whose", "value": _whose(entry)},
         {"label": "For", "value": for_whom or "every agent whose task it fits"},

@@ -11,6 +11,7 @@ from django.urls import reverse
 from apps.activities import access as work_access
 from apps.activities import forecasting
 from apps.activities import queries as work
+from apps.activities.bodies import role_name
 from apps.activities.first_pass import first_pass
 from apps.activities.models import Approval
 from apps.activities.operations import NotEditable
@@ -118,7 +119,7 @@ def client(request: HttpRequest) -> HttpResponse:
         ],
         "spend": spend,
         "first_pass": [
-            {"name": row.role.replace("_", " ").capitalize(), "row": row}
+            {"name": role_name(row.role), "row": row}
             for row in first_pass(since=request.at - FIRST_PASS_SPAN)[:FIRST_PASS_ROWS]
         ],
         "cap_usd": spend.cap_usd,
