@@ -221,7 +221,7 @@ def strategy_writer(facts: Facts, rng: random.Random) -> dict[str, Any]:
         {
             "goalIndex": 1,
             "type": name,
-            "name": capital(name.replace("_", " ")),
+            "name": capital(name.replace("_", " ").replace("gbp", "Business Profile")),
             "quantityPerPeriod": 1,
             "period": "monthly",
             "platforms": PLATFORMS_OF.get(name, []),
