@@ -1,5 +1,6 @@
 # Everything people do with this checkout. `make` alone lists it.
 # ARGS goes to the program behind a target: make test ARGS="tests/channels -x", make up ARGS=--no-demo.
+# KILLS=20 is how many processes `make chaos` kills at least over a month of all kinds of work; 100 unless told.
 # COMPOSE=1 runs the servers with Docker instead of the wheels, where those do not fit.
 
 .DEFAULT_GOAL := help
@@ -47,7 +48,7 @@ check: $(BASE) $(SERVERS) $(TEST) $(LINT) ## lint, types, imports, templates, mi
 e2e: $(BASE) $(SERVERS) $(TEST) ## walk the product in a browser
 	@$(DOCKER) exec $(UNDER) --serve -- pytest tests/e2e -q $(ARGS)
 
-chaos: $(BASE) $(SERVERS) $(TEST) ## kill processes and servers, and see that nothing is lost
+chaos: $(BASE) $(SERVERS) $(TEST) ## kill processes (KILLS=100) and servers, and see that nothing is lost
 	@$(DOCKER) exec $(UNDER) --sandbox -- pytest --ds=config.settings.test tests/chaos -q $(ARGS)
 
 bench: $(BASE) $(SERVERS) $(TEST) ## measure against the promised numbers (ARGS=--help)

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.conf import settings
+from django.db import connection
 from django.utils import timezone
 
 from apps import storage
@@ -293,3 +294,22 @@ def test_missing_texts_are_left_out_of_the_memory_and_the_run_goes_on(client):
     assert worker.work(limit=1) == 1
     assert fresh(step).status == "completed"
     assert not Approval.objects.filter(activity=step).exists()
+
+
+def test_a_call_is_kept_while_somebody_else_is_about_the_goal(world):
+    with world.at("live"):
+        session = Session.objects.exclude(goal=None).order_by("ref_id").first()
+        longer = Session.objects.filter(pk=session.pk, expires_at__gt=timezone.now()).exists()
+        other = connection.copy()
+        try:
+            other.set_autocommit(False)
+            with other.cursor() as cursor:
+                cursor.execute("SELECT 1 FROM goals WHERE id = %s FOR UPDATE", [session.goal_id])
+            with connection.cursor() as cursor:
+                cursor.execute("SET LOCAL lock_timeout = '2s'")  # what would be a deadlock is a wait here
+            operations.sessions.count_tokens(session.pk, 70, at=timezone.now())
+        finally:
+            other.close()
+
+        after = fresh(session)
+        assert (after.token_count, after.expires_at > session.expires_at) == (session.token_count + 70, longer)

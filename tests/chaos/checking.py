@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from collections import Counter, defaultdict
 from datetime import datetime
 
@@ -16,17 +17,40 @@ from apps.channels.models import PublishAttempt
 from apps.content.models import BlogPost
 from apps.shared.models import JournalEntry
 from apps.shared.scoping import every_tenant
+from apps.storage.clients import database
+
+OUTREACH_ID = re.compile(r"^Message-ID: <lm-([0-9a-z]{26})@", re.MULTILINE | re.IGNORECASE)
 
 
-def faults(sandbox, *, since: datetime) -> list[str]:
+def faults(sandbox, *, since: datetime, at_rest: bool = True) -> list[str]:
     """Everything that is wrong, in sentences; empty when the world is sound. `since`: when the rehearsal began."""
     with every_tenant(reason="a chaos test looks at everything"):
-        return [*_at_rest(), *_posts(sandbox, since), *_attempts(), *_runs(), *_moves(), *_integrity()]
+        return [
+            *(_at_rest() if at_rest else []),
+            *_left_alone(),
+            *_posts(sandbox, since),
+            *_mails(sandbox, since),
+            *_attempts(),
+            *_runs(),
+            *_versions(),
+            *_moves(),
+            *_found_by("verify_integrity"),
+            *_found_by("check_schema"),
+        ]
 
 
 def _at_rest() -> list[str]:
     state = queries.queue_state(timezone.now())
     return [] if state["quiescent"] else [f"not at rest: {state}"]
+
+
+def _left_alone() -> list[str]:
+    """Whatever an agent is not to try again is with a person."""
+    wrong = []
+    for activity in Activity.objects.filter(status="failed", assignee_type="agent"):
+        if not Activity.with_deleted.filter(origin_key__startswith=f"escalation:{activity.ref_id}/").exists():
+            wrong.append(f"{activity.title} {activity.ref_id} failed and nobody was told")
+    return wrong
 
 
 def posts_created(sandbox) -> list[dict]:
@@ -49,13 +73,29 @@ def _posts(sandbox, since: datetime) -> list[str]:
             wrong.append(f"live, and attempt and post say {attempt.status} and {post.status}")
         if (post.cms_post_id, post.published_url) != (attempt.external_object_id, attempt.external_url):
             wrong.append(f"post {post.ref_id} does not carry the platform's id and address")
-    confirmed = PublishAttempt.objects.filter(status="confirmed", created_on__gte=since)
+    confirmed = PublishAttempt.objects.filter(status="confirmed", created_on__gte=since, channel__platform="wordpress")
     known = set(confirmed.values_list("marker", flat=True))
     wrong += [f"marker {marker} is live and no confirmed attempt says so" for marker in by_marker.keys() - known]
     wrong += [f"marker {marker} is confirmed and not on the platform" for marker in known - by_marker.keys()]
     if titles != by_title:
         wrong.append(f"titles on the platform {dict(by_title)}, published {dict(titles)}")
     return wrong
+
+
+def _mails(sandbox, since: datetime) -> list[str]:
+    """One mail left for each that counts as sent, one at most where nobody can know, none for the others."""
+    left: Counter = Counter()
+    for entry in sandbox.world.entries(target="smtp", full=True):
+        if entry["recorded"] and (found := OUTREACH_ID.search(entry["body"])):
+            left[found[1].upper()] += 1
+    wrong, known = [], set()
+    for step in Activity.objects.filter(output_summary__has_key="mails", created_on__gte=since):
+        for prospect, told in step.output_summary.get("mails", {}).items():
+            known.add(prospect)
+            allowed = {"sent": {1}, "unsure": {0, 1}, "leaving": {0, 1}}.get(told["state"], {0})
+            if left[prospect] not in allowed:
+                wrong.append(f"the mail to {prospect} is {told['state']} and left {left[prospect]} times")
+    return wrong + [f"a mail left to {prospect} of which nothing is known" for prospect in left.keys() - known]
 
 
 def _attempts() -> list[str]:
@@ -85,6 +125,20 @@ def _runs() -> list[str]:
     return wrong + [f"reservation {r.ref_id} is open" for r in SpendReservation.objects.filter(status="open")]
 
 
+def _versions() -> list[str]:
+    """Every run that completed stored its output in one version, and no run stored two."""
+    stored = database()["activity_outputs"].aggregate(
+        [
+            {"$match": {"authorType": "agent"}},
+            {"$group": {"_id": "$activityRunId", "count": {"$sum": 1}}},
+        ]
+    )
+    counts = {one["_id"]: one["count"] for one in stored}
+    wrong = [f"run {run_ref} stored its output {count} times" for run_ref, count in counts.items() if count != 1]
+    completed = ActivityRun.objects.filter(status="completed").values_list("ref_id", flat=True)
+    return wrong + [f"run {run_ref} completed and stored nothing" for run_ref in completed if run_ref not in counts]
+
+
 def _moves() -> list[str]:
     """The entries of each row follow each other without a double or a gap. A claim has no entry: its run or lease tells it."""
     wrong, status_of = [], {}
@@ -99,19 +153,23 @@ def _moves() -> list[str]:
                 f"{entry.subject_type} {entry.subject_ref}: {entry.code} from {entry.before['status']}, it was {known}"
             )
         status_of[entry.subject_id] = entry.after["status"]
+    told = JournalEntry.objects.filter(subject_type="activities", row_count__isnull=True)
+    completed = Counter(told.filter(code="activity.completed").values_list("subject_id", flat=True))
+    sent_back = Counter(told.filter(before__status="completed").values_list("subject_id", flat=True))
     for activity in Activity.objects.filter(status="completed", is_approval_gate=False):
-        if JournalEntry.objects.filter(subject_id=activity.id, code="activity.completed").count() != 1:
-            wrong.append(f"{activity.title} {activity.ref_id} was not completed exactly once")
+        if (times := completed[activity.id] - sent_back[activity.id]) != 1:
+            wrong.append(f"{activity.title} {activity.ref_id} was completed {times} times")
     return wrong
 
 
-def _integrity() -> list[str]:
-    """What `manage.py verify_integrity --json` finds in all stores: pointers, counts, money, journal, its copy."""
+def _found_by(command: str) -> list[str]:
+    """What `manage.py verify_integrity` finds in all stores (pointers, counts, money, journal, its copy), and
+    `manage.py check_schema` in what holds them."""
     told = io.StringIO()
     try:
-        call_command("verify_integrity", "--json", stdout=told)
+        call_command(command, "--json", stdout=told)
     except CommandError as error:
         if error.returncode != 1:
             raise
-    findings = json.loads(told.getvalue())["findings"]
-    return [f"{f['code']} {f['table']} {f['ref_id']}: {f['detail']}" for f in findings]
+    found = json.loads(told.getvalue())["findings"]
+    return [f"{command}: {one}" for one in found]

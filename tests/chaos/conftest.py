@@ -1,5 +1,6 @@
 """A database of one's own, a rehearsal world, real workers, and a tally of what became of the disturbances."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,6 +25,8 @@ from tests.conftest import World
 from tests.world import decide_all
 
 REST_SECONDS = 60.0
+RECLAIM_SECONDS = 60.0  # promised until the work of a dead worker runs again
+KILLS = int(os.environ.get("KILLS", "100"))  # at least so many over the month of all kinds of work, in test_month.py
 
 
 @dataclass
@@ -57,21 +60,26 @@ def nursery(template_database) -> Iterator[Nursery]:
     nursery.close()
 
 
+def address_of(alias: str, database: str) -> str:
+    params = settings.DATABASES[alias]
+    return f"postgresql://{params['USER']}:{params['PASSWORD']}@{params['HOST']}:{params['PORT']}/{database}"
+
+
 class Chaos:
     """The levers of a test: workers, holds, row locks; and waiting for what is bound to happen."""
 
     def __init__(self, database: str, sandbox, nursery: Nursery):
         self.database, self.sandbox, self.nursery = database, sandbox, nursery
         self.world, self.workers = World(), []
-        params = settings.DATABASES["default"]
-        self._url = f"postgresql://{params['USER']}:{params['PASSWORD']}@{params['HOST']}:{params['PORT']}/{database}"
+        self._url, self.owner_url = (address_of(alias, database) for alias in ("default", "migrator"))
         self._eye = psycopg.connect(
             self._url, autocommit=True
         )  # also keeps others from dropping the database as unused
+        self._orphans: dict[tuple, float] = {}
         self._began, self._completed, self._published = timezone.now(), self._count_completed(), 0
 
-    def start(self) -> Worker:
-        worker = self.nursery.start(self.database)
+    def start(self, what: str = "worker") -> Worker:
+        worker = self.nursery.start(self.database, what)
         self.workers.append(worker)
         return worker
 
@@ -82,6 +90,25 @@ class Chaos:
             self.workers.remove(worker)
             TALLY.kills += 1
         return moment
+
+    def remember_work_of(self, worker: Worker) -> None:
+        """What the dead worker was at; from here on somebody calls `note_reclaims` again and again."""
+        held = "SELECT activity_id, attempt FROM activity_leases WHERE worker LIKE %s AND expires_on IS NOT NULL"
+        self._orphans |= {lease: time.monotonic() for lease in self.ask(held, f"%:{worker.pid}")}
+
+    def note_reclaims(self) -> None:
+        """Which of it another attempt has taken over since, or a person."""
+        if not self._orphans:
+            return
+        statement = (
+            "SELECT a.id, l.attempt, a.status FROM activity_leases l JOIN activities a ON a.id = l.activity_id"
+            " WHERE a.id = ANY(%s)"
+        )
+        now = {row[0]: row[1:] for row in self.ask(statement, [activity for activity, _ in self._orphans])}
+        for (activity, attempt), since in list(self._orphans.items()):
+            if now[activity][0] > attempt or now[activity][1] not in ("in_progress", "assigned"):
+                TALLY.reclaims.append(time.monotonic() - since)
+                del self._orphans[activity, attempt]
 
     def count_kill(self) -> None:
         TALLY.kills += 1
@@ -178,7 +205,8 @@ class Chaos:
     def hurry(self) -> None:
         """All back-off is over."""
         with every_tenant(reason="a test does not wait"):
-            Activity.objects.filter(status="assigned", assignee_type="agent").update(ready_on=timezone.now())
+            waiting = Activity.objects.filter(status="assigned", assignee_type="agent", ready_on__gt=timezone.now())
+            waiting.update(ready_on=timezone.now())
 
     def rest(self, seconds: float = REST_SECONDS, *, hurried: bool = False) -> None:
         """Wait until nothing is due, running, settling or scheduled soon; hurried: without back-off."""
@@ -186,13 +214,14 @@ class Chaos:
         while not state or not state["quiescent"] or state["scheduled"]:
             assert time.monotonic() < deadline, f"The world does not come to rest: {state}"
             time.sleep(0.05)
+            self.note_reclaims()
             if hurried:
                 self.hurry()
             state = queries.queue_state(timezone.now())
 
-    def check(self) -> None:
-        """Everything is sound, and what was done counts in the tally."""
-        found = checking.faults(self.sandbox, since=self._began)
+    def check(self, *, at_rest: bool = True) -> None:
+        """Everything is sound, and what was done counts in the tally. Not `at_rest`: there is work nobody has begun."""
+        found = checking.faults(self.sandbox, since=self._began, at_rest=at_rest)
         TALLY.double += sum("times" in fault for fault in found)
         TALLY.lost += sum("times" not in fault for fault in found)
         completed, published = self._count_completed(), len(checking.posts_created(self.sandbox))
@@ -200,6 +229,8 @@ class Chaos:
         TALLY.published += published - self._published
         self._completed, self._published = completed, published
         assert found == []
+        assert not self._orphans, f"Nobody took over {self._orphans}"
+        assert max(TALLY.reclaims, default=0.0) <= RECLAIM_SECONDS
 
     def _count_completed(self) -> int:
         return self.ask("SELECT count(*) FROM journal_entries WHERE code = 'activity.completed'")[0][0]

@@ -2,11 +2,13 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
 
+import httpx2
 from django.conf import settings
 
 from tests.databases import ROOT
@@ -43,11 +45,17 @@ def environment(database: str | None = None, **more: str) -> dict[str, str]:
 
 @dataclass
 class Worker:
-    """One worker and its heartbeat: a process group."""
+    """One worker and its heartbeat, or another of the product's processes without a page: a process group."""
 
     pid: int
     nursery: "Nursery"
+    what: str = "worker"
     _is_over: bool = False
+
+    @property
+    def name(self) -> str:
+        """What PostgreSQL calls its connections."""
+        return f"{self.what}-{self.pid}"
 
     def kill(self) -> float:
         """SIGKILL to the whole group; when it happened, by the monotonic clock."""
@@ -92,8 +100,9 @@ class Nursery:
             text=True,
         )
 
-    def start(self, database: str) -> Worker:
-        return Worker(int(self.ask(f"start {database}")), self)
+    def start(self, database: str, what: str = "worker") -> Worker:
+        """A "worker"; a "beat", which rings what has a rhythm; or a "plan", which plans once and ends."""
+        return Worker(int(self.ask(f"start {database} {what}")), self, what)
 
     def ask(self, line: str) -> str:
         assert self._process.stdin and self._process.stdout
@@ -106,3 +115,35 @@ class Nursery:
         self._process.stdin.close()
         self._process.wait(timeout=60)
         self._process.stdout.close()
+
+
+class Web:
+    """Granian on a free port, ready; with the test's broker and cache."""
+
+    def __init__(self, database: str, **more: str):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+        self.address = f"http://127.0.0.1:{port}"
+        command = f"granian --interface wsgi config.wsgi:application --host 127.0.0.1 --port {port} --workers 1 --blocking-threads 4 --no-ws"
+        variables = {
+            "DJANGO_SETTINGS_MODULE": "tests.chaos.settings",
+            "PUBLIC_BASE_URL": self.address,
+            "ALLOWED_HOSTS": "127.0.0.1",
+        }
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", *command.split()], cwd=ROOT, env={**environment(database), **more, **variables}
+        )
+        deadline = time.monotonic() + 60
+        with httpx2.Client(trust_env=False, timeout=5) as http:
+            while True:
+                try:
+                    assert http.get(f"{self.address}/healthz").status_code == 200
+                    return
+                except httpx2.TransportError:
+                    is_alive = self._process.poll() is None
+                    assert time.monotonic() < deadline and is_alive, "The web process does not come up."
+                    time.sleep(0.1)
+
+    def close(self) -> None:
+        self._process.terminate()
+        self._process.wait(timeout=30)

@@ -1,8 +1,6 @@
 """SIGKILL of a worker's whole process group at chosen moments; afterwards nothing is lost and nothing is there twice."""
 
 import json
-import os
-import random
 import time
 
 from django.conf import settings
@@ -213,20 +211,3 @@ def _brief_of(chaos, step) -> str:
     """Words that only this draft's prompt holds."""
     with chaos.world.at("topics"):
         return json.dumps(BlogPost.objects.get(ref_id=step.subject_ref).title)[1:-1]
-
-
-def test_killed_at_twelve_random_moments(chaos):
-    seed = int(os.environ.get("CHAOS_SEED", random.SystemRandom().randrange(10**6)))
-    print(f"CHAOS_SEED={seed}")
-    moments = random.Random(seed)
-    chaos.sandbox.world.pace = 0.005
-    stages = ["client", "topics", "strategy", "drafts", "context"]
-    for number in range(12):
-        chaos.decide(stages[number % len(stages)])
-        workers = [chaos.start(), chaos.start()]
-        time.sleep(moments.uniform(0.05, 2.0))
-        chaos.kill(*workers)
-        chaos.start()
-        chaos.rest()
-        chaos.kill(*chaos.workers)
-        chaos.check()

@@ -5,9 +5,6 @@ One database and one web process for the module; each test takes its server away
 
 import os
 import re
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from urllib.parse import urlsplit, urlunsplit
@@ -27,7 +24,7 @@ from apps.tenants import operations as tenants
 from apps.tenants.models import User
 from tests import databases
 from tests.chaos.conftest import Chaos
-from tests.chaos.processes import Nursery, environment
+from tests.chaos.processes import Nursery, Web, environment
 from tests.chaos.proxy import Proxy
 from tests.conftest import Person
 
@@ -116,48 +113,16 @@ def outage(template_database, running_sandbox, django_db_blocker) -> Iterator[Ch
         chaos = Chaos(name, running_sandbox, nursery)
         chaos.servers = servers
         chaos.settle_in()
-        process, chaos.web = serve(servers)
+        web = Web(name, **servers.environment)
+        chaos.web = web.address
         try:
             yield chaos
         finally:
-            process.terminate()
-            process.wait(timeout=30)
+            web.close()
             chaos.close()
             nursery.close()
             databases.use(former)
             databases.drop(name)
-
-
-def serve(servers: Servers) -> tuple[subprocess.Popen, str]:
-    """Granian on a free port, ready."""
-    with httpx2.Client(trust_env=False, timeout=5) as http:
-        port = free_port()
-        address = f"http://127.0.0.1:{port}"
-        command = f"granian --interface wsgi config.wsgi:application --host 127.0.0.1 --port {port} --workers 1 --blocking-threads 4 --no-ws"
-        process = subprocess.Popen(
-            [sys.executable, "-m", *command.split()],
-            cwd=databases.ROOT,
-            env={
-                **environment(),
-                **servers.environment,
-                "DJANGO_SETTINGS_MODULE": "tests.chaos.settings",
-                "PUBLIC_BASE_URL": address,
-                "ALLOWED_HOSTS": "127.0.0.1",
-            },
-        )
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                assert http.get(f"{address}/healthz").status_code == 200
-                return process, address
-            except httpx2.TransportError:
-                assert time.monotonic() < deadline and process.poll() is None, "The web process does not come up."
-                time.sleep(0.1)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q, QuerySet, Value
+from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.db.models.functions import Greatest
 
 from apps.shared import journal
@@ -32,10 +32,14 @@ class SessionOver(OperationRefused):
 
 def count_tokens(session_id: UUID, tokens: int, *, at: datetime) -> None:
     """Add a call's tokens; a session that is still open lives on from here. Part of the transaction that keeps the call."""
-    rows = Session.objects.filter(pk=session_id)
-    rows.update(token_count=F("token_count") + tokens)
     longer = at + timedelta(seconds=settings.SESSION_SECONDS)
-    rows.filter(expires_at__gt=at).update(expires_at=longer, updated_on=at)  # what was ended meanwhile stays ended
+    is_open = Q(expires_at__gt=at)  # what was ended meanwhile stays ended
+    # One statement: a row that is changed twice in a transaction has PostgreSQL look at its goal, and wait for it.
+    Session.objects.filter(pk=session_id).update(
+        token_count=F("token_count") + tokens,
+        expires_at=Case(When(is_open, then=Value(longer)), default=F("expires_at")),
+        updated_on=Case(When(is_open, then=Value(at)), default=F("updated_on")),
+    )
 
 
 def end_session(session: Session, *, by: Actor, at: datetime) -> Session:
