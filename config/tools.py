@@ -3,7 +3,9 @@
 All of them read. `integration` is what `agent_configs.tool_names` allows and `tool_calls.tool_name` says.
 """
 
-from apps.activities import tools
+from decimal import Decimal
+
+from apps.activities import market_tools, tools
 from apps.activities.registry import Tool
 
 TOOLS = {
@@ -45,6 +47,30 @@ TOOLS = {
         arguments=tools.Analytics,
         read=tools.read_analytics,
         asks="the client's own",
+    ),
+    "keyword_volumes": Tool(
+        integration="dataforseo",
+        description="Tells how often people search for given words on Google, and what advertisers pay for them.",
+        arguments=market_tools.KeywordVolumes,
+        read=market_tools.keyword_volumes,
+        asks="a third party",
+        most_usd=Decimal("0.10"),
+    ),
+    "search_results": Tool(
+        integration="dataforseo",
+        description="Tells which pages Google shows for a search, the best first, without advertisements.",
+        arguments=market_tools.SearchResults,
+        read=market_tools.search_results,
+        asks="a third party",
+        most_usd=Decimal("0.02"),
+    ),
+    "backlink_summary": Tool(
+        integration="dataforseo",
+        description="Tells how many pages and sites link to the client's site, or to one that the client's data names.",
+        arguments=market_tools.Backlinks,
+        read=market_tools.backlink_summary,
+        asks="a third party",
+        most_usd=Decimal("0.03"),
     ),
     "read_past_outputs": Tool(
         integration="outputs",

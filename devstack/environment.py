@@ -85,6 +85,9 @@ def generated(kept: Mapping[str, str], block: Block) -> dict[str, str]:
         "OLLAMA_BASE_URL": f"{sandbox}/ollama",
         "GOOGLE_APIS_BASE_URL": f"{sandbox}/google",
         "GOOGLE_ANALYTICS_BASE_URL": f"{sandbox}/analytics",
+        "DATAFORSEO_BASE_URL": f"{sandbox}/dataforseo",
+        "DATAFORSEO_LOGIN": "rehearsal",
+        "DATAFORSEO_PASSWORD": "rehearsal",
         "EGRESS_ALLOW_HOSTS": f"{HOST}:{block.port('sandbox')}",
         "EMAIL_URL": f"smtp://{HOST}:{block.port('sandbox.smtp')}",
         "DEMO_PASSWORD": kept["DEMO_PASSWORD"],
@@ -102,9 +105,10 @@ def settle(ours: Mapping[str, str], given: Mapping[str, str]) -> tuple[dict[str,
         name: given[name] for name in (*ours, *PASSED_THROUGH) if given.get(name) and given[name] != ours.get(name)
     }
     settled = {**ours, **theirs}
-    for vendor in ("ANTHROPIC", "OPENAI"):
-        if f"{vendor}_API_KEY" in theirs and f"{vendor}_BASE_URL" not in theirs:
-            del settled[f"{vendor}_BASE_URL"]  # a real key is meant for the real service
+    for key in ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "DATAFORSEO_LOGIN"):
+        address = f"{key.partition('_')[0]}_BASE_URL"
+        if key in theirs and address not in theirs:
+            del settled[address]  # a real key is meant for the real service
     outside = {server for server, names in SERVER_VARIABLES.items() if names[0] in theirs}
     for server in sorted(outside):
         switch, *companions = SERVER_VARIABLES[server]

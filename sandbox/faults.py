@@ -23,6 +23,9 @@ SUPPORTED = {
     "wordpress": (BEFORE - {"503"}) | AFTER | {"wrong_types", "empty"},
     "google": (BEFORE - {"529"}) | AFTER | {"wrong_types", "empty"},
     "analytics": (BEFORE - {"529"}) | AFTER | {"wrong_types", "empty"},
+    "dataforseo": (BEFORE - {"503", "529"})
+    | AFTER
+    | {"wrong_types", "empty", "no_usage", "wrong_usage", "negative_usage"},
     "site": (BEFORE - {"503", "echo_secret"}) | AFTER | {"empty"},
     "smtp": {"reset", "429", "500", "529", "timeout_after_accept", "reset_after_accept", "garbage"},
 }

@@ -17,6 +17,7 @@ from sandbox import (
     analytics_api,
     anthropic_api,
     control,
+    dataforseo_api,
     home,
     mail,
     ollama_api,
@@ -222,6 +223,7 @@ def target_of(path: str) -> str | None:
         "wordpress": "wordpress",
         "google": "google",
         "analytics": "analytics",
+        "dataforseo": "dataforseo",
         "site": "site",
         "robots.txt": "site",
         "_elsewhere": "elsewhere",
@@ -242,6 +244,7 @@ APPLICATIONS = {
     "wordpress": answer_wordpress,
     "google": search_console_api.answer,
     "analytics": analytics_api.answer,
+    "dataforseo": dataforseo_api.answer,
     "site": sites.answer,
     "elsewhere": home.answer,
 }
@@ -255,6 +258,7 @@ OUTAGES: dict[str, Callable[[World, int, str], Response]] = {
     "wordpress": wordpress_rest.outage,
     "google": search_console_api.error,
     "analytics": analytics_api.error,
+    "dataforseo": dataforseo_api.error,
     "site": sites.outage,
 }
 

@@ -34,6 +34,9 @@ def running_sandbox():
     django_settings.OLLAMA_BASE_URL = f"{running.url}/ollama"
     django_settings.GOOGLE_APIS_BASE_URL = f"{running.url}/google"
     django_settings.GOOGLE_ANALYTICS_BASE_URL = f"{running.url}/analytics"
+    django_settings.DATAFORSEO_BASE_URL = f"{running.url}/dataforseo"
+    django_settings.DATAFORSEO_LOGIN = "rehearsal"
+    django_settings.DATAFORSEO_PASSWORD = "a password of the rehearsal"
     django_settings.WORDPRESS_BASE_URL = f"{running.url}/wordpress/acme"
     yield running
     running.stop()

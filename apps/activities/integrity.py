@@ -68,14 +68,18 @@ SELECT 'spend_counters', held.ref_id,
  WHERE coalesce(held.settled_usd, -1) <> coalesce(due.settled, 0) OR coalesce(held.reserved_usd, -1) <> coalesce(due.reserved, 0)
 """
 CALL_DRIFT = """
-WITH calls AS (
-  SELECT r.ref_id, sum(c.cost_usd) AS cost FROM llm_calls c
-    JOIN activity_runs r ON r.tenant_id = c.tenant_id AND r.id = c.activity_run_id
-   WHERE c.tenant_id = %(tenant)s GROUP BY r.ref_id),
+WITH paid AS (
+  SELECT activity_run_id, cost_usd FROM llm_calls WHERE tenant_id = %(tenant)s
+  UNION ALL
+  SELECT activity_run_id, (output ->> 'cost_usd')::numeric FROM tool_calls
+   WHERE tenant_id = %(tenant)s AND output ->> 'cost_usd' IS NOT NULL),
+calls AS (
+  SELECT r.ref_id, sum(p.cost_usd) AS cost FROM paid p
+    JOIN activity_runs r ON r.tenant_id = %(tenant)s AND r.id = p.activity_run_id GROUP BY r.ref_id),
 settled AS (
   SELECT run_ref AS ref_id, sum(settled_usd) AS cost FROM spend_reservations
    WHERE tenant_id = %(tenant)s AND status = 'settled' GROUP BY run_ref)
-SELECT 'activity_runs', ref_id, format('its model calls cost %%s, %%s was settled', coalesce(calls.cost, 0), coalesce(settled.cost, 0))
+SELECT 'activity_runs', ref_id, format('its calls of models and tools cost %%s, %%s was settled', coalesce(calls.cost, 0), coalesce(settled.cost, 0))
   FROM calls FULL JOIN settled USING (ref_id)
  WHERE coalesce(calls.cost, 0) <> coalesce(settled.cost, 0)
 """

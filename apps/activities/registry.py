@@ -6,6 +6,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, field_validator
@@ -129,7 +130,8 @@ class Found:
     """What a tool came back with: JSON for the model, a few facts for the summary, the status of an HTTP answer.
 
     `secrets` are the credentials that were sent; they are taken out of whatever is kept or told. `skill` is the version
-    of a skill whose text was told, which is kept beside what is written with it.
+    of a skill whose text was told, which is kept beside what is written with it. `cost_usd` is what a use of a paid tool
+    was charged; None where nobody said, which counts as its largest price.
     """
 
     value: Any
@@ -137,16 +139,25 @@ class Found:
     status_code: int | None = None
     secrets: tuple[str, ...] = field(default=(), repr=False)
     skill: SkillVersion | None = None
+    cost_usd: Decimal | None = None
 
 
 class ToolFailed(Exception):
-    """The tool could not do it; the sentence is for the model. Nothing is broken, the run goes on."""
+    """The tool could not do it; the sentence is for the model. Nothing is broken, the run goes on. The rest as in Found."""
 
-    def __init__(self, sentence: str, *, status_code: int | None = None, secrets: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        sentence: str,
+        *,
+        status_code: int | None = None,
+        secrets: tuple[str, ...] = (),
+        cost_usd: Decimal | None = None,
+    ) -> None:
         super().__init__(sentence)
         self.sentence = sentence
         self.status_code = status_code
         self.secrets = secrets
+        self.cost_usd = cost_usd
 
 
 @dataclass(frozen=True)
@@ -158,6 +169,7 @@ class Tool:
     arguments                    what the model may say
     read(arguments, activity) -> Found   the work, in the scope of the client alone; raises ToolFailed
     asks                         whose servers it speaks to: none but ours, those of the client's choice, a third party's
+    most_usd                     what one use costs at most, which is set aside before it; 0 for what is free
     """
 
     integration: str
@@ -165,6 +177,7 @@ class Tool:
     arguments: type[ToolArguments]
     read: Callable[..., Found]
     asks: Literal["nobody", "the client's own", "a third party"] = "nobody"
+    most_usd: Decimal = Decimal(0)
 
 
 GATES: dict[str, Gate] = {}

@@ -5,21 +5,22 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from django.db.models import Count, Sum
-from django.db.models.functions import Coalesce
+from django.db.models import Count, DecimalField, F, Sum
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Cast, Coalesce
 
 from apps.billing.worth import worth_of_unit_usd
 from apps.shared.scoping import TenantFacts
 from apps.strategy.models import DeliverablePeriod
 
-from .models import ActivityRun, LlmCall
+from .models import ActivityRun, LlmCall, ToolCall
 
 NOTHING = Decimal(0)
 
 
 @dataclass(frozen=True)
 class AgentSpend:
-    """The calls of one agent to one model in a month."""
+    """The calls of one agent to one model in a month, or its uses of one paid tool, whose name stands as `model_id`."""
 
     agent_role: str
     model_id: str
@@ -63,7 +64,7 @@ def month_before(month: date) -> date:
 
 
 def spend_by_agent(tenant: TenantFacts, month: date) -> list[AgentSpend]:
-    """The month's calls, in the client's time zone, the dearest first."""
+    """The month's calls and uses of paid tools, in the client's time zone, the dearest first."""
     zone = ZoneInfo(tenant.time_zone)
     began, ended = (datetime(day.year, day.month, 1, tzinfo=zone) for day in (month, next_month(month)))
     rows = (
@@ -78,7 +79,19 @@ def spend_by_agent(tenant: TenantFacts, month: date) -> list[AgentSpend]:
         )
         .order_by("-cost_usd", "agent_role", "model_id")
     )
-    return [AgentSpend(**row) for row in rows]
+    tools = (
+        ToolCall.objects.filter(tenant_id=tenant.id, created_on__gte=began, created_on__lt=ended)
+        .filter(output__has_key="cost_usd")
+        .values(agent_role=F("activity_run__activity__assignee_agent_role"), model_id=F("tool_name"))
+        .annotate(
+            calls=Count("id"),
+            cost_usd=Sum(Cast(KeyTextTransform("cost_usd", "output"), DecimalField(max_digits=10, decimal_places=6))),
+        )
+        .order_by("agent_role", "model_id")
+    )
+    none = {"input_tokens": 0, "cached_input_tokens": 0, "output_tokens": 0}
+    found = [AgentSpend(**row) for row in rows] + [AgentSpend(**row, **none) for row in tools]
+    return sorted(found, key=lambda row: -row.cost_usd)
 
 
 def cost_by_promise(tenant: TenantFacts, month: date, *, plan: str) -> list[PromiseCost]:

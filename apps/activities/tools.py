@@ -87,9 +87,9 @@ class ReadPage(ToolArguments):
 def read_page(arguments: ReadPage, activity: Activity) -> Found:
     """The text of one web page. Which hosts there are to read is decided by people: see `hosts_of`."""
     hosts = hosts_of(activity)
-    if (_host(arguments.url) or "") not in hosts:
+    if (host_of(arguments.url) or "") not in hosts:
         raise ToolFailed(f"Only pages of these sites can be read: {', '.join(sorted(hosts)) or 'none'}.")
-    crawl = outside.read_page(arguments.url, may_visit=lambda url: _host(url) in hosts)
+    crawl = outside.read_page(arguments.url, may_visit=lambda url: host_of(url) in hosts)
     if crawl.failed is not None:
         raise ToolFailed(crawl.failed.sentence)
     (page,) = crawl.pages
@@ -112,10 +112,10 @@ def hosts_of(activity: Activity) -> set[str]:
         values = activity.input_data.get("values") or {}
         named = "\n".join([*map(str, values.values()), context_files.approved()])
         addresses += ADDRESS.findall(named)
-    return {host for address in addresses if (host := _host(address))}
+    return {host for address in addresses if (host := host_of(address))}
 
 
-def _host(url: str) -> str | None:
+def host_of(url: str) -> str | None:
     """Host and port in the one form they are compared by; None for what is no web address."""
     try:
         parts = urlsplit(url.strip())

@@ -217,6 +217,9 @@ WORDPRESS_BASE_URL = env("WORDPRESS_BASE_URL", default="")  # overrides the site
 INR_PER_USD = Decimal(env("INR_PER_USD", default="85"))  # only for comparing model costs with plan prices
 GOOGLE_APIS_BASE_URL = env("GOOGLE_APIS_BASE_URL", default="") or "https://www.googleapis.com"
 GOOGLE_ANALYTICS_BASE_URL = env("GOOGLE_ANALYTICS_BASE_URL", default="") or "https://analyticsdata.googleapis.com"
+DATAFORSEO_BASE_URL = env("DATAFORSEO_BASE_URL", default="") or "https://api.dataforseo.com"
+DATAFORSEO_LOGIN = env("DATAFORSEO_LOGIN", default="")  # without it agents are told that it is not connected
+DATAFORSEO_PASSWORD = env("DATAFORSEO_PASSWORD", default="")
 DEFAULT_MONTHLY_CAP_USD = env("DEFAULT_MONTHLY_CAP_USD", default="50")  # a tenant without a cap of its own
 EGRESS_ALLOW_HOSTS = env.list("EGRESS_ALLOW_HOSTS", default=[])
 

@@ -7,7 +7,8 @@ import pytest
 
 from apps.activities.models import Activity
 from sandbox.faults import Fault
-from tests.activities.work import due_at, put_off, steps_of
+from sandbox.tool_use import ToolOrder
+from tests.activities.work import ModelService, due_at, put_off, steps_of
 
 
 @pytest.fixture
@@ -47,3 +48,15 @@ def plan(sandbox) -> Callable[..., None]:
             sandbox.world.planned.append(Fault.from_order({"target": target, "fault": fault, **more}))
 
     return plan
+
+
+@pytest.fixture
+def order(sandbox) -> Callable[..., None]:
+    """`order(CLAUDE, ("load_skill", {"name": …}))`: what the model asks for instead of answering."""
+
+    def order(service: ModelService, *calls: tuple[str, Any], **more: Any) -> None:
+        wanted = [{"name": name, "arguments": arguments} for name, arguments in calls]
+        with sandbox.world.lock:
+            sandbox.world.tool_orders.append(ToolOrder.from_order({"target": service.target, "calls": wanted, **more}))
+
+    return order

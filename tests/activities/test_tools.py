@@ -18,7 +18,6 @@ from apps.billing.models import SpendCounter, SpendReservation
 from apps.channels.models import Channel
 from apps.storage.clients import database
 from apps.tenants.models import Tenant
-from sandbox.tool_use import ToolOrder
 from tests.activities.work import CLAUDE, OLLAMA, OPENAI, ModelService, attempt, fresh, runs_of, set_agent
 
 NOW = timezone.now()
@@ -33,18 +32,6 @@ def each_service(request, draft) -> ModelService:
     """The agent that is to write works with each of the services in turn."""
     set_agent(ROLE, request.param)
     return request.param
-
-
-@pytest.fixture
-def order(sandbox) -> Callable[..., None]:
-    """`order(CLAUDE, ("load_skill", {"name": …}))`: what the model asks for instead of answering."""
-
-    def order(service: ModelService, *calls: tuple[str, Any], **more: Any) -> None:
-        wanted = [{"name": name, "arguments": arguments} for name, arguments in calls]
-        with sandbox.world.lock:
-            sandbox.world.tool_orders.append(ToolOrder.from_order({"target": service.target, "calls": wanted, **more}))
-
-    return order
 
 
 @pytest.fixture
@@ -570,7 +557,6 @@ def visits(draft) -> Channel:
     )
 
 
-@pytest.mark.acceptance("INT-analytics")
 @pytest.mark.acceptance("FLOW-tool-audit")
 def test_analytics_is_asked_for_the_clients_own_property(draft, visits, order, sandbox):
     allow("google_analytics")

@@ -41,6 +41,13 @@ INSERT INTO agent_configs (id, tenant_id, created_on, agent_role, is_enabled, ad
 SELECT ulid_uuid(), id, now(), %(role)s, true, 'claude', 'claude-sonnet-4-6', '{}', '{}', 1000, 300000, 1, 3
   FROM tenants WHERE slug = ANY(%(slugs)s)
 """
+QUEUE = """
+DROP TABLE IF EXISTS bench_queue;
+CREATE TABLE bench_queue (id bigint PRIMARY KEY, status text NOT NULL, ready_on timestamptz NOT NULL, taken_by text);
+CREATE INDEX ON bench_queue (ready_on, id) WHERE status = 'assigned';
+INSERT INTO bench_queue SELECT n, 'assigned', now() - n * interval '1 second', NULL FROM generate_series(1, %(rows)s) AS n;
+GRANT SELECT, UPDATE ON bench_queue TO app_user
+"""
 PROMISES = """
 WITH strategy AS (
   INSERT INTO strategies (id, tenant_id, created_on, version, status, summary, rationale, period_months)
@@ -62,10 +69,13 @@ PLANNED_ANEW = (
     SELECT a.id AS old, ulid_uuid() AS new FROM activities a JOIN tenants t ON t.id = a.tenant_id
      WHERE t.slug = ANY(%(slugs)s) AND a.origin_key LIKE 'period:%%'
     """,
+    "CREATE UNIQUE INDEX ON bench_ids (old)",
+    "ANALYZE bench_ids",
     "CREATE TABLE bench_activities (LIKE activities)",
     """
     INSERT INTO bench_activities SELECT a.* FROM activities a JOIN bench_ids b ON b.old = a.id ORDER BY a.id
     """,
+    "ANALYZE bench_activities",
     """
     UPDATE bench_activities a SET id = b.new, origin_key = 'bench:' || b.new,
            parent_activity_id = (SELECT p.new FROM bench_ids p WHERE p.old = a.parent_activity_id)
@@ -121,6 +131,20 @@ def due_work(tenants: list[Tenant], each: int) -> None:
     """Steps an agent may claim at once."""
     as_owner(CONFIGS, role=ROLE, slugs=slugs(tenants))
     as_owner(ACTIVITIES, each=each, slugs=slugs(tenants), assignee="agent", role=ROLE, status="assigned")
+
+
+def work_is_gone() -> None:
+    """What `due_work` made, and what came of it."""
+    for table in ("llm_calls", "activity_runs", "activity_leases", "activities", "agent_configs"):
+        as_owner(
+            f"DELETE FROM {table}{' WHERE assignee_agent_role = %(role)s' if table == 'activities' else ''}", role=ROLE
+        )
+
+
+def bare_queue(rows: int) -> None:
+    """`bench_queue`: an id, a status, a time and who took it; nothing refers to it and nothing guards it."""
+    as_owner(QUEUE, rows=rows)
+    as_owner("VACUUM (ANALYZE) bench_queue")
 
 
 def pipeline() -> None:

@@ -2,7 +2,11 @@
 
 import io
 import json
+import sys
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from uuid import UUID
 
 from django.core.management import call_command
@@ -17,7 +21,7 @@ from apps.shared.ids import spell
 from apps.shared.scoping import every_tenant, tenant_scope
 from apps.tenants.models import Tenant
 
-from . import data
+from . import data, noop
 from .rounds import Pair
 
 PAGE = 25  # rows of a page of the API unless asked otherwise
@@ -30,6 +34,12 @@ UPDATE activities SET status = 'in_progress', started_on = statement_timestamp()
    ORDER BY assignee_agent_role, ready_on, ref_id FOR UPDATE SKIP LOCKED LIMIT 1)
 RETURNING id
 """
+NEXT_OF_BARE_QUEUE = """
+SELECT id FROM bench_queue WHERE status = 'assigned' AND ready_on <= statement_timestamp()
+ ORDER BY ready_on, id LIMIT 1 FOR UPDATE SKIP LOCKED
+"""
+TAKE_FROM_BARE_QUEUE = "UPDATE bench_queue SET status = 'in_progress', taken_by = %(worker)s WHERE id = %(id)s"
+TASKS = 500  # for Celery
 COLUMNS = ", ".join(f.column for f in Activity._meta.concrete_fields if f.column != "ref_id")
 SAME_ACTIVITIES = f"INSERT INTO activities ({COLUMNS}) SELECT {COLUMNS} FROM bench_activities"
 SAME_ORDER = """
@@ -38,14 +48,33 @@ SELECT id, tenant_id, created_on, activity_id, depends_on_id FROM bench_dependen
 """
 
 
-def claims(pool: ThreadPoolExecutor, *, workers: int, due: int, per_worker: int) -> Pair:
-    """`engine.claim` beside a bare UPDATE that only takes the row: no lease, no run, no limit per role, no priority."""
+def from_activities(_: str):
+    with connection.cursor() as cursor:
+        cursor.execute(RAW_CLAIM)
+        ((taken,),) = cursor.fetchall()
+    return taken
 
-    def raw(_: str):
-        with connection.cursor() as cursor:
-            cursor.execute(RAW_CLAIM)
-            (row,) = cursor.fetchall()
-        return row[0]
+
+def from_bare_queue(worker: str):
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(NEXT_OF_BARE_QUEUE)
+        ((taken,),) = cursor.fetchall()
+        cursor.execute(TAKE_FROM_BARE_QUEUE, {"id": taken, "worker": worker})
+    return taken
+
+
+# What only takes a row: no lease, no run, no limit per role, no priority, no turn per client. By name: what is prepared
+# for so many rows that are due, and what is done, given how each worker takes its share.
+CLAIM_FLOORS: dict[str, tuple[Callable, Callable]] = {
+    "bare UPDATE … SKIP LOCKED of the same": (lambda due: None, lambda taken: len(set(taken(from_activities)))),
+    "SELECT … SKIP LOCKED, UPDATE of a bare queue": (data.bare_queue, lambda taken: len(set(taken(from_bare_queue)))),
+    "Celery tasks that do nothing": (lambda due: noop.fill(TASKS), lambda taken: noop.work_off(TASKS)),
+}
+
+
+def claims(pool: ThreadPoolExecutor, *, workers: int, due: int, per_worker: int, floor: str) -> Pair:
+    """`engine.claim` beside one of CLAIM_FLOORS."""
+    prepare_floor, do_floor = CLAIM_FLOORS[floor]
 
     def product(worker: str):
         taken = claim(worker)
@@ -62,10 +91,10 @@ def claims(pool: ThreadPoolExecutor, *, workers: int, due: int, per_worker: int)
         with every_tenant(reason="the bench counts all claims"):
             assert set(ActivityLease.objects.values_list("activity_id", flat=True)) == set(found)
             assert Activity.objects.filter(status="in_progress").count() == len(found)
-        put_back()
-        assert len(set(taken(raw))) == workers * per_worker
+        prepare()
+        assert do_floor(taken) in (workers * per_worker, TASKS)
 
-    def put_back() -> None:
+    def prepare() -> None:
         data.as_owner("DELETE FROM activity_runs")
         data.as_owner("DELETE FROM activity_leases")
         data.as_owner(
@@ -74,22 +103,24 @@ def claims(pool: ThreadPoolExecutor, *, workers: int, due: int, per_worker: int)
         )
         data.as_owner("VACUUM (ANALYZE) activities")
         data.as_owner("VACUUM (ANALYZE) activity_leases")
+        prepare_floor(due)
 
     return Pair(
         f"claims, {workers} worker{'s' if workers > 1 else ''}, {due:,} due",
-        "bare UPDATE … SKIP LOCKED",
+        floor,
         lambda: len(taken(product)),
-        lambda: len(taken(raw)),
+        lambda: do_floor(taken),
         check,
-        put_back,
+        prepare,
     )
 
 
 def planner(tenants: list[Tenant], *, per_round: int, with_order: bool) -> Pair:
     """A month by the command `plan_periods`, beside INSERT … SELECT of the same rows; each time for other clients.
 
-    The floor inserts what the plan before it made, under other ids: the activities alone or, `with_order`, their
-    dependencies too. The product writes the periods and the journal besides.
+    The floor inserts what the plan before it made, under other ids: the rows of `activities` alone or, `with_order`,
+    those of `activity_dependencies` too, which is all there is of the units. The product writes the periods and the
+    journal besides.
     """
     waiting, promised, planned = list(tenants), list[Tenant](), list[Tenant]()
     rows_each = data.PLANNED_UNITS * (len(BLOG_POSTS.steps) + 1)
@@ -102,19 +133,10 @@ def planner(tenants: list[Tenant], *, per_round: int, with_order: bool) -> Pair:
             data.planned_anew(planned)
 
     def command() -> int:
-        said = io.StringIO()
-        call_command("plan_periods", stdout=said)
+        units = plan_periods()
         if promised:
             planned[:], promised[:] = promised, []
-        return int(said.getvalue().split()[0])
-
-    def insert() -> int:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(SAME_ACTIVITIES)
-            inserted = cursor.rowcount
-            if with_order:
-                cursor.execute(SAME_ORDER)
-        return inserted
+        return units
 
     def check() -> None:
         assert command() == per_round * data.PLANNED_UNITS
@@ -123,17 +145,80 @@ def planner(tenants: list[Tenant], *, per_round: int, with_order: bool) -> Pair:
                 assert Activity.objects.count() == rows_each
         assert command() == 0, "A second run made something."
         promise()
-        assert insert() == per_round * rows_each
+        assert insert_again(with_order=with_order) == per_round * rows_each
 
     return Pair(
         "activities planned" + (" with their order" if with_order else ""),
         "one INSERT … SELECT of the same" + (" and of the order" if with_order else ""),
         lambda: command() * (len(BLOG_POSTS.steps) + 1),
-        insert,
+        lambda: insert_again(with_order=with_order),
         check,
         promise,
         note=f"{per_round} clients of {data.PLANNED_UNITS} units of {len(BLOG_POSTS.steps)} steps",
     )
+
+
+def plan_periods() -> int:
+    said = io.StringIO()
+    call_command("plan_periods", stdout=said)
+    return int(said.getvalue().split()[0])
+
+
+def insert_again(*, with_order: bool) -> int:
+    """What `planned_anew` prepared, in one transaction. Returns the activities."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(SAME_ACTIVITIES)
+        inserted = cursor.rowcount
+        if with_order:
+            cursor.execute(SAME_ORDER)
+    return inserted
+
+
+def whole_month(clients: int) -> str:
+    """The month of so many clients by one command, once, and the INSERT … SELECT of its rows; a sentence.
+
+    Raises AssertionError if units are missing, or if a second run adds some.
+    """
+    tenants = data.clients("month", clients)
+    data.promises(tenants)
+    data.analyse()
+    with transactions_timed() as lasted:
+        began = time.perf_counter()
+        units = plan_periods()
+        seconds = time.perf_counter() - began
+    print(f"  {units:,} units planned in {seconds:.1f} s", file=sys.stderr, flush=True)
+    assert units == clients * data.PLANNED_UNITS
+    assert plan_periods() == 0, "A second run made something."
+    data.planned_anew(tenants)
+    began = time.perf_counter()
+    activities = insert_again(with_order=True)
+    floor = time.perf_counter() - began
+    assert activities == units * (len(BLOG_POSTS.steps) + 1)
+    return (
+        f"{clients:,} clients, {activities:,} activities and their order planned in {seconds:.1f} s, {seconds / floor:.2f} × "
+        f"one INSERT … SELECT of the same rows ({floor:.1f} s); {len(lasted)} transactions, the longest {max(lasted):.2f} s."
+    )
+
+
+@contextmanager
+def transactions_timed() -> Iterator[list[float]]:
+    """How long each transaction of the default connection lasts, its commit included."""
+    lasted: list[float] = []
+    switch, begun = connection.set_autocommit, 0.0
+
+    def watched(autocommit, **options):
+        nonlocal begun
+        if not autocommit:
+            begun = time.perf_counter()
+        switch(autocommit, **options)
+        if autocommit:
+            lasted.append(time.perf_counter() - begun)
+
+    connection.set_autocommit = watched
+    try:
+        yield lasted
+    finally:
+        del connection.set_autocommit
 
 
 def list_page(name: str, tenant: Tenant, *, after: int, pages: int) -> Pair:

@@ -39,7 +39,6 @@ def answer_with(google, body, status: int = 200) -> None:
     google.expect_request(ROUTE).respond_with_response(Response(text, status, content_type="application/json"))
 
 
-@pytest.mark.acceptance("INT-analytics")
 def test_the_figures_are_those_of_the_answer(google):
     answer_with(google, REPORT)
 

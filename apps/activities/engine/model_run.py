@@ -5,6 +5,7 @@ import json
 import time
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 
 import structlog
 from django.utils import timezone
@@ -58,6 +59,10 @@ class Attempt:
     deadline: float
     spent: Spent = Spent()
     asked: int = 0
+
+    def charge(self, usd: Decimal) -> None:
+        """What a tool has cost."""
+        self.spent = self.spent.plus(Spent(cost_usd=usd))
 
 
 def run(claim: Claim) -> None:
@@ -129,7 +134,15 @@ def _work(attempt: Attempt, activity: Activity, role: registry.AgentRole, run_re
     traces.keep_prompt(activity, run_ref, prompt)
     messages = [Message("user", prompt.user)]
     stream = Stream(activity_ref=activity.ref_id, run_ref=run_ref)
-    toolbox = Toolbox(attempt.claim, activity, prompt.delimiter, attempt.deadline)
+    toolbox = Toolbox(
+        attempt.claim,
+        activity,
+        prompt.delimiter,
+        attempt.deadline,
+        config=attempt.config,
+        by=attempt.by,
+        charge=attempt.charge,
+    )
     ground = checking.ground() if role.to_check else None
     output: BaseModel | None = None
     for repair in range(REPAIRS + 1):

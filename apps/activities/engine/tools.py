@@ -7,14 +7,20 @@ moment, and what it may say is the tool's own schema; whose data is read is deci
 import json
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 import structlog
 from django.utils import timezone
 from pydantic import ValidationError
 
+from apps.billing import operations as billing
+from apps.billing.models import SpendReservation
+from apps.shared.actors import Actor
 from apps.shared.errors import OperationRefused
+from apps.shared.ids import spell
 from apps.shared.redaction import redact
 from apps.shared.scoping import only_tenant
 from apps.storage import StorageUnavailable
@@ -37,6 +43,7 @@ ARGUMENT_CHARACTERS = 8_000  # of one use
 RESULT_CHARACTERS = 20_000  # of one result
 RESULTS_CHARACTERS = 120_000  # of all results of a run: with the prompt they have to fit into the model's context
 KEPT_CHARACTERS = 500  # of arguments that are none, and of a name that nobody offered
+NOTHING = Decimal(0)
 SECONDS_TO_ANSWER = 5.0  # with less time left nothing is looked up any more
 
 
@@ -46,12 +53,18 @@ class Refused(Exception):
 
 @dataclass
 class Toolbox:
-    """What one run may use and has used. `deadline` is a reading of `time.monotonic()`."""
+    """What one run may use and has used. `deadline` is a reading of `time.monotonic()`.
+
+    `config` has the caps that paid tools keep to, `by` is who pays, and `charge` hears what each use has cost.
+    """
 
     claim: Claim
     activity: Activity
     delimiter: str
     deadline: float
+    config: AgentConfig
+    by: Actor
+    charge: Callable[[Decimal], None]
     turns: int = 0
     asked: int = 0
     carried_out: int = 0
@@ -104,31 +117,39 @@ class Toolbox:
         """(the arguments as they were understood, the result)"""
         began = time.monotonic()
         tool = registry.TOOLS.get(wanted.name)
-        found, error, asked = Found(None), "", {}
+        found, error, asked = Found(None, cost_usd=NOTHING), "", {}
+        reservation: SpendReservation | None = None
         try:
             arguments = self._checked(wanted, tool)
             asked = arguments.model_dump(mode="json")
             self.carried_out += 1
             assert tool is not None  # or it was refused
+            reservation = self._set_aside(tool)
             found = tool.read(arguments, self.activity)
         except Refused as refusal:
             error = str(refusal)
         except ToolFailed as failure:
             error = failure.sentence
-            found = Found(None, status_code=failure.status_code, secrets=failure.secrets)
+            found = Found(None, status_code=failure.status_code, secrets=failure.secrets, cost_usd=failure.cost_usd)
         except StorageUnavailable:
             raise
         except OperationRefused as refusal:
             error = f"{refusal.code}: {refusal.detail}"
         except Exception as defect:  # ours; the run can go on without it, and an operator has to hear of it
             log.error("tool.crashed", tool=wanted.name[:64], exc_info=defect)
-            error = "This tool is out of order."
+            found, error = Found(None), "This tool is out of order."
         if found.skill is not None:
             self.loaded.append(found.skill)
         content = self._content(found, error)
         kept = asked or {"written": storable(wanted.arguments)[:KEPT_CHARACTERS]}
+        cost = None
+        if reservation is not None:
+            cost = reservation.reserved_usd if found.cost_usd is None else found.cost_usd
+            self.charge(cost)
         operations.record_tool_call(
             self.claim,
+            reservation,
+            cost_usd=cost,
             integration=tool.integration if tool else "unknown",
             method=storable(wanted.name)[:100] or "none",
             asked=kept,
@@ -138,6 +159,7 @@ class Toolbox:
             status_code=found.status_code,
             duration_ms=int((time.monotonic() - began) * 1000),
             secrets=found.secrets,
+            by=self.by,
             at=timezone.now(),
         )
         block = DataBlock("tool_result", content, limit=RESULT_CHARACTERS)
@@ -150,8 +172,7 @@ class Toolbox:
             raise Refused("There is no such tool.")
         if tool.integration not in _allowed(self.claim.role):
             raise Refused("This tool is not allowed to you.")
-        if tool.asks == "a third party" and is_local_only():
-            raise Refused("This client's data is not shown to third parties, so this tool is not allowed.")
+        _refuse_third_party(tool)
         if self.carried_out >= USES:
             raise Refused(f"Too many: {USES} uses of tools are all there are. Answer with what you have.")
         if self.characters >= RESULTS_CHARACTERS:
@@ -166,6 +187,32 @@ class Toolbox:
             told = "; ".join(f"{'.'.join(map(str, e['loc']))[:100]}: {e['msg']}" for e in error.errors()[:5])
             raise Refused(storable(f"These arguments do not fit: {told}.")) from error
 
+    def _set_aside(self, tool: Tool) -> SpendReservation | None:
+        """The largest price of one use, under the caps that models have; None for what is free.
+
+        Raises Refused, and CapReached, which the model is told: it may still answer with what it has.
+        """
+        if not tool.most_usd:
+            return None
+        if not operations.holds_lease(self.claim):
+            raise Refused("The work is somebody else's by now.")
+        reservation = billing.reserve(
+            amount_usd=tool.most_usd,
+            activity_ref=self.activity.ref_id,
+            run_ref=spell(self.claim.run_id) if self.claim.run_id else "",
+            agent_role=self.claim.role,
+            model_id=tool.integration,
+            activity_cap_usd=self.config.max_cost_usd_per_activity,
+            role_cap_usd=self.config.monthly_cap_usd,
+            at=timezone.now(),
+        )
+        try:
+            _refuse_third_party(tool)  # once more: setting money aside may have waited for others
+        except Refused:
+            billing.release(reservation, by=self.by, at=timezone.now())
+            raise
+        return reservation
+
     def _content(self, found: Found, error: str) -> str:
         content = storable(error or json.dumps(found.value, ensure_ascii=False, indent=1))
         content = redact(content, secrets=found.secrets)
@@ -173,6 +220,12 @@ class Toolbox:
             content = f"{content[: RESULT_CHARACTERS - 100]}\n[cut: {len(content)} characters in all]"
         self.characters += len(content)
         return content
+
+
+def _refuse_third_party(tool: Tool) -> None:
+    """Raises Refused where the tool asks one and the client, as it is at this moment, has local models only."""
+    if tool.asks == "a third party" and is_local_only():
+        raise Refused("This client's data is not shown to third parties, so this tool is not allowed.")
 
 
 def _allowed(role: str) -> set[str]:

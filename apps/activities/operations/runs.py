@@ -280,7 +280,9 @@ def record_call(
 
 def record_tool_call(
     claim: Claim,
+    reservation: SpendReservation | None,
     *,
+    cost_usd: Decimal | None,
     integration: str,
     method: str,
     asked: dict[str, Any],
@@ -290,10 +292,12 @@ def record_tool_call(
     status_code: int | None,
     duration_ms: int,
     secrets: Iterable[str],
+    by: Actor,
     at: datetime,
 ) -> ToolCall:
     """One use of a tool: the whole exchange as a document, then its summary as a row. `error` is '' where it went well.
 
+    A paid one has a `reservation`, which is settled to `cost_usd` together with the row, whose summary names the cost.
     Kept even when the lease is lost: what was asked was asked. Raises StorageUnavailable.
     """
     assert claim.run_id is not None
@@ -308,16 +312,21 @@ def record_tool_call(
             createdOn=at,
         )
     )
-    return ToolCall.objects.create(
-        id=ident,
-        tenant_id=only_tenant().id,
-        activity_run_id=claim.run_id,
-        tool_name=integration,
-        method=method,
-        input=redact(asked, secrets=secrets),
-        output=redact(summary, secrets=secrets),
-        status=ToolCallStatus.ERROR if error else ToolCallStatus.SUCCESS,
-        error=redact(error, secrets=secrets),
-        duration_ms=duration_ms,
-        created_on=at,
-    )
+    output = redact(summary, secrets=secrets)
+    with transaction.atomic():
+        if reservation is not None and cost_usd is not None:
+            billing.settle(reservation, cost_usd=cost_usd, by=by, at=at)
+            output = {**output, "cost_usd": str(cost_usd)}
+        return ToolCall.objects.create(
+            id=ident,
+            tenant_id=only_tenant().id,
+            activity_run_id=claim.run_id,
+            tool_name=integration,
+            method=method,
+            input=redact(asked, secrets=secrets),
+            output=output,
+            status=ToolCallStatus.ERROR if error else ToolCallStatus.SUCCESS,
+            error=redact(error, secrets=secrets),
+            duration_ms=duration_ms,
+            created_on=at,
+        )

@@ -68,7 +68,7 @@ def test_an_agent_is_allowed_to_look_things_up(sam, agent, journal):
     assert 'value="skills"' in sam.get(address(agent, "edit/")).text
 
 
-@pytest.mark.parametrize("names", [["shell"], ["skills", "dataforseo"], ["search_skills"]])
+@pytest.mark.parametrize("names", [["shell"], ["skills", "razorpay"], ["search_skills"]])
 def test_tools_that_do_not_exist_are_allowed_by_no_operation(sam, agent, journal, names):
     settings = operations.AgentSettings(
         is_enabled=True, adapter_type=agent.adapter_type, model_id=agent.model_id, tool_names=names, max_concurrent=1,
