@@ -79,6 +79,7 @@ def people(chromium, addresses):
 
 
 @pytest.mark.acceptance("FLOW-contract-modal")
+@pytest.mark.acceptance("ACT-doors")
 def test_a_client_comes_in_and_its_first_posts_go_live(people, addresses):
     sam, rita, alice = people["sam"], people["rita"], people["alice"]
     sandbox, password = addresses["SANDBOX_URL"], addresses["DEMO_PASSWORD"]
