@@ -66,16 +66,6 @@ def test_killed_after_the_claim_before_anything_was_sent(chaos):
     drafts_are_in_review(chaos)
 
 
-def test_killed_while_the_model_has_the_request_and_has_not_answered(chaos):
-    chaos.decide("topics")
-    step = chaos.steps("topics", "copywriter")[0]
-    chaos.hold("anthropic", "received")
-    worker = chaos.start()
-    chaos.until_held()
-    recover(chaos, worker, step)
-    drafts_are_in_review(chaos)
-
-
 def test_killed_in_the_middle_of_the_models_answer(chaos):
     chaos.decide("topics")
     step = chaos.steps("topics", "copywriter")[0]
@@ -165,20 +155,6 @@ def test_killed_after_wordpress_answered_and_before_our_commit(chaos):
         chaos.until_blocked()
         chaos.kill(worker)
     chaos.start()
-    chaos.rest()
-    both_are_live_once(chaos)
-
-
-def test_four_workers_killed_at_once_while_all_of_them_run(chaos):
-    for stage in ("topics", "client", "strategy", "drafts"):
-        chaos.decide(stage)
-    chaos.hold("anthropic", "received", times=4)
-    workers = [chaos.start() for _ in range(4)]
-    chaos.until(lambda: len(chaos.sandbox.world.held_now()["held"]) >= 2, "two model calls are held")
-    chaos.kill(*workers)
-    chaos.release(drop=True)
-    for _ in range(2):
-        chaos.start()
     chaos.rest()
     both_are_live_once(chaos)
 

@@ -30,6 +30,7 @@ from apps.shared.scoping import every_tenant, tenant_scope
 from apps.tenants.models import Tenant
 from sandbox.agents_api import SECRET
 from sandbox.tool_use import ToolOrder
+from tests.chaos import checking
 from tests.chaos.conftest import KILLS, TALLY, Chaos
 from tests.chaos.people import PatientWalk, Walking
 from tests.chaos.processes import Nursery, Web, Worker
@@ -274,4 +275,5 @@ def test_a_month_of_all_kinds_of_work_is_done_once_whoever_dies(month):
         print(f"{count:4} {name}")
     print(f"{walks} walks, {walking.walk.retried} steps tried again by a person")
     month.check()
+    assert checking.found_by("check_schema") == []
     assert not (missing and KILLS >= EVERY_STEP), f"Nobody was caught at: {missing}"
