@@ -167,6 +167,9 @@ def plan_periods() -> int:
 def insert_again(*, with_order: bool) -> int:
     """What `planned_anew` prepared, in one transaction. Returns the activities."""
     with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            "SET LOCAL statement_timeout = 0"
+        )  # one statement for a whole month outlasts what pages may take
         cursor.execute(SAME_ACTIVITIES)
         inserted = cursor.rowcount
         if with_order:
@@ -186,7 +189,11 @@ def whole_month(clients: int) -> str:
         began = time.perf_counter()
         units = plan_periods()
         seconds = time.perf_counter() - began
-    print(f"  {units:,} units planned in {seconds:.1f} s", file=sys.stderr, flush=True)
+    print(
+        f"  {units:,} units planned in {seconds:.1f} s, longest transaction {max(lasted):.2f} s",
+        file=sys.stderr,
+        flush=True,
+    )
     assert units == clients * data.PLANNED_UNITS
     assert plan_periods() == 0, "A second run made something."
     data.planned_anew(tenants)

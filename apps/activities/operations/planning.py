@@ -7,7 +7,7 @@ from datetime import date, datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Q
 
 from apps.shared.actors import Actor
@@ -24,11 +24,11 @@ from apps.strategy.statuses import (
 )
 
 from .. import forecasting
-from ..models import Activity, ActivityTemplate
+from ..models import ActivityTemplate
 from .spawning import NewUnit, spawn_units
 
 CLIENTS_AT_ONCE = 50  # whose periods and missing units are asked for in one statement
-UNITS_AT_ONCE = 400  # in one transaction: 3,600 activities and their order, about a third of a second
+UNITS_AT_ONCE = 250  # in one transaction: 2,250 activities and their order, about a fifth of a second
 
 
 def plan_tenant(tenant: TenantFacts, *, by: Actor, at: datetime) -> int:
@@ -78,13 +78,21 @@ def _units(periods: Sequence[DeliverablePeriod], templates: dict[UUID, ActivityT
     ]
 
 
+# Pairs, because two lists would be looked up crosswise: every key at every client.
+ALREADY_MADE = """
+SELECT a.tenant_id, a.origin_key
+  FROM unnest(%(tenants)s::uuid[], %(keys)s::text[]) AS wanted(tenant_id, origin_key)
+  JOIN activities a ON a.tenant_id = wanted.tenant_id AND a.origin_key = wanted.origin_key
+"""
+
+
 def _missing(units: Sequence[NewUnit]) -> list[NewUnit]:
     """Which of these were never made; one that was cancelled or deleted is not made again."""
-    made = Activity.with_deleted.filter(
-        tenant_id__in={unit.tenant_id for unit in units}, origin_key__in=[unit.origin_key for unit in units]
-    )
-    known = set(made.values_list("tenant_id", "origin_key"))
-    return [unit for unit in units if (unit.tenant_id, unit.origin_key) not in known]
+    with connection.cursor() as cursor:
+        tenants, keys = [unit.tenant_id for unit in units], [unit.origin_key for unit in units]
+        cursor.execute(ALREADY_MADE, {"tenants": tenants, "keys": keys})
+        made = set(cursor.fetchall())
+    return [unit for unit in units if (unit.tenant_id, unit.origin_key) not in made]
 
 
 def _make(units: Sequence[NewUnit], *, by: Actor, at: datetime) -> int:
