@@ -2,7 +2,7 @@
 
 What is asked there is the client's business: which words it wants to be found for, whom it competes with. So none of it is
 offered or carried out for a client with local models only (decision 26). The account is the agency's; the client pays as it
-pays for models, under the same caps (decision 45).
+pays for models, under the same caps (decision 43).
 """
 
 from dataclasses import asdict
