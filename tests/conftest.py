@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -19,6 +19,7 @@ from apps.tenants.models import Tenant, User
 from sandbox import server as sandbox_server
 from tests import databases
 from tests import world as worlds
+from tests.activities.skills import a_name, names_that_go
 
 
 @pytest.fixture(scope="session")
@@ -194,3 +195,26 @@ def mark(world) -> Person:
 @pytest.fixture
 def mallory(world) -> Person:
     return world.alice("rival")
+
+
+@pytest.fixture
+def documents_away(settings, monkeypatch) -> Callable[[], None]:
+    """From when it is called on MongoDB is away; nobody waits long for it to come back."""
+
+    def away() -> None:
+        monkeypatch.setattr(clients, "TIMEOUT_MS", 50)
+        settings.MONGO_URL = "mongodb://127.0.0.1:1/nothing"
+
+    return away
+
+
+@pytest.fixture
+def skill_names() -> Iterator[Callable[..., str]]:
+    """`skill_names("tea")`: a name that no skill has, nor will have afterwards."""
+    with names_that_go() as taken:
+
+        def name(word: str = "skill") -> str:
+            taken.append(a_name(word))
+            return taken[-1]
+
+        yield name

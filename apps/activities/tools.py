@@ -5,8 +5,10 @@ was, and addresses are those that people of this client entered or approved, not
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import timedelta
+from functools import partial
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -17,6 +19,7 @@ from apps import storage
 from apps.channels import operations as channels
 from apps.channels.models import Channel, ChannelScore
 from apps.channels.platforms import google_analytics, google_search_console
+from apps.channels.platforms.google import Unreadable
 from apps.channels.statuses import ChannelStatus, ChannelType, Platform
 from apps.storage.documents import GLOBAL_TENANT
 from apps.strategy import outside
@@ -167,26 +170,8 @@ class SearchConsole(ToolArguments):
 def read_search_console(arguments: SearchConsole, activity: Activity) -> Found:
     """How the client's own site was found on Google, from the property the client connected."""
     channel = _connected(Platform.GOOGLE_SEARCH_CONSOLE, called="Search Console")
-    connection = channels.connection_of(channel)
-    last = timezone.now().date() - SEARCH_DATA_LAGS
-    first = last - timedelta(days=arguments.days - 1)
-    found = google_search_console.query(
-        connection,
-        site=channel.external_id or channel.external_url,
-        dimension=arguments.group_by,
-        first=first,
-        last=last,
-        limit=arguments.rows,
-    )
-    if isinstance(found, google_search_console.Unreadable):
-        raise ToolFailed(found.next_step, status_code=found.status, secrets=(connection.secret,))
-    told = {
-        "property": channel.name,
-        "first_day": first.isoformat(),
-        "last_day": last.isoformat(),
-        "rows": [asdict(row) for row in found.rows],
-    }
-    return Found(told, {"rows": len(found.rows)}, status_code=found.status, secrets=(connection.secret,))
+    ask = partial(google_search_console.query, site=channel.external_id or channel.external_url)
+    return _figures(arguments, channel, lag=SEARCH_DATA_LAGS, ask=ask)
 
 
 class Analytics(ToolArguments):
@@ -198,18 +183,17 @@ class Analytics(ToolArguments):
 def read_analytics(arguments: Analytics, activity: Activity) -> Found:
     """What visitors did on the client's own site, from the Analytics property the client connected."""
     channel = _connected(Platform.GOOGLE_ANALYTICS, called="Google Analytics")
+    ask = partial(google_analytics.run_report, property_id=channel.external_id)
+    return _figures(arguments, channel, lag=VISITS_LAG, ask=ask)
+
+
+def _figures(arguments: SearchConsole | Analytics, channel: Channel, *, lag: timedelta, ask: Callable) -> Found:
+    """The rows of a property for the days asked for, the last of which lies `lag` back. Raises ToolFailed."""
     connection = channels.connection_of(channel)
-    last = timezone.now().date() - VISITS_LAG
+    last = timezone.now().date() - lag
     first = last - timedelta(days=arguments.days - 1)
-    found = google_analytics.run_report(
-        connection,
-        property_id=channel.external_id,
-        dimension=arguments.group_by,
-        first=first,
-        last=last,
-        limit=arguments.rows,
-    )
-    if isinstance(found, google_analytics.Unreadable):
+    found = ask(connection, dimension=arguments.group_by, first=first, last=last, limit=arguments.rows)
+    if isinstance(found, Unreadable):
         raise ToolFailed(found.next_step, status_code=found.status, secrets=(connection.secret,))
     told = {
         "property": channel.name,

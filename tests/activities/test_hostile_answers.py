@@ -61,10 +61,12 @@ def test_an_answer_of_the_rehearsal_fits_its_role(role):
 
 
 @pytest.mark.parametrize("role", ROLES, ids="-".join)
-@pytest.mark.parametrize("field", INVENTED)
-def test_a_field_nobody_asked_for_is_refused(role, field):
-    with pytest.raises(ValidationError):
-        parse(AGENTS[role].schema, json.dumps({**valid_answer(role), field: INVENTED[field]}))
+def test_a_field_nobody_asked_for_is_refused(role):
+    answer = valid_answer(role)
+
+    for field, value in INVENTED.items():
+        with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
+            parse(AGENTS[role].schema, json.dumps({**answer, field: value}))
 
 
 @pytest.mark.parametrize("field", [*Article.model_fields])

@@ -361,8 +361,8 @@ def test_the_limit_of_an_activity_holds_over_its_attempts(draft, plan):
     assert runs_of(step)[-1][2] == "cap_reached"
 
 
-def test_a_store_that_is_away_costs_no_money_and_no_failure(draft, settings, sandbox):
-    settings.MONGO_URL = "mongodb://127.0.0.1:1/nothing"
+def test_a_store_that_is_away_costs_no_money_and_no_failure(draft, documents_away, sandbox):
+    documents_away()
 
     step = attempt(draft)
 

@@ -14,22 +14,10 @@ from apps.shared.actors import Actor
 from apps.shared.errors import InvalidInput, NotFound
 from apps.shared.models import JournalEntry
 from apps.shared.scoping import tenant_scope
-from tests.activities.skills import SYSTEM, a_name, a_text, global_skill, names_that_go, own_skill
+from tests.activities.skills import SYSTEM, a_text, global_skill, own_skill
 from tests.activities.work import attempt, together
 
 NOW = timezone.now()
-
-
-@pytest.fixture
-def names():
-    """`names("tea")`: a name that is free now and again afterwards."""
-    with names_that_go() as taken:
-
-        def name(word: str = "skill") -> str:
-            taken.append(a_name(word))
-            return taken[-1]
-
-        yield name
 
 
 def edit(skill, *, seen: int | None = None, by: Actor = SYSTEM, **changes):
@@ -48,8 +36,8 @@ def prompt_of(sandbox) -> str:
     return [entry for entry in sandbox.world.log if entry["target"] == "anthropic"][-1]["body"]
 
 
-def test_every_change_is_a_new_version_with_who_and_when_and_the_journal_tells_it(acme, rita, names):
-    name = names()
+def test_every_change_is_a_new_version_with_who_and_when_and_the_journal_tells_it(acme, rita, skill_names):
+    name = skill_names()
     first = operations.add_skill(a_text(name), is_global=False, by=rita.actor, at=NOW)
     second = edit(first, by=rita.actor, body="Something else.")
     off = operations.switch_skill(second, is_active=False, seen_version=2, by=rita.actor, at=NOW)
@@ -77,8 +65,8 @@ def test_every_change_is_a_new_version_with_who_and_when_and_the_journal_tells_i
     assert (story.tenant_id, story.actor_ref, story.after["restored"]) == (acme.id, rita.user.ref_id, 1)
 
 
-def test_what_changes_nothing_writes_nothing(acme, names):
-    skill = own_skill(names(), tags=("tea",))
+def test_what_changes_nothing_writes_nothing(acme, skill_names):
+    skill = own_skill(skill_names(), tags=("tea",))
 
     same = operations.edit_skill(skill, skill.text, seen_version=1, by=SYSTEM, at=NOW)
     for again in (
@@ -93,8 +81,8 @@ def test_what_changes_nothing_writes_nothing(acme, names):
     assert entries(skill.name) == [("skill.added", 1)]
 
 
-def test_whoever_saw_an_older_version_overwrites_nothing(acme, names):
-    skill = own_skill(names())
+def test_whoever_saw_an_older_version_overwrites_nothing(acme, skill_names):
+    skill = own_skill(skill_names())
     newer = edit(skill, body="Theirs.")
 
     for late in (
@@ -110,12 +98,12 @@ def test_whoever_saw_an_older_version_overwrites_nothing(acme, names):
     assert entries(skill.name) == [("skill.added", 1), ("skill.edited", 2)]
 
 
-def test_of_two_who_write_the_same_version_at_once_one_is_told_so(own_database, django_db_blocker, names):
+def test_of_two_who_write_the_same_version_at_once_one_is_told_so(own_database, django_db_blocker, skill_names):
     with django_db_blocker.unblock():
         from tests.conftest import World
 
         with World().at("drafts"):
-            skill = own_skill(names())
+            skill = own_skill(skill_names())
             answers = together(*(lambda body=body: edit(skill, body=body) for body in ("One.", "Two.", "Three.")))
 
             assert sorted(type(answer).__name__ for answer in answers) == [
@@ -127,13 +115,13 @@ def test_of_two_who_write_the_same_version_at_once_one_is_told_so(own_database, 
     assert threading.active_count() >= 1
 
 
-def test_a_name_is_taken_once_and_kept(acme, names):
-    skill = own_skill(names())
+def test_a_name_is_taken_once_and_kept(acme, skill_names):
+    skill = own_skill(skill_names())
 
     with pytest.raises(operations.SkillExists):
         own_skill(skill.name)
     with pytest.raises(InvalidInput) as renamed:
-        operations.edit_skill(skill, a_text(names()), seen_version=1, by=SYSTEM, at=NOW)
+        operations.edit_skill(skill, a_text(skill_names()), seen_version=1, by=SYSTEM, at=NOW)
     with pytest.raises(InvalidInput) as empty:
         edit(skill, body=" ", roles=("boss",))
     with pytest.raises(NotFound):
@@ -145,8 +133,8 @@ def test_a_name_is_taken_once_and_kept(acme, names):
 
 
 @pytest.mark.acceptance("MON-skills")
-def test_a_clients_skill_replaces_the_global_one_of_its_name_for_that_client_until_it_is_off(world, names):
-    name = names()
+def test_a_clients_skill_replaces_the_global_one_of_its_name_for_that_client_until_it_is_off(world, skill_names):
+    name = skill_names()
     shared = global_skill(name, body="For all.")
     with world.at("drafts"):
         assert skill_library.in_force()[name].document.body == "For all."
@@ -166,8 +154,10 @@ def test_a_clients_skill_replaces_the_global_one_of_its_name_for_that_client_unt
 
 
 @pytest.mark.acceptance("MON-skills")
-def test_an_agent_sees_what_fits_its_role_or_its_task_and_gets_whole_what_is_assigned(draft, rita, sandbox, names):
-    whole, listed, other, by_words, off = (names(word) for word in ("whole", "listed", "other", "words", "off"))
+def test_an_agent_sees_what_fits_its_role_or_its_task_and_gets_whole_what_is_assigned(
+    draft, rita, sandbox, skill_names
+):
+    whole, listed, other, by_words, off = (skill_names(word) for word in ("whole", "listed", "other", "words", "off"))
     assigned = own_skill(whole, body="Never say “artisanal”.", roles=("copywriter",))
     own_skill(listed, body="Body of the listed one.", roles=("copywriter",))
     own_skill(other, roles=("data_analyst",))
@@ -218,8 +208,8 @@ def _prompts_after_release(world, sandbox, run_world, stage: str) -> list[dict]:
     return [entry for entry in sandbox.world.log if entry["target"] == "anthropic"]
 
 
-def test_skills_of_another_client_are_neither_seen_nor_assigned(world, names):
-    name = names()
+def test_skills_of_another_client_are_neither_seen_nor_assigned(world, skill_names):
+    name = skill_names()
     with world.at("rival"):
         theirs = own_skill(name, roles=("copywriter",))
     with world.at("drafts"):
@@ -228,8 +218,8 @@ def test_skills_of_another_client_are_neither_seen_nor_assigned(world, names):
         assert skill_library.assigned_names([theirs.pointer]) == []
 
 
-def test_an_agent_reads_no_more_than_fits_and_is_told_the_names_of_the_rest(draft, rita, names):
-    skills = [own_skill(names(f"long-{n}"), body="Words. " * 2_800) for n in range(4)]
+def test_an_agent_reads_no_more_than_fits_and_is_told_the_names_of_the_rest(draft, rita, skill_names):
+    skills = [own_skill(skill_names(f"long-{n}"), body="Words. " * 2_800) for n in range(4)]
     for skill in skills:
         operations.assign_skill(skill, ["copywriter"], by=rita.actor, at=timezone.now())
 
@@ -239,8 +229,8 @@ def test_an_agent_reads_no_more_than_fits_and_is_told_the_names_of_the_rest(draf
     assert skills[3].name in [s.name for s in given.listed]
 
 
-def test_assigning_names_exactly_the_agents_and_refuses_those_there_are_not(acme, rita, names):
-    skill = own_skill(names())
+def test_assigning_names_exactly_the_agents_and_refuses_those_there_are_not(acme, rita, skill_names):
+    skill = own_skill(skill_names())
     operations.assign_skill(skill, ["copywriter", "strategy_writer"], by=rita.actor, at=NOW)
     changed = operations.assign_skill(skill, ["copywriter"], by=rita.actor, at=NOW + timedelta(minutes=1))
 
@@ -249,15 +239,17 @@ def test_assigning_names_exactly_the_agents_and_refuses_those_there_are_not(acme
     with pytest.raises(InvalidInput):
         operations.assign_skill(skill, ["boss"], by=rita.actor, at=NOW)
     AgentConfig.objects.filter(agent_role="data_analyst").update(
-        skill_ids=[own_skill(names()).pointer for _ in range(writing.MOST_ASSIGNED)]
+        skill_ids=[own_skill(skill_names()).pointer for _ in range(writing.MOST_ASSIGNED)]
     )
     with pytest.raises(InvalidInput):
         operations.assign_skill(skill, ["copywriter", "data_analyst"], by=rita.actor, at=NOW)
     assert JournalEntry.objects.filter(code="agent_config.skills_assigned").count() == 3
 
 
-def test_starter_skills_are_put_in_place_once_and_a_changed_file_is_a_new_version(db, names, tmp_path, monkeypatch):
-    name = names("starter")
+def test_starter_skills_are_put_in_place_once_and_a_changed_file_is_a_new_version(
+    db, skill_names, tmp_path, monkeypatch
+):
+    name = skill_names("starter")
     file = tmp_path / f"{name}.md"
     monkeypatch.setattr(writing, "STARTER_SKILLS", tmp_path)
     file.write_text(skill_files.written(a_text(name)))
@@ -277,9 +269,9 @@ def test_starter_skills_are_put_in_place_once_and_a_changed_file_is_a_new_versio
 
 
 def test_a_starter_skill_that_was_switched_off_stays_off_and_clients_own_stay_as_they_are(
-    world, names, tmp_path, monkeypatch
+    world, skill_names, tmp_path, monkeypatch
 ):
-    name = names("starter")
+    name = skill_names("starter")
     monkeypatch.setattr(writing, "STARTER_SKILLS", tmp_path)
     shared = global_skill(name)
     with tenant_scope():

@@ -529,7 +529,7 @@ def test_a_refusal_of_search_console_is_told_with_what_to_do(draft, property_, o
 
     assert step.status == "completed"
     call = ToolCall.objects.get()
-    assert call.error == "Google no longer accepts the connection. Connect Search Console again."
+    assert call.error == "Google no longer accepts the connection. Connect the property again."
     ((_, log),) = storage.find(storage.ToolCallLog, {"toolCallId": call.ref_id})
     assert log.statusCode == 401
 

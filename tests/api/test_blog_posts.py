@@ -197,9 +197,9 @@ def test_markup_and_templates_are_kept_as_typed(rita, acme, at_drafts):
     assert (told["data"]["title"], told["data"]["markdown"]) == (typed, typed)
 
 
-def test_a_text_that_cannot_be_had_is_503_and_nothing_changes(rita, acme, at_drafts, problem, settings):
+def test_a_text_that_cannot_be_had_is_503_and_nothing_changes(rita, acme, at_drafts, problem, documents_away):
     before = state_of(acme)
-    settings.MONGO_URL = "mongodb://127.0.0.1:1/nothing?serverSelectionTimeoutMS=200"
+    documents_away()
 
     read = rita.get(path_of(at_drafts))
     edit = rita.send("PATCH", path_of(at_drafts), {"body_markdown": TEXT}, **{"If-Match": tag(at_drafts)})

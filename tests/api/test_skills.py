@@ -3,20 +3,9 @@
 import pytest
 
 from apps.activities import skill_library
-from tests.activities.skills import a_name, global_skill, names_that_go, own_skill
+from tests.activities.skills import global_skill, own_skill
 
 PATH = "/api/v1/skills/"
-
-
-@pytest.fixture
-def names():
-    with names_that_go() as taken:
-
-        def name(word: str = "skill") -> str:
-            taken.append(a_name(word))
-            return taken[-1]
-
-        yield name
 
 
 def made(**changes) -> dict:
@@ -24,8 +13,8 @@ def made(**changes) -> dict:
     return values | changes
 
 
-def test_a_skill_is_made_changed_switched_off_and_tells_its_versions(rita, acme, names):
-    name, client = names(), {"X-Tenant": acme.ref_id}
+def test_a_skill_is_made_changed_switched_off_and_tells_its_versions(rita, acme, skill_names):
+    name, client = skill_names(), {"X-Tenant": acme.ref_id}
 
     first = rita.send("POST", PATH, made(name=name, tags=["tea"], roles=["copywriter"]), **client)
     path = f"{PATH}{first.json()['data']['ref_id']}/"
@@ -51,8 +40,8 @@ def test_a_skill_is_made_changed_switched_off_and_tells_its_versions(rita, acme,
     assert name not in skill_library.in_force()
 
 
-def test_an_edit_needs_the_version_that_was_read(rita, acme, names, problem):
-    skill = own_skill(names())
+def test_an_edit_needs_the_version_that_was_read(rita, acme, skill_names, problem):
+    skill = own_skill(skill_names())
     path, client = f"{PATH}{skill.document.refId}/", {"X-Tenant": acme.ref_id}
     rita.send("PATCH", path, {"body": "Theirs."}, **client, **{"If-Match": '"1"'})
 
@@ -80,8 +69,8 @@ def test_an_edit_needs_the_version_that_was_read(rita, acme, names, problem):
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_does_not_fit_is_400_and_writes_nothing(rita, acme, names, problem, change, field):
-    name = names()
+def test_what_does_not_fit_is_400_and_writes_nothing(rita, acme, skill_names, problem, change, field):
+    name = skill_names()
 
     answer = rita.send("POST", PATH, made(name=name) | change, **{"X-Tenant": acme.ref_id})
 
@@ -89,14 +78,14 @@ def test_what_does_not_fit_is_400_and_writes_nothing(rita, acme, names, problem,
     assert name not in skill_library.in_force()
 
 
-def test_a_name_that_is_taken_is_409(rita, acme, names, problem):
-    skill = own_skill(names())
+def test_a_name_that_is_taken_is_409(rita, acme, skill_names, problem):
+    skill = own_skill(skill_names())
 
     problem(rita.send("POST", PATH, made(name=skill.name), **{"X-Tenant": acme.ref_id}), 409, "skill_exists")
 
 
-def test_global_skills_are_read_and_not_edited(rita, alice, mark, acme, names, problem):
-    skill = global_skill(names())
+def test_global_skills_are_read_and_not_edited(rita, alice, mark, acme, skill_names, problem):
+    skill = global_skill(skill_names())
     path = f"{PATH}{skill.document.refId}/"
 
     assert alice.get(path).json()["data"]["tenant"] is None
@@ -104,20 +93,20 @@ def test_global_skills_are_read_and_not_edited(rita, alice, mark, acme, names, p
     assert "to replace it" in problem(answer, 403, "not_allowed")["detail"]
     for person in (alice, mark):
         problem(person.send("PATCH", path, {"body": "x"}, **{"If-Match": '"1"'}), 403, "not_allowed")
-        problem(person.send("POST", PATH, made(name=names())), 403, "not_allowed")
+        problem(person.send("POST", PATH, made(name=skill_names())), 403, "not_allowed")
 
 
-def test_staff_say_for_whom(rita, acme, names, problem):
-    skill = own_skill(names())
+def test_staff_say_for_whom(rita, acme, skill_names, problem):
+    skill = own_skill(skill_names())
 
-    problem(rita.send("POST", PATH, made(name=names())), 400, "tenant_required")
+    problem(rita.send("POST", PATH, made(name=skill_names())), 400, "tenant_required")
     problem(rita.get(f"{PATH}{skill.document.refId}/"), 400, "tenant_required")
 
 
-def test_a_context_file_and_another_clients_skill_are_not_there(alice, mallory, world, acme, names, problem):
-    mine = own_skill(names())
+def test_a_context_file_and_another_clients_skill_are_not_there(alice, mallory, world, acme, skill_names, problem):
+    mine = own_skill(skill_names())
     with world.at("rival"):
-        theirs = own_skill(names())
+        theirs = own_skill(skill_names())
 
     problem(alice.get(f"{PATH}{theirs.document.refId}/"), 404, "not_found")
     problem(mallory.get(f"{PATH}{mine.document.refId}/"), 404, "not_found")

@@ -169,8 +169,8 @@ def test_an_onboarding_run_comes_with_its_context_file(alice, acme, at_drafts):
 @pytest.mark.parametrize(
     "path", ["strategies/{0.strategy}/", "onboarding-runs/{0.onboarding_run}/", "approvals/{0.approval}/"]
 )
-def test_a_text_whose_store_is_away_is_503(path, alice, acme, at_drafts, problem, settings):
-    settings.MONGO_URL = "mongodb://127.0.0.1:1/nothing"
+def test_a_text_whose_store_is_away_is_503(path, alice, acme, at_drafts, problem, documents_away):
+    documents_away()
 
     answer = alice.get("/api/v1/" + path.format(at_drafts))
 

@@ -9,7 +9,7 @@ from werkzeug import Response
 
 from apps.channels.platforms import google_analytics
 from apps.channels.platforms.base import Connection
-from apps.channels.platforms.google_analytics import Report, Row, Unreadable
+from apps.channels.platforms.google_analytics import Figures, Row, Unreadable
 from sandbox.faults import Fault
 
 FIXTURES = Path(google_analytics.__file__).parent / "fixtures"
@@ -44,7 +44,7 @@ def test_the_figures_are_those_of_the_answer(google):
 
     found = ask(google.url_for(""))
 
-    assert found == Report(
+    assert found == Figures(
         (Row("/coffees", 420, 344, 231, 17.5, 614, 194.8), Row("(not set)", 12, 12, 0, 0.0, 0, 0.0)), 200
     )
     ((request, _),) = google.log
@@ -62,7 +62,7 @@ def test_the_figures_are_those_of_the_answer(google):
 def test_a_time_without_data_has_no_rows(google):
     answer_with(google, {"metadata": {"currencyCode": "USD"}, "kind": "analyticsData#runReport"})
 
-    assert ask(google.url_for("")) == Report((), 200)
+    assert ask(google.url_for("")) == Figures((), 200)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_the_rehearsal_answers_every_dimension_in_the_shape_of_the_reference(san
 
     for dimension in google_analytics.reports.DIMENSIONS:
         found = ask(base, dimension=dimension, limit=3)
-        assert isinstance(found, Report), dimension
+        assert isinstance(found, Figures), dimension
         assert found == ask(base, dimension=dimension, limit=3)
         counted = [row.sessions for row in found.rows]
         if dimension == "date":

@@ -11,7 +11,7 @@ from apps.activities.operations import planning
 from apps.strategy.models import Deliverable, DeliverablePeriod, Goal, Strategy
 
 KINDS = ("blog_posts", "social_posts", "landing_pages", "backlinks")
-EACH = 60  # of every kind: more than two transactions of the planner
+EACH = planning.UNITS_AT_ONCE * 6 // 10  # of every kind: all together take more than two transactions of the planner
 
 
 def promise(chaos, stage: str) -> None:

@@ -306,8 +306,8 @@ def test_what_needs_an_operators_credentials_is_said_and_not_guessed(db, setting
     assert (found, len(notes)) == ([], 2)
 
 
-def test_a_store_that_is_away_is_no_finding(run, db, settings):
-    settings.MONGO_URL = "mongodb://127.0.0.1:1/none?serverSelectionTimeoutMS=100"
+def test_a_store_that_is_away_is_no_finding(run, db, settings, documents_away):
+    documents_away()
     settings.MONGO_ADMIN_URL = ""
 
     with pytest.raises(StorageUnavailable):

@@ -248,8 +248,8 @@ def test_documents_of_a_client_that_is_gone_are_named(world):
     assert not {f.tenant for f in found} & known
 
 
-def test_a_store_that_is_away_ends_with_2(run, world, settings):
-    settings.MONGO_URL = "mongodb://127.0.0.1:1/none?serverSelectionTimeoutMS=100"
+def test_a_store_that_is_away_ends_with_2(run, world, documents_away):
+    documents_away()
 
     assert run("verify_integrity", "--json").code == 2
 

@@ -1,6 +1,5 @@
 """Skills: what a client's agents are told about craft and style. Every change is a new version."""
 
-import re
 from dataclasses import replace
 
 from drf_spectacular.types import OpenApiTypes
@@ -10,7 +9,7 @@ from rest_framework import serializers
 from apps import storage
 from apps.tenants.doors.openapi import REF_ID
 from apps.tenants.doors.strict import Flag, Input, Text
-from apps.tenants.doors.viewsets import IfMatchMissing, TenantViewSet, VersionStale
+from apps.tenants.doors.viewsets import TenantViewSet, VersionStale, version_seen
 from apps.tenants.permissions import require
 
 from .. import access, operations, skill_files, skill_library
@@ -18,7 +17,7 @@ from ..models import AgentConfig
 from ..skill_files import SkillText
 from ..skill_library import SkillVersion
 
-TAG = re.compile(r'"([1-9][0-9]{0,8})"')
+NUMBER = r"[1-9][0-9]{0,8}"
 ETAG = OpenApiParameter("ETag", OpenApiTypes.STR, OpenApiParameter.HEADER, response=[200, 201])
 IF_MATCH = OpenApiParameter(
     "If-Match",
@@ -138,7 +137,7 @@ class SkillViewSet(TenantViewSet):
         """Make the next version of a client's own skill, or switch it off or on. Staff name the client with X-Tenant."""
         skill = self._named(ref_id, to="edit")
         wanted = self.read(SkillChange)
-        seen = _version(request)
+        seen = int(version_seen(request, NUMBER))
         changes = {n: wanted[n] for n in ("description", "body") if n in wanted}
         changes |= {n: tuple(wanted[n]) for n in ("tags", "roles") if n in wanted}
         text = replace(skill.text, **changes)
@@ -165,14 +164,3 @@ class SkillViewSet(TenantViewSet):
     def _shown(self, skill: SkillVersion, *, status: int = 200):
         versions = skill_library.versions_of(skill.name, is_global=skill.is_global)
         return self.answer(skill, SkillDetail, status=status, headers={"ETag": f'"{skill.version}"'}, versions=versions)
-
-
-def _version(request) -> int:
-    """The one strong entity tag of If-Match."""
-    given = request.headers.get("If-Match")
-    if given is None:
-        raise IfMatchMissing
-    tag = TAG.fullmatch(given.strip())
-    if tag is None:
-        raise VersionStale
-    return int(tag[1])

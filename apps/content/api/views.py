@@ -1,7 +1,5 @@
 """Topics that were asked for, and the posts that were written for them."""
 
-import re
-
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import action
@@ -9,7 +7,7 @@ from rest_framework.decorators import action
 from apps import storage
 from apps.activities.models import Approval
 from apps.activities.operations import ApprovalStale
-from apps.tenants.doors.viewsets import IfMatchMissing, TenantViewSet, VersionStale
+from apps.tenants.doors.viewsets import TenantViewSet, VersionStale, version_seen
 
 from .. import access, operations, queries
 from ..models import BlogPost, BlogRequest, SocialMediaRequest, SocialPost
@@ -25,7 +23,7 @@ from .serializers import (
     SocialRequestSerializer,
 )
 
-STRONG_TAG = re.compile(r'"([0-9a-f]{64})"')
+DIGEST = r"[0-9a-f]{64}"
 ETAG = OpenApiParameter(
     "ETag", OpenApiTypes.STR, OpenApiParameter.HEADER, response=[200], description="While a decision is pending."
 )
@@ -70,7 +68,7 @@ class BlogPostViewSet(TenantViewSet):
         """Change a post in review: a new version, and the pending decision is about that one from now on."""
         post = access.blog_post_for(request.actor, ref_id, to="edit")
         wanted = self.read(PostChange)
-        shown_sha256 = _version(request)
+        shown_sha256 = version_seen(request, DIGEST)
         self.work_for(post)
         edit = operations.PostEdit(
             title=wanted.get("title", post.title),
@@ -138,14 +136,3 @@ class SocialPostViewSet(TenantViewSet):
         body = storage.read_one(storage.ActivityOutput, post.content_ref).text if post.content_ref else None
         text = queries.written(post, body).text if body is not None else None
         return self.answer(post, SocialPostDetail, text=text, pending=queries.pending_approval(post))
-
-
-def _version(request) -> str:
-    """The one strong entity tag of If-Match; weak ones, lists and `*` name no version that was read."""
-    given = request.headers.get("If-Match")
-    if given is None:
-        raise IfMatchMissing
-    tag = STRONG_TAG.fullmatch(given.strip())
-    if tag is None:
-        raise VersionStale
-    return tag[1]

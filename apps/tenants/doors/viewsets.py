@@ -57,6 +57,18 @@ class VersionStale(OperationRefused):
     http_status = 412
 
 
+def version_seen(request, tag: str) -> str:
+    """What the one strong entity tag of If-Match holds, which is of the form `tag`. Weak ones, lists and `*` name no version
+    that was read. Raises IfMatchMissing and VersionStale."""
+    given = request.headers.get("If-Match")
+    if given is None:
+        raise IfMatchMissing
+    found = re.fullmatch(f'"({tag})"', given.strip())
+    if found is None:
+        raise VersionStale
+    return found[1]
+
+
 class InvalidCursor(exceptions.APIException):
     status_code = 400
     default_code = "invalid_cursor"

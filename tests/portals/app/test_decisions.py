@@ -261,8 +261,8 @@ def test_without_a_csrf_token_nothing_is_decided(alice, article):
     assert article.opened_on is None
 
 
-def test_nothing_can_be_approved_while_the_text_cannot_be_had(alice, article, settings):
-    settings.MONGO_URL = "mongodb://127.0.0.1:1/nothing"
+def test_nothing_can_be_approved_while_the_text_cannot_be_had(alice, article, documents_away):
+    documents_away()
 
     page = alice.get(path(article))
 

@@ -230,10 +230,10 @@ def test_times_are_those_of_the_viewer(world):
         assert "Live since 1 Mar 2025, 15:00" in words(alice.get(page))
 
 
-def test_pages_stand_while_the_content_store_is_away(world, settings):
+def test_pages_stand_while_the_content_store_is_away(world, documents_away):
     with world.at("live"):
         post = BlogPost.objects.first()
-    settings.MONGO_URL = "mongodb://127.0.0.1:1/nothing"
+    documents_away()
     alice = world.alice("live")
 
     assert alice.get("/app/").status_code == 200

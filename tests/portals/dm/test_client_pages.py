@@ -69,8 +69,8 @@ def test_a_version_that_does_not_exist_is_not_found(rita, world, path):
 
 
 @pytest.mark.parametrize("page", ["context/", "strategy/"])
-def test_a_text_that_cannot_be_had_leaves_the_page_standing(rita, world, settings, page):
-    settings.MONGO_URL = "mongodb://127.0.0.1:9/leadmetrics"
+def test_a_text_that_cannot_be_had_leaves_the_page_standing(rita, world, documents_away, page):
+    documents_away()
     response = rita.get(f"/dm/c/acme-drafts/{page}")
 
     assert response.status_code == 200

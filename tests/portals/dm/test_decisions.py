@@ -133,8 +133,8 @@ def test_an_unknown_version_to_compare_with_falls_back_to_the_one_before(rita, d
     assert one_before in rita.get(page_of(draft), {"view": "changes", "against": against}).text
 
 
-def test_approve_is_not_offered_while_the_text_cannot_be_loaded(rita, draft, settings):
-    settings.MONGO_URL = "mongodb://127.0.0.1:9/leadmetrics"
+def test_approve_is_not_offered_while_the_text_cannot_be_loaded(rita, draft, documents_away):
+    documents_away()
     response = rita.get(page_of(draft))
 
     assert response.status_code == 200

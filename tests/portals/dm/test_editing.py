@@ -100,9 +100,9 @@ def test_a_decision_that_was_made_meanwhile_keeps_what_was_typed(rita, sam, draf
     assert rita.get(page_of(draft, "edit/")).status_code == 409
 
 
-def test_a_store_that_is_away_keeps_what_was_typed(rita, draft, settings):
+def test_a_store_that_is_away_keeps_what_was_typed(rita, draft, documents_away):
     before = standing()
-    settings.MONGO_URL = "mongodb://127.0.0.1:9/leadmetrics"
+    documents_away()
     response = rita.post(page_of(draft, "edit/"), sent(draft, body_markdown=BODY + "Still here."))
 
     assert response.status_code == 503

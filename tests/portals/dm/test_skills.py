@@ -5,22 +5,11 @@ import pytest
 from apps.activities import skill_library
 from apps.activities.models import AgentConfig
 from apps.shared.models import JournalEntry
-from tests.activities.skills import a_name, a_text, global_skill, names_that_go, own_skill
+from tests.activities.skills import a_text, global_skill, own_skill
 from tests.activities.test_skills import edit
 
 LIST = "/dm/c/acme-drafts/skills/"
 NEW = "/dm/c/acme-drafts/new-skill/"
-
-
-@pytest.fixture
-def names():
-    with names_that_go() as taken:
-
-        def name(word: str = "skill") -> str:
-            taken.append(a_name(word))
-            return taken[-1]
-
-        yield name
 
 
 def page_of(name: str, action: str = "") -> str:
@@ -37,8 +26,8 @@ def typed(**changes) -> dict:
     return values | changes
 
 
-def test_the_list_shows_the_clients_own_and_the_global_ones(acme, rita, names):
-    own, shared = own_skill(names("own")), global_skill(names("shared"))
+def test_the_list_shows_the_clients_own_and_the_global_ones(acme, rita, skill_names):
+    own, shared = own_skill(skill_names("own")), global_skill(skill_names("shared"))
 
     page = rita.get(LIST)
 
@@ -48,8 +37,8 @@ def test_the_list_shows_the_clients_own_and_the_global_ones(acme, rita, names):
     assert "client-context" not in page.text
 
 
-def test_a_new_skill_is_written_and_read(acme, rita, names):
-    name = names()
+def test_a_new_skill_is_written_and_read(acme, rita, skill_names):
+    name = skill_names()
 
     response = rita.post(NEW, typed(name=name, roles=["copywriter"]))
 
@@ -61,8 +50,8 @@ def test_a_new_skill_is_written_and_read(acme, rita, names):
     assert "tea, words" in page
 
 
-def test_a_whole_file_that_is_pasted_fills_the_fields_that_are_empty(acme, rita, names):
-    name = names()
+def test_a_whole_file_that_is_pasted_fills_the_fields_that_are_empty(acme, rita, skill_names):
+    name = skill_names()
     file = f"---\nname: {name}\ndescription: For tea. Not for coffee.\nroles: [email_writer]\n---\n# Tea\n\nSteep."
 
     assert rita.post(NEW, {"name": "", "description": "", "body": file, "tags": ""}).status_code == 302
@@ -71,8 +60,8 @@ def test_a_whole_file_that_is_pasted_fills_the_fields_that_are_empty(acme, rita,
     assert (skill.document.body, skill.roles) == ("# Tea\n\nSteep.", ("email_writer",))
 
 
-def test_a_pasted_file_that_contradicts_the_fields_is_refused(acme, rita, names):
-    name = names()
+def test_a_pasted_file_that_contradicts_the_fields_is_refused(acme, rita, skill_names):
+    name = skill_names()
     file = f"---\nname: {name}\ndescription: For tea. Not for coffee.\n---\nSteep."
 
     page = rita.post(NEW, typed(name="other-name", body=file))
@@ -100,8 +89,8 @@ def test_a_pasted_file_that_contradicts_the_fields_is_refused(acme, rita, names)
     ],
     ids=lambda value: "" if isinstance(value, dict) else value[:16],
 )
-def test_what_does_not_fit_is_told_beside_its_field_and_what_was_typed_stays(acme, rita, names, change, sentence):
-    name, entries = names(), JournalEntry.objects.count()
+def test_what_does_not_fit_is_told_beside_its_field_and_what_was_typed_stays(acme, rita, skill_names, change, sentence):
+    name, entries = skill_names(), JournalEntry.objects.count()
 
     page = rita.post(NEW, typed(name=name) | change)
 
@@ -112,8 +101,8 @@ def test_what_does_not_fit_is_told_beside_its_field_and_what_was_typed_stays(acm
     assert JournalEntry.objects.count() == entries
 
 
-def test_markup_in_a_skill_runs_nowhere(acme, rita, names):
-    name = names()
+def test_markup_in_a_skill_runs_nowhere(acme, rita, skill_names):
+    name = skill_names()
     hostile = "<script>alert(1)</script>\n\n[x](javascript:alert(1)) ![y](http://evil.test/p.png)"
     rita.post(NEW, typed(name=name, body=hostile, description="<img src=x onerror=alert(1)>"))
     rita.post(page_of(name, "edit/"), typed(body=hostile + "\n\nmore", seen_version="1"))
@@ -126,8 +115,8 @@ def test_markup_in_a_skill_runs_nowhere(acme, rita, names):
         assert 'src="http://evil' not in page
 
 
-def test_a_name_that_is_taken_is_refused(acme, rita, names):
-    skill = own_skill(names())
+def test_a_name_that_is_taken_is_refused(acme, rita, skill_names):
+    skill = own_skill(skill_names())
 
     page = rita.post(NEW, typed(name=skill.name))
 
@@ -136,8 +125,8 @@ def test_a_name_that_is_taken_is_refused(acme, rita, names):
     assert len(versions(skill.name)) == 1
 
 
-def test_an_edit_is_a_new_version_and_the_page_shows_what_changed(acme, rita, names):
-    skill = own_skill(names(), body="Say steep.")
+def test_an_edit_is_a_new_version_and_the_page_shows_what_changed(acme, rita, skill_names):
+    skill = own_skill(skill_names(), body="Say steep.")
     form = rita.get(page_of(skill.name, "edit/")).context["form"]
     sent = {field.name: field.value() for field in form if field.value()}
 
@@ -150,8 +139,8 @@ def test_an_edit_is_a_new_version_and_the_page_shows_what_changed(acme, rita, na
     assert "This is version 1" in rita.get(page_of(skill.name) + "?version=1").text
 
 
-def test_whoever_is_slower_sees_both_and_overwrites_only_on_purpose(acme, rita, names):
-    skill = own_skill(names(), body="Old.")
+def test_whoever_is_slower_sees_both_and_overwrites_only_on_purpose(acme, rita, skill_names):
+    skill = own_skill(skill_names(), body="Old.")
     edit(skill, body="Theirs.")
 
     page = rita.post(page_of(skill.name, "edit/"), typed(body="Mine.", seen_version="1"))
@@ -165,8 +154,8 @@ def test_whoever_is_slower_sees_both_and_overwrites_only_on_purpose(acme, rita, 
     assert versions(skill.name)[0] == (3, True, "Mine.")
 
 
-def test_it_is_switched_off_and_on_and_an_earlier_version_comes_back(acme, rita, names):
-    skill = own_skill(names(), body="One.")
+def test_it_is_switched_off_and_on_and_an_earlier_version_comes_back(acme, rita, skill_names):
+    skill = own_skill(skill_names(), body="One.")
     edit(skill, body="Two.")
 
     rita.post(page_of(skill.name, "switch/"), {"seen_version": "2"})
@@ -187,8 +176,8 @@ def test_it_is_switched_off_and_on_and_an_earlier_version_comes_back(acme, rita,
         ("restore/", {"seen_version": "2", "version": "9"}),
     ],
 )
-def test_what_is_stale_or_changes_nothing_is_refused(acme, rita, names, action, sent):
-    skill = own_skill(names())
+def test_what_is_stale_or_changes_nothing_is_refused(acme, rita, skill_names, action, sent):
+    skill = own_skill(skill_names())
     edit(skill, body="Two.")
 
     response = rita.post(page_of(skill.name, action), sent)
@@ -198,8 +187,8 @@ def test_what_is_stale_or_changes_nothing_is_refused(acme, rita, names, action, 
 
 
 @pytest.mark.parametrize("sent", [{}, {"seen_version": "x"}, {"seen_version": "9" * 40}, {"seen_version": "-1"}])
-def test_a_form_that_does_not_say_what_it_showed_changes_nothing(acme, rita, names, sent):
-    skill = own_skill(names())
+def test_a_form_that_does_not_say_what_it_showed_changes_nothing(acme, rita, skill_names, sent):
+    skill = own_skill(skill_names())
 
     for action in ("switch/", "restore/"):
         assert rita.post(page_of(skill.name, action), sent).status_code == 302
@@ -207,8 +196,8 @@ def test_a_form_that_does_not_say_what_it_showed_changes_nothing(acme, rita, nam
     assert len(versions(skill.name)) == 1
 
 
-def test_a_global_skill_is_read_here_and_replaced_for_the_client(acme, rita, names):
-    shared = global_skill(names(), body="For all.")
+def test_a_global_skill_is_read_here_and_replaced_for_the_client(acme, rita, skill_names):
+    shared = global_skill(skill_names(), body="For all.")
 
     for action in ("edit/", "switch/", "restore/"):
         assert rita.post(page_of(shared.name, action), typed(seen_version="1", version="1")).status_code == 404
@@ -222,8 +211,8 @@ def test_a_global_skill_is_read_here_and_replaced_for_the_client(acme, rita, nam
     assert rita.get(f"{NEW}?from={shared.name}").status_code == 302
 
 
-def test_agents_are_chosen_who_get_it_in_full(acme, rita, names):
-    skill = own_skill(names())
+def test_agents_are_chosen_who_get_it_in_full(acme, rita, skill_names):
+    skill = own_skill(skill_names())
 
     rita.post(page_of(skill.name, "assign/"), {"assigned": ["copywriter", "data_analyst"]})
     rita.post(page_of(skill.name, "assign/"), {"assigned": ["copywriter"]})
@@ -234,8 +223,8 @@ def test_agents_are_chosen_who_get_it_in_full(acme, rita, names):
     assert rita.post(page_of(skill.name, "assign/"), {"assigned": ["boss"]}).status_code == 422
 
 
-def test_a_preview_shows_what_was_typed_and_saves_nothing(acme, rita, names):
-    name = names()
+def test_a_preview_shows_what_was_typed_and_saves_nothing(acme, rita, skill_names):
+    name = skill_names()
 
     part = rita.post(NEW, typed(name=name, body="**Bold**", preview="1"), **{"HX-Request": "true"})
 
@@ -250,16 +239,16 @@ def test_a_skill_that_is_not_there_is_not_found(acme, rita, name):
     assert rita.get(page_of(name)).status_code == 404
 
 
-def test_a_version_that_is_not_there_is_not_found(acme, rita, names):
-    skill = own_skill(names())
+def test_a_version_that_is_not_there_is_not_found(acme, rita, skill_names):
+    skill = own_skill(skill_names())
 
     for wanted in ("2", "0", "x", "%00"):
         assert rita.get(page_of(skill.name) + f"?version={wanted}").status_code == 404
 
 
-def test_the_skills_of_another_client_are_not_found(world, rita, names):
+def test_the_skills_of_another_client_are_not_found(world, rita, skill_names):
     with world.at("rival"):
-        theirs = own_skill(names(), body="Theirs alone.")
+        theirs = own_skill(skill_names(), body="Theirs alone.")
 
     assert rita.get(page_of(theirs.name)).status_code == 404
     assert theirs.name not in rita.get(LIST).text
@@ -270,8 +259,8 @@ def test_the_skills_of_another_client_are_not_found(world, rita, names):
         assert skill_library.in_force()[theirs.name].document.body == "Theirs alone."
 
 
-def test_a_texts_own_words_are_kept_in_the_history(acme, rita, names):
-    skill = own_skill(names())
+def test_a_texts_own_words_are_kept_in_the_history(acme, rita, skill_names):
+    skill = own_skill(skill_names())
     edit(skill, body="Second.", by=rita.actor)
 
     page = rita.get(page_of(skill.name)).text

@@ -86,22 +86,22 @@ def test_a_decision_is_not_found_under_another_client(draft, rita):
     assert rita.post(f"{path}approve/", {"shown_sha256": draft.content_sha256}).status_code == 404
 
 
-@pytest.mark.parametrize(
-    "ref_id",
-    [
-        "1",
-        "x" * 26,
-        "01m0000000000000000000000a",
-        "8" * 26,
-        "0" * 25,
-        "0" * 300,
-        "%00",
-        "018f2b0e-0000-7000-8000-000000000000",
-    ],
+NO_REFERENCES = (
+    "1",
+    "x" * 26,
+    "01m0000000000000000000000a",
+    "8" * 26,
+    "0" * 25,
+    "0" * 300,
+    "%00",
+    "018f2b0e-0000-7000-8000-000000000000",
 )
+
+
 @pytest.mark.parametrize("name", WITH_A_REF)
-def test_a_reference_that_cannot_be_one_is_not_found(rita, world, name, ref_id):
-    assert rita.get(addresses("acme-drafts", ref_id)[name]).status_code == 404
+def test_a_reference_that_cannot_be_one_is_not_found(rita, world, name):
+    for ref_id in NO_REFERENCES:
+        assert rita.get(addresses("acme-drafts", ref_id)[name]).status_code == 404, ref_id
 
 
 def test_whoever_is_not_signed_in_goes_to_the_door_and_comes_back(draft):

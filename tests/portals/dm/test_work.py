@@ -95,9 +95,9 @@ def test_a_units_page_lists_its_steps_in_order(rita, acme):
     assert places == sorted(places)
 
 
-def test_a_page_stands_while_the_store_is_away(rita, acme, settings):
+def test_a_page_stands_while_the_store_is_away(rita, acme, documents_away):
     activity = step("draft")
-    settings.MONGO_URL = "mongodb://127.0.0.1:9/leadmetrics"
+    documents_away()
 
     assert "The output cannot be shown at the moment" in rita.get(path_of(activity)).text
 

@@ -6,21 +6,10 @@ from django.test import Client
 from apps.activities import skill_library
 from apps.shared.models import JournalEntry
 from apps.shared.scoping import tenant_scope
-from tests.activities.skills import a_name, a_text, global_skill, names_that_go
+from tests.activities.skills import a_text, global_skill
 from tests.activities.test_skills import edit
 
 LIST = "/manage/skills/"
-
-
-@pytest.fixture
-def names():
-    with names_that_go() as taken:
-
-        def name(word: str = "skill") -> str:
-            taken.append(a_name(word))
-            return taken[-1]
-
-        yield name
 
 
 def versions(name: str) -> list[tuple[int, bool, str]]:
@@ -44,8 +33,8 @@ def typed(**changes) -> dict:
 
 
 @pytest.mark.parametrize("person", ["rita", "alice", "mark", "mallory"])
-def test_only_a_super_admin_enters(request, person, names, db):
-    skill = global_skill(names())
+def test_only_a_super_admin_enters(request, person, skill_names, db):
+    skill = global_skill(skill_names())
     somebody = request.getfixturevalue(person)
 
     for path in (
@@ -56,7 +45,7 @@ def test_only_a_super_admin_enters(request, person, names, db):
         page_of(skill.name, "switch/"),
     ):
         assert somebody.get(path).status_code == 404
-        assert somebody.post(path, typed(name=names(), seen_version="1")).status_code == 404
+        assert somebody.post(path, typed(name=skill_names(), seen_version="1")).status_code == 404
     assert len(versions(skill.name)) == 1
 
 
@@ -72,8 +61,8 @@ def test_the_list_shows_the_starter_set_and_no_clients_skills(sam):
     assert "client-context" not in page
 
 
-def test_a_skill_is_added_edited_and_shows_what_changed(sam, names, everything):
-    name = names()
+def test_a_skill_is_added_edited_and_shows_what_changed(sam, skill_names, everything):
+    name = skill_names()
 
     assert sam.post(LIST + "add/", typed(name=name))["Location"] == page_of(name)
     form = sam.get(page_of(name, "edit/")).context["form"]
@@ -103,8 +92,8 @@ def test_a_skill_is_added_edited_and_shows_what_changed(sam, names, everything):
     ],
     ids=lambda value: "" if isinstance(value, dict) else value[:16],
 )
-def test_what_does_not_fit_is_told_beside_its_field(sam, names, change, sentence):
-    name = names()
+def test_what_does_not_fit_is_told_beside_its_field(sam, skill_names, change, sentence):
+    name = skill_names()
 
     page = sam.post(LIST + "add/", typed(name=name) | change)
 
@@ -113,8 +102,8 @@ def test_what_does_not_fit_is_told_beside_its_field(sam, names, change, sentence
     assert versions(name) == []
 
 
-def test_whoever_is_slower_overwrites_nothing(sam, names):
-    skill = global_skill(names())
+def test_whoever_is_slower_overwrites_nothing(sam, skill_names):
+    skill = global_skill(skill_names())
     with tenant_scope():
         edit(skill, body="Theirs.")
 
@@ -125,8 +114,8 @@ def test_whoever_is_slower_overwrites_nothing(sam, names):
     assert versions(skill.name)[0] == (2, True, "Theirs.")
 
 
-def test_it_is_switched_off_after_a_question_and_an_earlier_version_comes_back(sam, names):
-    skill = global_skill(names(), body="One.")
+def test_it_is_switched_off_after_a_question_and_an_earlier_version_comes_back(sam, skill_names):
+    skill = global_skill(skill_names(), body="One.")
     with tenant_scope():
         edit(skill, body="Two.")
 
@@ -147,8 +136,8 @@ def test_a_skill_that_is_not_there_is_not_found(sam, name):
     assert sam.get(page_of(name)).status_code == 404
 
 
-def test_markup_is_shown_as_typed(sam, names):
-    name = names()
+def test_markup_is_shown_as_typed(sam, skill_names):
+    name = skill_names()
     sam.post(LIST + "add/", typed(name=name, body="<script>alert(1)</script>", description="<b>Bold</b> words"))
 
     for path in (LIST, page_of(name), page_of(name, "edit/")):

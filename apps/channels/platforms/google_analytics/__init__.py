@@ -1,5 +1,6 @@
 """Google Analytics 4: what visitors did on a client's website. Figures only; nothing is published there."""
 
-from apps.channels.platforms.google_analytics.reports import Dimension, Report, Row, Unreadable, run_report
+from apps.channels.platforms.google import Figures, Unreadable
+from apps.channels.platforms.google_analytics.reports import Dimension, Row, run_report
 
-__all__ = ["Dimension", "Report", "Row", "Unreadable", "run_report"]
+__all__ = ["Dimension", "Figures", "Row", "Unreadable", "run_report"]

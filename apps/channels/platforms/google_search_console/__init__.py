@@ -1,5 +1,6 @@
 """Google Search Console: how a client's site was found on Google. Figures only; nothing is published there."""
 
-from apps.channels.platforms.google_search_console.metrics import Dimension, Figures, Row, Unreadable, query
+from apps.channels.platforms.google import Figures, Unreadable
+from apps.channels.platforms.google_search_console.metrics import Dimension, Row, query
 
 __all__ = ["Dimension", "Figures", "Row", "Unreadable", "query"]
