@@ -1,11 +1,9 @@
-"""Model calls by several threads at once, and what every sum says afterwards: to the last digit the same."""
+"""Model calls by several processes at once, and what every sum says afterwards: to the last digit the same."""
 
+import multiprocessing
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
-from itertools import count
 from random import Random
 
 from django.db import connection, connections
@@ -22,7 +20,7 @@ from apps.tenants.models import Tenant
 
 from . import data
 
-CLIENTS, RUNS_EACH, THREADS = 4, 5, 4
+CLIENTS, RUNS_EACH, PROCESSES = 4, 5, 4
 CAP = Decimal(900_000)
 MOST = Decimal("0.25")  # is set aside for each call, as `most` of a price would
 NEVER_LEFT = 50  # one in so many calls is released unsent
@@ -61,10 +59,8 @@ class Work:
 def spend(calls: int) -> str:
     """So many calls through `reserve` and `record_call`; what was found, as a sentence. AssertionError if a sum differs."""
     works = _works()
-    lots = Random(20)
-    numbers = count()
 
-    def one(number: int) -> None:
+    def one(number: int, lots: Random) -> None:
         work = works[number % len(works)]
         with tenant_scope(work.client):
             began = timezone.now()
@@ -98,22 +94,25 @@ def spend(calls: int) -> str:
                 at=timezone.now(),
             )
 
-    def share(_: int) -> None:
+    def share(first: int) -> None:
+        lots = Random(first)
         try:
-            for number in _below(calls, numbers):
-                one(number)
+            for number in range(first, calls, PROCESSES):
+                one(number, lots)
         finally:
             connections.close_all()
 
+    connections.close_all()  # a connection has one process
     began = time.monotonic()
-    with ThreadPoolExecutor(THREADS) as pool:
-        list(pool.map(share, range(THREADS)))
+    started = [multiprocessing.get_context("fork").Process(target=share, args=(n,)) for n in range(PROCESSES)]
+    for process in started:
+        process.start()
+    for process in started:
+        process.join()
+    assert [process.exitcode for process in started] == [0] * PROCESSES
     seconds = time.monotonic() - began
-    return f"{calls:,} calls by {THREADS} threads in {seconds:,.0f} s ({calls / seconds:,.0f} per second). {_checked(calls)}"
-
-
-def _below(calls: int, numbers: Iterator[int]) -> Iterator[int]:
-    return iter(lambda: min(next(numbers), calls), calls)
+    rate = calls / seconds
+    return f"{calls:,} calls by {PROCESSES} processes in {seconds:,.0f} s ({rate:,.0f} per second). {_checked(calls)}"
 
 
 def _works() -> list[Work]:
