@@ -45,7 +45,9 @@ class Traffic(threading.Thread):
         self.rounds, self.refused, self._enough = 0, [], threading.Event()
 
     def run(self):
-        with psycopg.connect(self._url, autocommit=True, options="-c lock_timeout=60s") as connection:
+        # As the product connects: a statement prepared before a table changed is refused afterwards.
+        asked = {"autocommit": True, "prepare_threshold": None, "options": "-c lock_timeout=60s"}
+        with psycopg.connect(self._url, **asked) as connection:
             while not self._enough.is_set():
                 for statement in TRAFFIC:
                     try:
