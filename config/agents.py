@@ -11,6 +11,7 @@ from apps.activities import (
     quality,
     review_answers,
 )
+from apps.activities import operations as work
 from apps.activities.bodies import CRAWL_WEBSITE, EXPORT_CLIENT
 from apps.activities.registry import TASK, AgentRole, Publishable
 from apps.ads import agents as ads
@@ -367,8 +368,8 @@ AGENTS = {
         text=brand_rules.as_text,
         title=brand_rules.title_of,
         receive=brand_rules.receive,
-        still_holds=brand_rules.still_holds,
-        released=brand_rules.released,
+        still_holds=work.brand_rules_still_hold,
+        released=work.release_brand_rules,
         beside=brand_rules.beside,
     ),
     ("review_response_writer", TASK): AgentRole(

@@ -104,6 +104,19 @@ def close_sessions(**_) -> int:
     return closed
 
 
+@shared_task(name="activities.ask_overdue_anew")
+def ask_overdue_anew(**_) -> int:
+    """Hourly, for every open client: what nobody decided on in time is asked anew; how many there were."""
+    asked, by = 0, Actor.system("activities.ask_overdue_anew")
+    for tenant in tenant_queries.facts_of_all():
+        try:
+            with inside(tenant.id):
+                asked += operations.ask_overdue_anew(by=by, at=timezone.now())
+        except Exception as error:  # a defect at one client holds back no other
+            log.error("approvals.not_asked_anew", tenant=tenant.ref_id, exc_info=error)
+    return asked
+
+
 @shared_task(name="activities.propose_brand_rules")
 def propose_brand_rules(**_) -> int:
     """Daily, for every open client: a proposal of brand rules, once in a week, if enough was sent back. How many there are."""
@@ -120,7 +133,7 @@ def propose_brand_rules(**_) -> int:
 @shared_task(name="activities.ensure_partitions")
 def ensure_partitions(**_) -> int:
     """Months of llm_calls: this one and three ahead."""
-    return queries.ensure_partitions(timezone.now())
+    return operations.ensure_partitions(timezone.now())
 
 
 @shared_task(name="activities.roll_up_costs")

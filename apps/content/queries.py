@@ -3,6 +3,8 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from django.db.models import QuerySet
+
 from apps.activities.models import Activity, Approval
 from apps.activities.statuses import ApprovalStatus, HumanRole, SubjectType
 from apps.channels.models import Channel
@@ -12,7 +14,7 @@ from apps.strategy.models import Deliverable
 
 from . import limits
 from .bodies import ListingPost, SocialPostDraft
-from .models import BlogPost, BlogRequest, SocialMediaRequest, SocialMediaRequestChannel, SocialPost
+from .models import Backlink, BlogPost, BlogRequest, SocialMediaRequest, SocialMediaRequestChannel, SocialPost
 from .statuses import BlogPostStatus, SocialPostStatus
 
 
@@ -207,6 +209,10 @@ def calendar_of(period_id, *, but: SocialMediaRequest | None) -> list[SocialMedi
 
 def request_of_unit(unit: Activity) -> BlogRequest | None:
     return BlogRequest.objects.filter(activity__parent_activity=unit).first()
+
+
+def links_of(unit: Activity) -> QuerySet[Backlink]:
+    return Backlink.objects.filter(activity__parent_activity=unit).order_by("ref_id")
 
 
 @dataclass(frozen=True)

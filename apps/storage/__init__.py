@@ -17,7 +17,7 @@ from .documents import (
     StrategyContent,
     ToolCallLog,
 )
-from .errors import BodyMissing, StorageUnavailable, VersionTaken
+from .errors import BodyMissing, StorageUnavailable, VersionTaken, waiting_once
 from .sweeping import Swept, sweep
 from .verbs import (
     Body,
@@ -61,5 +61,6 @@ __all__ = [
     "sweep",
     "url",
     "write",
+    "waiting_once",
     "write_with_digest",
 ]

@@ -5,11 +5,19 @@ from .approvals import (
     ApprovalHeld,
     ApprovalStale,
     approved_snapshot,
+    ask_overdue_anew,
     grant_approval,
     mark_opened,
     refuse_approval,
 )
-from .brand_rules import edit_brand_rules, propose_brand_rules, write_brand_rules
+from .brand_rules import (
+    SkillChanged,
+    brand_rules_still_hold,
+    edit_brand_rules,
+    propose_brand_rules,
+    release_brand_rules,
+    write_brand_rules,
+)
 from .by_hand import NotByHand, confirm_published, report_not_published
 from .callbacks import AlreadyClosed, keep_answer
 from .configuration import (
@@ -25,11 +33,12 @@ from .configuration import (
 from .context_files import edit_context_file
 from .costs import catch_up_costs, roll_up_costs
 from .counting import recount
-from .edits import NotEditable, replace_output
+from .edits import Edited, NoEditor, NotEditable, replace_output, store_edit
 from .exports import KEPT_FOR, ExportGone, ExportUnderWay, begin_export, open_export
 from .gates import digest_of, open_gate, refresh_gate, shown_at, step_behind
 from .jobs import Job
 from .money import go_on_with_money, wait_for_money, warn_of_spend
+from .partitions import ensure_partitions
 from .pipeline_edits import MOST_STEPS, NoGlobalTemplate, checked, edit_template, reset_template
 from .pipelines import (
     AddressMissing,
@@ -87,11 +96,14 @@ from .skills import (
     switch_skill,
 )
 from .spawning import spawn_unit
+from .steps import keep_input, keep_outcome
 from .templates import copy_global_templates, seed_global_templates
 
 __all__ = [
     "AlreadyClosed",
     "keep_answer",
+    "keep_input",
+    "keep_outcome",
     "AddressMissing",
     "AgentSettings",
     "ApprovalHeld",
@@ -108,13 +120,19 @@ __all__ = [
     "NoGlobalTemplate",
     "NotATask",
     "NotByHand",
+    "NoEditor",
+    "ask_overdue_anew",
+    "ensure_partitions",
     "NotEditable",
     "NothingToChange",
     "ProviderFacts",
     "RecurringSettings",
     "SessionOver",
     "Share",
+    "SkillChanged",
     "SkillExists",
+    "brand_rules_still_hold",
+    "release_brand_rules",
     "Spent",
     "SwitchedOff",
     "TaskStillOpen",
@@ -172,7 +190,9 @@ __all__ = [
     "recount",
     "refresh_gate",
     "refuse_approval",
+    "Edited",
     "replace_output",
+    "store_edit",
     "report_not_published",
     "reset_template",
     "restore_skill",

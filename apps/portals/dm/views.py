@@ -14,7 +14,7 @@ from apps.activities import queries as work
 from apps.activities.bodies import role_name
 from apps.activities.first_pass import first_pass
 from apps.activities.models import Approval
-from apps.activities.operations import NotEditable
+from apps.activities.operations import NoEditor
 from apps.activities.statuses import ApprovalStatus, SubjectType
 from apps.activities.views.editing import edit_brand_rules, edit_context_file
 from apps.billing.operations import cap_of
@@ -49,7 +49,7 @@ def edit(request: HttpRequest, ref_id: str) -> HttpResponse:
     approval = work_access.approval_for(request.actor, ref_id, to="read")
     editor = EDITORS.get(approval.subject_type)
     if editor is None:
-        raise NotEditable("This has no editor: ask for a change instead, and say what should be different.")
+        raise NoEditor
     return editor(request, approval)
 
 

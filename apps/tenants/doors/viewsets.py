@@ -12,6 +12,7 @@ from django.http import HttpRequest, QueryDict
 from rest_framework import exceptions, viewsets
 from rest_framework.response import Response
 
+from apps.shared import locks
 from apps.shared.errors import NotAllowed, NotFound, OperationRefused
 from apps.shared.ids import is_ref_id
 from apps.shared.scoping import facts_of, tenant_scope
@@ -146,7 +147,7 @@ class TenantViewSet(viewsets.GenericViewSet):
     def _repeat_on_deadlock(self, method: str) -> None:
         """DRF makes an answer of whatever a handler raises, so the handler itself is what is repeated."""
         if handler := getattr(self, method, None):
-            setattr(self, method, lambda *args, **kwargs: portal.repeated(lambda: handler(*args, **kwargs)))
+            setattr(self, method, lambda *args, **kwargs: locks.repeated(lambda: handler(*args, **kwargs)))
 
     def one_tenant(self) -> Tenant:
         """The client the request is for, where it has to be one. Raises TenantRequired."""
