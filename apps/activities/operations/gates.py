@@ -124,7 +124,9 @@ def open_gate(gate: Activity, *, by: Actor, at: datetime) -> Approval:
     return ask(gate, assigned_to=assignee, requested_by=(kind, by.ref), by=by, at=at)
 
 
-def ask(gate: Activity, *, assigned_to: User | None, requested_by: tuple[str, str], by: Actor, at: datetime) -> Approval:
+def ask(
+    gate: Activity, *, assigned_to: User | None, requested_by: tuple[str, str], by: Actor, at: datetime
+) -> Approval:
     """A pending decision at a gate that waits for one, about exactly what is shown now. Part of a transaction.
 
     `requested_by`: (type, id) of whose work is decided on.
