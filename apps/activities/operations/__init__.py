@@ -28,7 +28,7 @@ from .counting import recount
 from .edits import NotEditable, replace_output
 from .exports import KEPT_FOR, ExportGone, ExportUnderWay, begin_export, open_export
 from .gates import digest_of, open_gate, refresh_gate, shown_at, step_behind
-from .jobs import Job
+from .jobs import Job, JobBegun, begin_job
 from .money import go_on_with_money, wait_for_money, warn_of_spend
 from .pipeline_edits import MOST_STEPS, NoGlobalTemplate, checked, edit_template, reset_template
 from .pipelines import (
@@ -102,6 +102,7 @@ __all__ = [
     "ExportGone",
     "ExportUnderWay",
     "Job",
+    "JobBegun",
     "KEPT_FOR",
     "LeaseLost",
     "MOST_STEPS",
@@ -125,6 +126,7 @@ __all__ = [
     "approved_snapshot",
     "assign_skill",
     "begin_export",
+    "begin_job",
     "cancel_activity",
     "cancel_unit",
     "catch_up_costs",
