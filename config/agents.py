@@ -12,7 +12,7 @@ from apps.activities import (
     review_answers,
 )
 from apps.activities import operations as work
-from apps.activities.bodies import CRAWL_WEBSITE, EXPORT_CLIENT
+from apps.activities.bodies import CRAWL_WEBSITE, EXPORT_CLIENT, IMPORT_LEADS
 from apps.activities.registry import TASK, AgentRole, Publishable
 from apps.ads import agents as ads
 from apps.ads import bodies as ads_bodies
@@ -32,6 +32,7 @@ from apps.content import bodies as content_bodies
 from apps.content import figures as content_figures
 from apps.content import operations as content_operations
 from apps.crm import figures as crm_figures
+from apps.crm import importing
 from apps.strategy import bodies as strategy_bodies
 
 AGENTS = {
@@ -400,7 +401,11 @@ PUBLISHABLE = {
     ),
 }
 
-SYSTEM_JOBS = {CRAWL_WEBSITE: onboarding.crawl, EXPORT_CLIENT: exporting.export}
+SYSTEM_JOBS = {
+    CRAWL_WEBSITE: onboarding.crawl,
+    EXPORT_CLIENT: exporting.export,
+    IMPORT_LEADS: importing.import_leads,
+}
 
 DELIVERIES = {
     "report": reports.deliver,

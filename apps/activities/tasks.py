@@ -154,6 +154,7 @@ def sweep_content(**_) -> int:
         with inside(tenant.id):
             swept = storage.sweep(registry.IS_REFERENCED, older_than=timezone.now() - ORPHANS_AFTER)
             removed += storage.exports.remove_old(older_than=timezone.now() - operations.KEPT_FOR)
+            removed += storage.imports.remove_old(older_than=timezone.now() - operations.KEPT_FOR)
         removed += swept.documents + swept.objects
         if swept.documents or swept.objects:
             log.info("content.swept", tenant=tenant.ref_id, documents=swept.documents, objects=swept.objects)

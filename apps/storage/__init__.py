@@ -6,7 +6,7 @@ returns the ObjectId the row keeps), `read` (batched, always by version, digest 
 the scope, never from an argument.
 """
 
-from . import audit, contracts, exports, media
+from . import audit, contracts, exports, imports, media
 from .documents import (
     ActivityOutput,
     ActivityStream,
@@ -53,6 +53,7 @@ __all__ = [
     "documents_behind",
     "exports",
     "find",
+    "imports",
     "media",
     "newest_skills",
     "read",

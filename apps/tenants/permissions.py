@@ -47,6 +47,8 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         # A gate names the role it needs. Staff decide reviewers' gates; only the client's admin decides the client's.
         "approval.decide_as_reviewer": (SUPER, REVIEWER),
         "approval.decide_as_admin": (ADMIN,),
+        "lead.read": (SUPER, REVIEWER),
+        "lead.import": (SUPER, REVIEWER),
         "search_term.judge": (SUPER, REVIEWER),
         "template.edit": (SUPER,),
         "agent_config.edit": (SUPER,),

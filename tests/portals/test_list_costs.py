@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from apps.activities.models import Activity, Approval
 from apps.content.models import Backlink, BlogPost, BlogRequest
+from apps.crm.models import Lead
 from apps.shared.ids import new_id, spell
 from apps.shared.scoping import every_tenant, tenant_scope
 from apps.strategy.models import Deliverable, DeliverablePeriod, Goal
@@ -156,6 +157,16 @@ def test_backlinks_of_a_client(world, rita, client, path):
         up_to(Backlink.objects.all(), wanted, target_url=lambda n: f"https://guide.example/{n}/")
 
     compared(world.alice("client") if path.startswith("/app/") else rita, path, add)
+
+
+@pytest.mark.acceptance("PERF-no-n1")
+def test_leads_of_a_client(rita, acme):
+    Lead.objects.create(source="import", email="first@visitors.test", created_on=AT, last_activity_on=AT)
+
+    def add(wanted):
+        up_to(Lead.objects.all(), wanted, email=lambda n: f"p{n}@visitors.test")
+
+    compared(rita, "/dm/c/acme-drafts/leads/", add)
 
 
 @pytest.mark.acceptance("PERF-no-n1")

@@ -36,7 +36,7 @@ from .counting import recount
 from .edits import Edited, NoEditor, NotEditable, replace_output, store_edit
 from .exports import KEPT_FOR, ExportGone, ExportUnderWay, begin_export, open_export
 from .gates import digest_of, open_gate, refresh_gate, shown_at, step_behind
-from .jobs import Job
+from .jobs import Job, JobBegun, begin_job
 from .money import go_on_with_money, wait_for_money, warn_of_spend
 from .partitions import ensure_partitions
 from .pipeline_edits import MOST_STEPS, NoGlobalTemplate, checked, edit_template, reset_template
@@ -114,6 +114,7 @@ __all__ = [
     "ExportGone",
     "ExportUnderWay",
     "Job",
+    "JobBegun",
     "KEPT_FOR",
     "LeaseLost",
     "MOST_STEPS",
@@ -143,6 +144,7 @@ __all__ = [
     "approved_snapshot",
     "assign_skill",
     "begin_export",
+    "begin_job",
     "cancel_activity",
     "cancel_unit",
     "catch_up_costs",

@@ -2,13 +2,19 @@
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 
+from apps.shared import journal
 from apps.shared.actors import Actor
+from apps.shared.errors import OperationRefused
 
+from ..bodies import TemplateStep
 from ..models import Activity
+from ..statuses import ACTIVITY_MOVES, ActivityType, AssigneeType
 from .runs import Claim, LeaseLost, holds_lease
 
 # One statement: the fence is looked at and written past under the locks of activity and lease, in the order in which
@@ -24,6 +30,12 @@ WITH held AS (
 UPDATE activities SET output_summary = %(summary)s::jsonb
   FROM held WHERE activities.tenant_id = held.tenant_id AND activities.id = held.id
 """
+
+
+class JobBegun(OperationRefused):
+    """This was asked for already. Reload the page."""
+
+    code = "job_begun"
 
 
 @dataclass
@@ -64,3 +76,43 @@ class Job:
         """Raise LeaseLost if this attempt may not go on."""
         if not holds_lease(self.claim):
             raise LeaseLost
+
+
+def begin_job(
+    tenant_id: UUID,
+    *,
+    role: str,
+    title: str,
+    origin_key: str,
+    journal_code: str,
+    input_data: dict[str, Any],
+    by: Actor,
+    at: datetime,
+) -> Activity:
+    """A long job that somebody asks for, due at once. Raises JobBegun when there is one with this origin key."""
+    step = TemplateStep(
+        key=role.removeprefix("system."),
+        title=title,
+        type="other",
+        assignee_type="agent",
+        agent_role=role,
+        due_offset_days=0,
+    )
+    try:
+        with transaction.atomic():
+            job = Activity.objects.create(
+                tenant_id=tenant_id,
+                title=title,
+                type=ActivityType.OTHER,
+                assignee_type=AssigneeType.AGENT,
+                assignee_agent_role=role,
+                input_data={**input_data, "step": step.model_dump(mode="json")},
+                origin_key=origin_key,
+                ready_on=at,
+                created_by=by.user,
+                created_on=at,
+            )
+            journal.record(journal_code, job, by=by, at=at)
+            return ACTIVITY_MOVES.perform(job, "ready", by=by, at=at)
+    except IntegrityError as error:
+        raise JobBegun from error

@@ -31,6 +31,7 @@ CLIENT_SECTIONS = (
     ),
     ("dm:activities:costs", "Costs", "coins", "g c", {"costs"}),
     ("dm:content:backlinks", "Backlinks", "link", "g b", {"backlinks", "backlink", "move_backlink"}),
+    ("dm:crm:leads", "Leads", "users", "g e", {"leads", "import_leads", "import_columns", "import"}),
     (
         "dm:activities:skills",
         "Skills",
