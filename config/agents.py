@@ -6,12 +6,13 @@ from apps.activities import (
     commitments,
     competitors,
     exporting,
+    goal_figures,
     material,
     onboarding,
     quality,
     review_answers,
 )
-from apps.activities.bodies import CRAWL_WEBSITE, EXPORT_CLIENT
+from apps.activities.bodies import CRAWL_WEBSITE, EXPORT_CLIENT, SYNC_GOALS
 from apps.activities.registry import TASK, AgentRole, Publishable
 from apps.ads import agents as ads
 from apps.ads import bodies as ads_bodies
@@ -399,7 +400,7 @@ PUBLISHABLE = {
     ),
 }
 
-SYSTEM_JOBS = {CRAWL_WEBSITE: onboarding.crawl, EXPORT_CLIENT: exporting.export}
+SYSTEM_JOBS = {CRAWL_WEBSITE: onboarding.crawl, EXPORT_CLIENT: exporting.export, SYNC_GOALS: goal_figures.sync}
 
 DELIVERIES = {
     "report": reports.deliver,

@@ -5,7 +5,7 @@ from apps.shared.errors import NotFound
 from apps.shared.ids import is_ref_id
 from apps.tenants.permissions import require
 
-from .models import DeliverablePeriod, OnboardingRun, Strategy
+from .models import DeliverablePeriod, Goal, OnboardingRun, Strategy
 
 
 def strategy_for(actor: Actor, ref_id: str, *, to: str) -> Strategy:
@@ -14,6 +14,15 @@ def strategy_for(actor: Actor, ref_id: str, *, to: str) -> Strategy:
     if strategy is None:
         raise NotFound
     return strategy
+
+
+def goal_for(actor: Actor, ref_id: str, *, to: str) -> Goal:
+    """`to`: "read"; goals are read by whoever reads the strategy they belong to."""
+    require(actor, f"strategy.{to}")
+    goal = Goal.objects.filter(ref_id=ref_id).first() if is_ref_id(ref_id) else None
+    if goal is None:
+        raise NotFound
+    return goal
 
 
 def onboarding_run_for(actor: Actor, ref_id: str, *, to: str) -> OnboardingRun:

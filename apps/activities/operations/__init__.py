@@ -28,6 +28,7 @@ from .counting import recount
 from .edits import NotEditable, replace_output
 from .exports import KEPT_FOR, ExportGone, ExportUnderWay, begin_export, open_export
 from .gates import digest_of, open_gate, refresh_gate, shown_at, step_behind
+from .goals import GoalsBeingRead, NoGoals, begin_goal_sync, sync_goals
 from .jobs import Job
 from .money import go_on_with_money, wait_for_money, warn_of_spend
 from .pipeline_edits import MOST_STEPS, NoGlobalTemplate, checked, edit_template, reset_template
@@ -101,11 +102,13 @@ __all__ = [
     "ClientClosed",
     "ExportGone",
     "ExportUnderWay",
+    "GoalsBeingRead",
     "Job",
     "KEPT_FOR",
     "LeaseLost",
     "MOST_STEPS",
     "NoGlobalTemplate",
+    "NoGoals",
     "NotATask",
     "NotByHand",
     "NotEditable",
@@ -125,6 +128,7 @@ __all__ = [
     "approved_snapshot",
     "assign_skill",
     "begin_export",
+    "begin_goal_sync",
     "cancel_activity",
     "cancel_unit",
     "catch_up_costs",
@@ -192,6 +196,7 @@ __all__ = [
     "step_behind",
     "switch_agent",
     "switch_skill",
+    "sync_goals",
     "tend_periods",
     "wait_for_money",
     "wait_out",
