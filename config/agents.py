@@ -6,13 +6,14 @@ from apps.activities import (
     commitments,
     competitors,
     exporting,
+    goal_figures,
     material,
     onboarding,
     quality,
     review_answers,
 )
 from apps.activities import operations as work
-from apps.activities.bodies import CRAWL_WEBSITE, EXPORT_CLIENT, IMPORT_LEADS
+from apps.activities.bodies import CRAWL_WEBSITE, EXPORT_CLIENT, IMPORT_LEADS, SYNC_GOALS
 from apps.activities.registry import TASK, AgentRole, Publishable
 from apps.ads import agents as ads
 from apps.ads import bodies as ads_bodies
@@ -405,6 +406,7 @@ SYSTEM_JOBS = {
     CRAWL_WEBSITE: onboarding.crawl,
     EXPORT_CLIENT: exporting.export,
     IMPORT_LEADS: importing.import_leads,
+    SYNC_GOALS: goal_figures.sync,
 }
 
 DELIVERIES = {

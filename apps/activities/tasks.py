@@ -130,6 +130,19 @@ def propose_brand_rules(**_) -> int:
     return asked
 
 
+@shared_task(name="activities.sync_goals")
+def sync_goals(**_) -> int:
+    """Hourly, for every open client: its goals are read once in a week of its own, which begins on Monday. How many jobs."""
+    begun, by = 0, Actor.system("activities.sync_goals")
+    for tenant in tenant_queries.facts_of_all():
+        try:
+            with inside(tenant.id) as facts:
+                begun += operations.sync_goals(facts, by=by, at=timezone.now()) is not None
+        except Exception as error:  # a defect at one client holds back no other
+            log.error("goals.not_read", tenant=tenant.ref_id, exc_info=error)
+    return begun
+
+
 @shared_task(name="activities.ensure_partitions")
 def ensure_partitions(**_) -> int:
     """Months of llm_calls: this one and three ahead."""

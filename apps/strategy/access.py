@@ -4,12 +4,21 @@ from apps.shared.actors import Actor
 from apps.shared.lookups import by_ref
 from apps.tenants.permissions import require
 
-from .models import DeliverablePeriod, OnboardingRun, Strategy
+from .models import DeliverablePeriod, Goal, OnboardingRun, Strategy
 
 
 def strategy_for(actor: Actor, ref_id: str, *, to: str) -> Strategy:
     require(actor, f"strategy.{to}")
     return by_ref(Strategy.objects.all(), ref_id)
+
+
+def goal_for(actor: Actor, ref_id: str, *, to: str) -> Goal:
+    """`to`: "read"; goals are read by whoever reads the strategy they belong to."""
+    require(actor, f"strategy.{to}")
+    goal = Goal.objects.filter(ref_id=ref_id).first() if is_ref_id(ref_id) else None
+    if goal is None:
+        raise NotFound
+    return goal
 
 
 def onboarding_run_for(actor: Actor, ref_id: str, *, to: str) -> OnboardingRun:

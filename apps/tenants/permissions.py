@@ -27,6 +27,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         "context_file.read": (SUPER, REVIEWER, ADMIN, MEMBER),
         "context_file.edit": (SUPER, REVIEWER),
         "strategy.read": (SUPER, REVIEWER, ADMIN, MEMBER),
+        "goal.measure": (SUPER, REVIEWER),
         "activity.read": (SUPER, REVIEWER, ADMIN, MEMBER),
         "activity.retry": (SUPER, REVIEWER),
         "activity.cancel": (SUPER, REVIEWER),

@@ -11,7 +11,7 @@ from apps.content.models import BlogPost, SocialMediaRequest, SocialPost
 from apps.shared.guards import records
 from apps.shared.ids import new_id, spell
 from apps.shared.scoping import TenantModel
-from apps.strategy.models import DeliverablePeriod, OnboardingRun, Strategy
+from apps.strategy.models import DeliverablePeriod, Goal, GoalReading, OnboardingRun, Strategy
 from apps.tenants.models import Contract, Tenant
 from tests.activities.skills import a_name, own_skill
 
@@ -51,6 +51,7 @@ ROUTES = (
     Route("GET", "/strategies/", lists=True),
     Route("GET", "/strategies/{ref}/", "strategy"),
     Route("GET", "/goals/", lists=True),
+    Route("GET", "/goals/{ref}/readings/", "goal", lists=True),
     Route("GET", "/deliverables/", lists=True),
     Route("GET", "/deliverable-periods/", lists=True),
     Route("GET", "/deliverable-periods/{ref}/forecast/", "deliverable_period"),
@@ -109,6 +110,7 @@ class Records:
 
     onboarding_run: str
     strategy: str
+    goal: str
     deliverable_period: str
     channel: str
     activity: str
@@ -132,6 +134,7 @@ def records_in_scope() -> Records:
     return Records(
         onboarding_run=OnboardingRun.objects.get().ref_id,
         strategy=Strategy.objects.get().ref_id,
+        goal=a_reading().goal.ref_id,
         deliverable_period=DeliverablePeriod.objects.order_by("ref_id").first().ref_id,
         channel=Channel.objects.get(platform="wordpress").ref_id,
         activity=Activity.objects.filter(assignee_agent_role="copywriter").order_by("ref_id").first().ref_id,
@@ -145,6 +148,13 @@ def records_in_scope() -> Records:
         content_sha256=approval.content_sha256,
         contract_sha256=Contract.objects.get().pdf_sha256,
     )
+
+
+def a_reading() -> GoalReading:
+    """The one reading of the client in scope, of its first goal, made when it is asked for first."""
+    at, goal = timezone.now(), Goal.objects.order_by("ref_id").first()
+    values = {"value": 7, "source": "Google Analytics", "read_on": at, "created_on": at}
+    return GoalReading.objects.first() or GoalReading.objects.create(goal=goal, **values)
 
 
 def a_social_post() -> SocialPost:

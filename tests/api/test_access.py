@@ -39,6 +39,7 @@ NEEDS = {
     "GET /deliverables/": "strategy.read",
     "GET /deliverable-periods/": "strategy.read",
     "GET /deliverable-periods/{ref}/forecast/": "strategy.read",
+    "GET /goals/{ref}/readings/": "strategy.read",
     "GET /channels/": "channel.read",
     "GET /channels/{ref}/": "channel.read",
     "POST /channels/connect/": "channel.connect",

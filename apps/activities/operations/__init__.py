@@ -36,6 +36,7 @@ from .counting import recount
 from .edits import Edited, NoEditor, NotEditable, replace_output, store_edit
 from .exports import KEPT_FOR, ExportGone, ExportUnderWay, begin_export, open_export
 from .gates import digest_of, open_gate, refresh_gate, shown_at, step_behind
+from .goals import GoalsBeingRead, NoGoals, begin_goal_sync, sync_goals
 from .jobs import Job, JobBegun, begin_job
 from .money import go_on_with_money, wait_for_money, warn_of_spend
 from .partitions import ensure_partitions
@@ -113,12 +114,14 @@ __all__ = [
     "ClientClosed",
     "ExportGone",
     "ExportUnderWay",
+    "GoalsBeingRead",
     "Job",
     "JobBegun",
     "KEPT_FOR",
     "LeaseLost",
     "MOST_STEPS",
     "NoGlobalTemplate",
+    "NoGoals",
     "NotATask",
     "NotByHand",
     "NoEditor",
@@ -145,6 +148,7 @@ __all__ = [
     "assign_skill",
     "begin_export",
     "begin_job",
+    "begin_goal_sync",
     "cancel_activity",
     "cancel_unit",
     "catch_up_costs",
@@ -214,6 +218,7 @@ __all__ = [
     "step_behind",
     "switch_agent",
     "switch_skill",
+    "sync_goals",
     "tend_periods",
     "wait_for_money",
     "wait_out",

@@ -15,6 +15,7 @@ urlpatterns = [
     path("activities/<str:ref_id>/cancel/", dm_work.cancel, name="cancel"),
     path("activities/<str:ref_id>/done/", dm_work.done, name="done"),
     path("costs/", costs.costs, name="costs"),
+    path("read-goals/", jobs.sync_goals, name="sync_goals"),
     path("exports/", jobs.exports, name="exports"),
     path("exports/<str:ref_id>/download/", jobs.download, name="download_export"),
     path("agents/<str:ref_id>/switch/", agents.switch_agent, name="switch_agent"),

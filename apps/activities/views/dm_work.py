@@ -315,12 +315,13 @@ def _versions(found: Activity) -> list[dict]:
 
 
 def _results(found: Activity) -> list[dict]:
-    """The plain numbers and words a job left; lists and pointers are for machines."""
-    return [
+    """The plain numbers and words a job left, and lines it wrote for people; other lists and pointers are for machines."""
+    facts = [
         {"label": name.replace("_", " ").capitalize(), "value": value}
         for name, value in found.output_summary.items()
         if isinstance(value, int) or (isinstance(value, str) and " " in value)
     ]
+    return facts + found.output_summary.get("lines", [])
 
 
 def _decision_row(decision, slug: str) -> dict:

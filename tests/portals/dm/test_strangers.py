@@ -39,6 +39,7 @@ def test_the_walk_knows_every_address():
     assert set(OF_A_CLIENT) - set(WITH_A_REF) == SKILL_PAGES | {
         "client", "work", "agents", "exports", "costs", "recurring", "backlinks", "skills", "context", "strategy",
         "leads", "import_leads",
+        "sync_goals",
     }  # fmt: skip
     assert set(addresses("a", NOWHERE)) - set(OF_A_CLIENT) == {"start", "inbox", "clients", "all_agents"}
 

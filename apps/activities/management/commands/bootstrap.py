@@ -36,6 +36,7 @@ TICKS = {
     "activities.spawn_recurring": MINUTE,
     "activities.plan_periods": HOUR,
     "activities.tend_periods": HOUR,
+    "activities.sync_goals": HOUR,
     "activities.roll_up_costs": HOUR,
     "activities.close_sessions": HOUR,
     "activities.ask_overdue_anew": HOUR,
