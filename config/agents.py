@@ -10,8 +10,9 @@ from apps.activities import (
     onboarding,
     quality,
     review_answers,
+    scoring,
 )
-from apps.activities.bodies import CRAWL_WEBSITE, EXPORT_CLIENT
+from apps.activities.bodies import CRAWL_WEBSITE, EXPORT_CLIENT, SCORE_CHANNELS
 from apps.activities.registry import TASK, AgentRole, Publishable
 from apps.ads import agents as ads
 from apps.ads import bodies as ads_bodies
@@ -399,7 +400,7 @@ PUBLISHABLE = {
     ),
 }
 
-SYSTEM_JOBS = {CRAWL_WEBSITE: onboarding.crawl, EXPORT_CLIENT: exporting.export}
+SYSTEM_JOBS = {CRAWL_WEBSITE: onboarding.crawl, EXPORT_CLIENT: exporting.export, SCORE_CHANNELS: scoring.score}
 
 DELIVERIES = {
     "report": reports.deliver,

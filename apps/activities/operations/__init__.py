@@ -75,6 +75,7 @@ from .runs import (
     settle_failure,
     wait_out,
 )
+from .scores import NothingToScore, ScoringUnderWay, begin_scoring, scorable, score_month
 from .sessions import SessionOver, close_expired, count_tokens, end_session, end_sessions_of
 from .skills import (
     NothingToChange,
@@ -110,8 +111,10 @@ __all__ = [
     "NotByHand",
     "NotEditable",
     "NothingToChange",
+    "NothingToScore",
     "ProviderFacts",
     "RecurringSettings",
+    "ScoringUnderWay",
     "SessionOver",
     "Share",
     "SkillExists",
@@ -125,6 +128,7 @@ __all__ = [
     "approved_snapshot",
     "assign_skill",
     "begin_export",
+    "begin_scoring",
     "cancel_activity",
     "cancel_unit",
     "catch_up_costs",
@@ -178,6 +182,8 @@ __all__ = [
     "restore_skill",
     "retry_activity",
     "roll_up_costs",
+    "scorable",
+    "score_month",
     "seed_global_skills",
     "seed_global_templates",
     "seed_prices",

@@ -38,6 +38,7 @@ TICKS = {
     "activities.tend_periods": HOUR,
     "activities.roll_up_costs": HOUR,
     "activities.close_sessions": HOUR,
+    "activities.score_channels": HOUR,
     "activities.ensure_partitions": DAY,
     "activities.propose_brand_rules": DAY,
     "storage.sweep": DAY,
