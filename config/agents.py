@@ -11,9 +11,10 @@ from apps.activities import (
     onboarding,
     quality,
     review_answers,
+    scoring,
 )
 from apps.activities import operations as work
-from apps.activities.bodies import CRAWL_WEBSITE, EXPORT_CLIENT, IMPORT_LEADS, SYNC_GOALS
+from apps.activities.bodies import CRAWL_WEBSITE, EXPORT_CLIENT, IMPORT_LEADS, SCORE_CHANNELS, SYNC_GOALS
 from apps.activities.registry import TASK, AgentRole, Publishable
 from apps.ads import agents as ads
 from apps.ads import bodies as ads_bodies
@@ -406,6 +407,7 @@ SYSTEM_JOBS = {
     CRAWL_WEBSITE: onboarding.crawl,
     EXPORT_CLIENT: exporting.export,
     IMPORT_LEADS: importing.import_leads,
+    SCORE_CHANNELS: scoring.score,
     SYNC_GOALS: goal_figures.sync,
 }
 

@@ -143,6 +143,20 @@ def sync_goals(**_) -> int:
     return begun
 
 
+@shared_task(name="activities.score_channels")
+def score_channels(**_) -> int:
+    """For every open client, hourly, so that each one's month begins with its day: its channels are scored once a month.
+    How many clients' were asked for."""
+    asked, by = 0, Actor.system("activities.score_channels")
+    for tenant in tenant_queries.facts_of_all():
+        try:
+            with inside(tenant.id) as facts:
+                asked += operations.score_month(facts, by=by, at=timezone.now()) is not None
+        except Exception as error:  # a defect at one client holds back no other
+            log.error("channels.not_scored", tenant=tenant.ref_id, exc_info=error)
+    return asked
+
+
 @shared_task(name="activities.ensure_partitions")
 def ensure_partitions(**_) -> int:
     """Months of llm_calls: this one and three ahead."""

@@ -23,6 +23,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         "contract.renew": (SUPER,),
         "channel.read": (SUPER, REVIEWER, ADMIN, MEMBER),
         "channel.connect": (SUPER, REVIEWER, ADMIN),
+        "channel.score": (SUPER, REVIEWER),
         "onboarding.start": (SUPER, REVIEWER),
         "context_file.read": (SUPER, REVIEWER, ADMIN, MEMBER),
         "context_file.edit": (SUPER, REVIEWER),

@@ -6,7 +6,7 @@ from django.db import connection
 from django.utils import timezone
 
 from apps.activities.models import Activity, ActivityRun, Approval
-from apps.channels.models import Channel
+from apps.channels.models import Channel, ChannelScore
 from apps.content.models import BlogPost, SocialMediaRequest, SocialPost
 from apps.shared.guards import records
 from apps.shared.ids import new_id, spell
@@ -57,6 +57,7 @@ ROUTES = (
     Route("GET", "/deliverable-periods/{ref}/forecast/", "deliverable_period"),
     Route("GET", "/channels/", lists=True),
     Route("GET", "/channels/{ref}/", "channel"),
+    Route("GET", "/channels/{ref}/scores/", "channel", lists=True),
     Route("POST", "/channels/connect/", fields=SITE),
     Route("POST", "/channels/{ref}/verify/", "channel"),
     Route("POST", "/channels/{ref}/disconnect/", "channel"),
@@ -136,7 +137,7 @@ def records_in_scope() -> Records:
         strategy=Strategy.objects.get().ref_id,
         goal=a_reading().goal.ref_id,
         deliverable_period=DeliverablePeriod.objects.order_by("ref_id").first().ref_id,
-        channel=Channel.objects.get(platform="wordpress").ref_id,
+        channel=a_scored_channel().ref_id,
         activity=Activity.objects.filter(assignee_agent_role="copywriter").order_by("ref_id").first().ref_id,
         run=ActivityRun.objects.filter(activity__assignee_agent_role="copywriter").order_by("ref_id").first().ref_id,
         approval=approval.ref_id,
@@ -155,6 +156,15 @@ def a_reading() -> GoalReading:
     at, goal = timezone.now(), Goal.objects.order_by("ref_id").first()
     values = {"value": 7, "source": "Google Analytics", "read_on": at, "created_on": at}
     return GoalReading.objects.first() or GoalReading.objects.create(goal=goal, **values)
+
+
+def a_scored_channel() -> Channel:
+    """The website of the client in scope, with one score."""
+    channel = Channel.objects.get(platform="wordpress")
+    if not ChannelScore.objects.exists():
+        at = timezone.now()
+        ChannelScore.objects.create(channel=channel, score=62, period="2026-03", scored_on=at, created_on=at)
+    return channel
 
 
 def a_social_post() -> SocialPost:

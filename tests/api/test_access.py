@@ -42,6 +42,7 @@ NEEDS = {
     "GET /goals/{ref}/readings/": "strategy.read",
     "GET /channels/": "channel.read",
     "GET /channels/{ref}/": "channel.read",
+    "GET /channels/{ref}/scores/": "channel.read",
     "POST /channels/connect/": "channel.connect",
     "POST /channels/{ref}/verify/": "channel.connect",
     "POST /channels/{ref}/disconnect/": "channel.connect",

@@ -8,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from apps.activities.models import Activity, Approval
+from apps.channels.models import Channel, ChannelScore
 from apps.content.models import Backlink, BlogPost, BlogRequest
 from apps.crm.models import Lead
 from apps.shared.ids import new_id, spell
@@ -89,6 +90,22 @@ def test_agents_of_a_client(rita, acme, path):
             Activity.objects.filter(pk=copy.pk).update(status="assigned", ready_on=AT)
 
     compared(rita, path, add)
+
+
+@pytest.mark.acceptance("PERF-no-n1")
+def test_channels_of_a_client_and_the_scores_of_one(rita, acme):
+    channel = Channel.objects.get()
+
+    def scores(wanted):
+        for number in range(ChannelScore.objects.count(), min(wanted, 12)):
+            ChannelScore.objects.create(channel=channel, score=number, period="2026-04", scored_on=AT, created_on=AT)
+
+    compared(rita, f"/dm/c/acme-drafts/channels/{channel.ref_id}/", scores)
+    compared(
+        rita,
+        "/dm/c/acme-drafts/channels/",
+        lambda wanted: up_to(Channel.objects.all(), wanted, external_id=lambda n: f"site {n}", access_token=None),
+    )
 
 
 @pytest.mark.acceptance("PERF-no-n1")

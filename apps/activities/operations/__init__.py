@@ -85,6 +85,7 @@ from .runs import (
     settle_failure,
     wait_out,
 )
+from .scores import NothingToScore, ScoringUnderWay, begin_scoring, scorable, score_month
 from .sessions import SessionOver, close_expired, count_tokens, end_session, end_sessions_of
 from .skills import (
     NothingToChange,
@@ -129,8 +130,10 @@ __all__ = [
     "ensure_partitions",
     "NotEditable",
     "NothingToChange",
+    "NothingToScore",
     "ProviderFacts",
     "RecurringSettings",
+    "ScoringUnderWay",
     "SessionOver",
     "Share",
     "SkillChanged",
@@ -149,6 +152,7 @@ __all__ = [
     "begin_export",
     "begin_job",
     "begin_goal_sync",
+    "begin_scoring",
     "cancel_activity",
     "cancel_unit",
     "catch_up_costs",
@@ -204,6 +208,8 @@ __all__ = [
     "restore_skill",
     "retry_activity",
     "roll_up_costs",
+    "scorable",
+    "score_month",
     "seed_global_skills",
     "seed_global_templates",
     "seed_prices",

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from ..views import agents, by_hand, costs, dm, dm_work, jobs, recurring, skills
+from ..views import agents, by_hand, channels, costs, dm, dm_work, jobs, recurring, skills
 
 urlpatterns = [
     path("approvals/<str:ref_id>/", dm.approval, name="approval"),
@@ -18,6 +18,8 @@ urlpatterns = [
     path("read-goals/", jobs.sync_goals, name="sync_goals"),
     path("exports/", jobs.exports, name="exports"),
     path("exports/<str:ref_id>/download/", jobs.download, name="download_export"),
+    path("channels/", channels.channels, name="channels"),
+    path("channels/<str:ref_id>/", channels.channel, name="channel"),
     path("agents/<str:ref_id>/switch/", agents.switch_agent, name="switch_agent"),
     path("activities/<str:ref_id>/published/", by_hand.published, name="published"),
     path("activities/<str:ref_id>/not-published/", by_hand.not_published, name="not_published"),

@@ -13,7 +13,7 @@ from apps.tenants.doors import paging, portal
 
 from .. import access, failures, operations, queries, registry
 from .. import history as run_history
-from ..bodies import IMPORT_LEADS, role_name
+from ..bodies import IMPORT_LEADS, SCORE_CHANNELS, role_name
 from ..engine import streams
 from ..forms import WHO, NotPublishedForm, PublishedForm, RetryForm, WorkFilter
 from ..models import Activity, ActivityRun
@@ -256,6 +256,8 @@ def _about(found: Activity, slug: str) -> dict | None:
     """What a task calls attention to."""
     if found.assignee_agent_role == IMPORT_LEADS:
         return {"href": reverse("dm:crm:import", args=[slug, found.ref_id]), "label": "See what was imported"}
+    if found.assignee_agent_role == SCORE_CHANNELS:
+        return {"href": reverse("dm:activities:channels", args=[slug]), "label": "Channels and their scores"}
     ref = found.input_data.get("failed") or found.input_data.get("checked")
     return {"href": _href_of(slug, ref), "label": "Open the step this is about"} if ref else None
 

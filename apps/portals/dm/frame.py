@@ -29,6 +29,7 @@ CLIENT_SECTIONS = (
         "g r",
         {"recurring", "recurring_task", "fill_values", "edit_recurring", "spawn_now"},
     ),
+    ("dm:activities:channels", "Channels", "plug", "g h", {"channels", "channel"}),
     ("dm:activities:costs", "Costs", "coins", "g c", {"costs"}),
     ("dm:content:backlinks", "Backlinks", "link", "g b", {"backlinks", "backlink", "move_backlink"}),
     ("dm:crm:leads", "Leads", "users", "g e", {"leads", "import_leads", "import_columns", "import"}),

@@ -16,12 +16,6 @@ from apps.tenants.statuses import TenantStatus
 from .. import promises
 
 TENANT_TONES = {TenantStatus.ACTIVE: "success", TenantStatus.SUSPENDED: "danger", TenantStatus.CANCELLED: "danger"}
-CHANNEL_TONES = {
-    ChannelStatus.CONNECTED: "success",
-    ChannelStatus.EXPIRED: "danger",
-    ChannelStatus.ERROR: "danger",
-    ChannelStatus.REVOKED: "neutral",
-}
 PERIOD_TONES = {PeriodStatus.COMPLETED: "success", PeriodStatus.AT_RISK: "warning", PeriodStatus.MISSED: "danger"}
 STRATEGY_TONES = {StrategyStatus.ACTIVE: "success", StrategyStatus.AWAITING_APPROVAL: "warning"}
 

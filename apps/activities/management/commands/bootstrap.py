@@ -40,6 +40,7 @@ TICKS = {
     "activities.roll_up_costs": HOUR,
     "activities.close_sessions": HOUR,
     "activities.ask_overdue_anew": HOUR,
+    "activities.score_channels": HOUR,
     "activities.ensure_partitions": DAY,
     "activities.propose_brand_rules": DAY,
     "storage.sweep": DAY,
