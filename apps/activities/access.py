@@ -48,7 +48,9 @@ def export_for(actor: Actor, ref_id: str) -> Activity:
 
 def _activity(ref_id: str) -> Activity:
     activity = (
-        Activity.objects.select_related("tenant", "parent_activity", "deliverable", "goal", "assignee_user")
+        Activity.objects.select_related(
+            "tenant", "parent_activity", "deliverable", "goal", "assignee_user", "created_by"
+        )
         .filter(ref_id=ref_id)
         .first()
         if is_ref_id(ref_id)

@@ -28,6 +28,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         "context_file.edit": (SUPER, REVIEWER),
         "strategy.read": (SUPER, REVIEWER, ADMIN, MEMBER),
         "activity.read": (SUPER, REVIEWER, ADMIN, MEMBER),
+        "activity.ask": (SUPER, REVIEWER, ADMIN),
         "activity.retry": (SUPER, REVIEWER),
         "activity.cancel": (SUPER, REVIEWER),
         "activity.finish": (SUPER, REVIEWER),

@@ -35,7 +35,7 @@ def test_the_walk_knows_every_address():
     decisions = {"approval", "approve", "edit", "reject"}
     assert set(WITH_A_REF) == ACTIVITY_PAGES | AGENT_PAGES | RECURRING_PAGES | BACKLINK_PAGES | SOCIAL_PAGES | decisions
     assert set(OF_A_CLIENT) - set(WITH_A_REF) == SKILL_PAGES | {
-        "client", "work", "agents", "exports", "costs", "recurring", "backlinks", "skills", "context", "strategy",
+        "client", "work", "ask", "agents", "exports", "costs", "recurring", "backlinks", "skills", "context", "strategy",
     }  # fmt: skip
     assert set(addresses("a", NOWHERE)) - set(OF_A_CLIENT) == {"start", "inbox", "clients", "all_agents"}
 
