@@ -39,9 +39,10 @@ def export_for(actor: Actor, ref_id: str) -> Activity:
 
 
 def _activity(ref_id: str) -> Activity:
-    return by_ref(
-        Activity.objects.select_related("tenant", "parent_activity", "deliverable", "goal", "assignee_user"), ref_id
+    rows = Activity.objects.select_related(
+        "tenant", "parent_activity", "deliverable", "goal", "assignee_user", "created_by"
     )
+    return by_ref(rows, ref_id)
 
 
 def recurring_task_for(actor: Actor, ref_id: str, *, to: str) -> RecurringTaskTemplate:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from apps.activities import material, registry
 from apps.activities import operations as work
@@ -233,7 +233,10 @@ class Delivered:
 def delivered_steps() -> QuerySet[Activity]:
     """The steps that delivered a report to the clients in scope."""
     return Activity.objects.filter(
-        status=ActivityStatus.COMPLETED, pipeline_step="deliver", deliverable__type=DeliverableType.PERFORMANCE_REPORTS
+        Q(deliverable__type=DeliverableType.PERFORMANCE_REPORTS)
+        | Q(deliverable__isnull=True, input_data__asked__type=DeliverableType.PERFORMANCE_REPORTS),
+        status=ActivityStatus.COMPLETED,
+        pipeline_step="deliver",
     ).select_related("parent_activity")
 
 

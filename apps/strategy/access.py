@@ -15,10 +15,7 @@ def strategy_for(actor: Actor, ref_id: str, *, to: str) -> Strategy:
 def goal_for(actor: Actor, ref_id: str, *, to: str) -> Goal:
     """`to`: "read"; goals are read by whoever reads the strategy they belong to."""
     require(actor, f"strategy.{to}")
-    goal = Goal.objects.filter(ref_id=ref_id).first() if is_ref_id(ref_id) else None
-    if goal is None:
-        raise NotFound
-    return goal
+    return by_ref(Goal.objects.all(), ref_id)
 
 
 def onboarding_run_for(actor: Actor, ref_id: str, *, to: str) -> OnboardingRun:

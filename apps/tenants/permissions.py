@@ -30,6 +30,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         "strategy.read": (SUPER, REVIEWER, ADMIN, MEMBER),
         "goal.measure": (SUPER, REVIEWER),
         "activity.read": (SUPER, REVIEWER, ADMIN, MEMBER),
+        "activity.ask": (SUPER, REVIEWER, ADMIN),
         "activity.retry": (SUPER, REVIEWER),
         "activity.cancel": (SUPER, REVIEWER),
         "activity.finish": (SUPER, REVIEWER),

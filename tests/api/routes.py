@@ -40,6 +40,7 @@ DECISION = ("shown_sha256", "note")
 SITE = ("name", "site_url", "username", "application_password", "publish_as")
 FIGURES = ("impressions", "likes", "comments", "shares", "clicks")
 EDIT = ("title", "slug", "meta_description", "scheduled_for", "body_markdown", "change_note")
+WORK = ("deliverable_type", "title", "wish", "platforms", "wanted_by", "goal")
 SKILL = ("name", "description", "body", "tags", "roles")
 
 ROUTES = (
@@ -63,6 +64,7 @@ ROUTES = (
     Route("POST", "/channels/{ref}/disconnect/", "channel"),
     Route("GET", "/usage/"),
     Route("GET", "/activities/", lists=True),
+    Route("POST", "/activities/", fields=WORK),
     Route("GET", "/activities/{ref}/", "activity"),
     Route("POST", "/activities/{ref}/retry/", "activity"),
     Route("POST", "/activities/{ref}/cancel/", "activity"),
@@ -208,6 +210,11 @@ def body_for(route: Route, sandbox_url: str, sha256: str = SHA) -> dict | None:
         "change_note": "Shorter.",
         "url": "https://www.linkedin.com/feed/update/urn:li:share:7001",
         "cause": "The page is locked.",
+        "deliverable_type": "social_posts",
+        "wish": "A post about our sale on Friday.",
+        "platforms": ["linkedin"],
+        "wanted_by": None,
+        "goal": None,
         **dict.fromkeys(FIGURES, 3),
     }
     if route.method == "GET":

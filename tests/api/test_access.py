@@ -48,6 +48,7 @@ NEEDS = {
     "POST /channels/{ref}/disconnect/": "channel.connect",
     "GET /usage/": "usage.read",
     "GET /activities/": "activity.read",
+    "POST /activities/": "activity.ask",
     "GET /activities/{ref}/": "activity.read",
     "POST /activities/{ref}/retry/": "activity.retry",
     "POST /activities/{ref}/cancel/": "activity.cancel",

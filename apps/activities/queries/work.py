@@ -18,6 +18,7 @@ from django.db.models import (
 from apps.channels.models import PublishAttempt
 
 from ..models import Activity, Approval
+from ..models.work import ASKED_FOR
 from ..statuses import ActivityStatus, ApprovalStatus, AssigneeType, HumanRole
 
 PRIORITY_RANK = Case(
@@ -61,10 +62,13 @@ def units_in_work(*, limit: int = 50) -> list[UnitInWork]:
 
 
 def units_between(start: date, end: date, *, limit: int) -> list[UnitInWork]:
-    """Units promised for these days and those still under way, the ones in work first."""
+    """Units promised or asked for in these days and those still under way, the ones in work first."""
     of_period = Q(deliverable_period__period_start__lte=end, deliverable_period__period_end__gte=start)
+    asked_for = Q(origin_key__startswith=ASKED_FOR, created_on__date__gte=start, created_on__date__lte=end)
     units = Activity.objects.filter(
-        of_period | Q(status=ActivityStatus.IN_PROGRESS), parent_activity__isnull=True, origin_key__endswith="/unit"
+        of_period | asked_for | Q(status=ActivityStatus.IN_PROGRESS),
+        parent_activity__isnull=True,
+        origin_key__endswith="/unit",
     )
     return _with_steps(
         list(units.order_by(Case(When(status=ActivityStatus.IN_PROGRESS, then=0), default=1), "ref_id")[:limit])

@@ -73,8 +73,7 @@ def receive_topic(output: TopicBrief, *, activity: Activity, kept: Kept, by: Act
             deliverable_id=activity.deliverable_id,
             deliverable_period_id=activity.deliverable_period_id,
             activity=gate,
-            requested_by_type=RequesterType.AGENT,
-            requested_by_id=by.ref,
+            **requested_by(activity, by=by),
             created_by=by.user,
             created_on=at,
             **brief,
@@ -84,6 +83,14 @@ def receive_topic(output: TopicBrief, *, activity: Activity, kept: Kept, by: Act
         REQUEST_MOVES.perform(request, "submit", by=by, at=at)
     else:
         REQUEST_MOVES.perform(request, "submit", by=by, at=at, **brief)
+
+
+def requested_by(activity: Activity, *, by: Actor) -> dict[str, str]:
+    """Whose request it is: the person's who asked for ad-hoc work, else the agent's who proposes the topic."""
+    asker = activity.created_by
+    if activity.asked and asker is not None:
+        return {"requested_by_type": RequesterType.HUMAN, "requested_by_id": asker.ref_id}
+    return {"requested_by_type": RequesterType.AGENT, "requested_by_id": by.ref}
 
 
 def send_back_request(request: BlogRequest, *, by: Actor, at: datetime, note: str) -> None:

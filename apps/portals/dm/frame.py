@@ -20,7 +20,7 @@ SECTIONS = (
 )
 CLIENT_SECTIONS = (
     ("dm:client", "Overview", "house", "g o", {"client", "exports"}),
-    ("dm:work", "Work", "layout-list", "g w", {"work", "activity", "retry", "cancel", "done"}),
+    ("dm:work", "Work", "layout-list", "g w", {"work", "activity", "retry", "cancel", "done", "ask"}),
     ("dm:agents", "Agents", "bot", "g b", {"agents"}),
     (
         "dm:activities:recurring",

@@ -38,7 +38,7 @@ def test_the_walk_knows_every_address():
     rows = AGENT_PAGES | RECURRING_PAGES | BACKLINK_PAGES | SOCIAL_PAGES | LEAD_PAGES | CHANNEL_PAGES
     assert set(WITH_A_REF) == ACTIVITY_PAGES | rows | decisions
     assert set(OF_A_CLIENT) - set(WITH_A_REF) == SKILL_PAGES | {
-        "client", "work", "agents", "channels", "exports", "costs", "recurring", "backlinks", "skills", "context", "strategy",
+        "client", "work", "ask", "agents", "channels", "exports", "costs", "recurring", "backlinks", "skills", "context", "strategy",
         "leads", "import_leads",
         "sync_goals",
     }  # fmt: skip
