@@ -13,6 +13,7 @@ from apps.content.models import BlogPost, BlogRequest
 from apps.shared.actors import Actor
 from apps.shared.errors import InvalidInput, NotAllowed, OperationRefused
 from apps.shared.models import JournalEntry
+from apps.shared.scoping import only_tenant
 from apps.shared.transitions import MoveRefused
 from apps.storage import VersionTaken
 from apps.tenants.models import User
@@ -247,7 +248,7 @@ def test_of_32_who_approve_a_topic_at_once_one_makes_its_post(own_database, runn
 
 
 def ask_overdue(at) -> int:
-    return work.ask_overdue_anew(by=Actor.system("activities.ask_overdue_anew"), at=at)
+    return work.ask_overdue_anew(only_tenant(), by=Actor.system("activities.ask_overdue_anew"), at=at)
 
 
 @pytest.mark.acceptance("SM-approvals")

@@ -8,6 +8,7 @@ from django.db.models import Q
 from apps.shared import locks
 from apps.shared.actors import Actor
 from apps.shared.errors import InvalidInput, NotAllowed, OperationRefused
+from apps.shared.scoping import TenantFacts
 
 from .. import registry
 from ..models import Activity, Approval
@@ -103,13 +104,17 @@ def _decide(approval: Approval, move: str, *, by: Actor, at: datetime, shown_sha
     return approval
 
 
-def ask_overdue_anew(*, by: Actor, at: datetime) -> int:
-    """Decisions of the client in scope that nobody made in time expire, and each is asked anew, about what is shown now.
+def ask_overdue_anew(tenant: TenantFacts, *, by: Actor, at: datetime) -> int:
+    """Decisions of the client that nobody made in time expire, and each is asked anew, about what is shown now.
 
     Time decides nothing: what expired counts neither as approved nor as refused. What somebody holds back waits for the
     end of the hold. Returns how many were asked anew.
     """
-    overdue = Approval.objects.filter(_is_overdue(at)).select_related("activity__parent_activity").order_by("ref_id")
+    overdue = (
+        Approval.objects.filter(_is_overdue(at), tenant_id=tenant.id)
+        .select_related("activity__parent_activity")
+        .order_by("ref_id")
+    )
     return sum(_ask_anew(approval, by=by, at=at) for approval in overdue)
 
 

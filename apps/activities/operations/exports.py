@@ -11,12 +11,9 @@ from apps.shared.errors import NotFound, OperationRefused
 
 from ..bodies import EXPORT_CLIENT
 from ..models import Activity
-from ..statuses import ActivityStatus
-from .jobs import JobBegun, begin_job
+from .jobs import JobBegun, begin_job, is_one_under_way, jobs_of
 
 KEPT_FOR = timedelta(days=7)  # a copy of everything a client has should not lie about
-
-UNDER_WAY = (ActivityStatus.CREATED, ActivityStatus.ASSIGNED, ActivityStatus.IN_PROGRESS)
 
 
 class ExportUnderWay(OperationRefused):
@@ -34,8 +31,8 @@ class ExportGone(OperationRefused):
 
 def begin_export(tenant_id: UUID, *, by: Actor, at: datetime) -> Activity:
     """Have everything of the client gathered in one file. Raises ExportUnderWay while another one is being made."""
-    exports = Activity.with_deleted.filter(tenant_id=tenant_id, assignee_agent_role=EXPORT_CLIENT)
-    if exports.filter(status__in=UNDER_WAY).exists():
+    exports = jobs_of(tenant_id, EXPORT_CLIENT)
+    if is_one_under_way(exports):
         raise ExportUnderWay
     number = exports.count() + 1
     try:

@@ -6,16 +6,20 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError, connection, transaction
+from django.db import connection
+from django.db.models import QuerySet
 
-from apps.shared import journal
 from apps.shared.actors import Actor
 from apps.shared.errors import OperationRefused
 
 from ..bodies import TemplateStep
 from ..models import Activity
-from ..statuses import ACTIVITY_MOVES, ActivityType, AssigneeType
+from ..statuses import ActivityStatus, ActivityType, AssigneeType
+from .pipelines import make_once
 from .runs import Claim, LeaseLost, holds_lease
+
+LONGEST_TITLE = 500
+UNDER_WAY = (ActivityStatus.CREATED, ActivityStatus.ASSIGNED, ActivityStatus.IN_PROGRESS)
 
 # One statement: the fence is looked at and written past under the locks of activity and lease, in the order in which
 # every end of an attempt takes them. Heartbeats and progress are not journalled.
@@ -92,27 +96,34 @@ def begin_job(
     """A long job that somebody asks for, due at once. Raises JobBegun when there is one with this origin key."""
     step = TemplateStep(
         key=role.removeprefix("system."),
-        title=title,
+        title=title[:LONGEST_TITLE],
         type="other",
         assignee_type="agent",
         agent_role=role,
         due_offset_days=0,
     )
-    try:
-        with transaction.atomic():
-            job = Activity.objects.create(
-                tenant_id=tenant_id,
-                title=title,
-                type=ActivityType.OTHER,
-                assignee_type=AssigneeType.AGENT,
-                assignee_agent_role=role,
-                input_data={**input_data, "step": step.model_dump(mode="json")},
-                origin_key=origin_key,
-                ready_on=at,
-                created_by=by.user,
-                created_on=at,
-            )
-            journal.record(journal_code, job, by=by, at=at)
-            return ACTIVITY_MOVES.perform(job, "ready", by=by, at=at)
-    except IntegrityError as error:
-        raise JobBegun from error
+    job = Activity(
+        tenant_id=tenant_id,
+        title=title[:LONGEST_TITLE],
+        type=ActivityType.OTHER,
+        assignee_type=AssigneeType.AGENT,
+        assignee_agent_role=role,
+        input_data={**input_data, "step": step.model_dump(mode="json")},
+        origin_key=origin_key,
+        ready_on=at,
+        created_by=by.user,
+        created_on=at,
+    )
+    begun = make_once(job, journal_code, by=by, at=at)
+    if begun is None:
+        raise JobBegun
+    return begun
+
+
+def jobs_of(tenant_id: UUID, role: str) -> QuerySet[Activity]:
+    """All there ever were of this kind: the number of the next one follows from them."""
+    return Activity.with_deleted.filter(tenant_id=tenant_id, assignee_agent_role=role)
+
+
+def is_one_under_way(jobs: QuerySet[Activity]) -> bool:
+    return jobs.filter(status__in=UNDER_WAY).exists()
