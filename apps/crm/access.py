@@ -8,6 +8,18 @@ from apps.shared.errors import NotFound
 from apps.shared.ids import is_ref_id
 from apps.tenants.permissions import require
 
+from .models import Lead
+
+
+def lead_for(actor: Actor, ref_id: str, *, to: str) -> Lead:
+    """`to`: "read"."""
+    require(actor, f"lead.{to}")
+    rows = Lead.objects.select_related("source_channel", "source_campaign", "assigned_to")
+    lead = rows.filter(ref_id=ref_id).first() if is_ref_id(ref_id) else None
+    if lead is None:
+        raise NotFound
+    return lead
+
 
 def upload_for(actor: Actor, ref_id: str) -> storage.imports.Upload:
     """A file that is there to be imported."""

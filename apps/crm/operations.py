@@ -92,7 +92,7 @@ def _receive(contacts: Sequence[Contact], *, by: Actor, at: datetime) -> list[Re
     """One receives at a time per client, so no two make the same lead; it ends with the caller's transaction."""
     locks.take_turns(f"leads of {only_tenant().ref_id}")
     events = _events_known(contacts)
-    by_email, by_phone = _leads_known(contacts)
+    by_email, by_phone = _leads_known([c for c in contacts if (c.source, c.external_event_id) not in events])
     made: list[Lead] = []
     new: set[UUID] = set()
     touches: list[LeadTouch] = []

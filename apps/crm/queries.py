@@ -7,7 +7,7 @@ from django.db.models import Q, QuerySet
 from apps.activities.models import Activity
 
 from .contacts import e164
-from .models import Lead
+from .models import Lead, LeadActivity, LeadTouch
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,16 @@ def leads(*, status: str = "", source: str = "", q: str = "", country_code: str 
         q = q.strip()
         rows = rows.filter(Q(email=q.lower()) | Q(phone__in={q, e164(q, country_code=country_code)} - {""}))
     return rows
+
+
+def timeline(lead: Lead) -> QuerySet[LeadActivity]:
+    """What happened with a lead, the newest first."""
+    return LeadActivity.objects.filter(lead=lead).select_related("created_by").order_by("-ref_id")
+
+
+def touches(lead: Lead) -> QuerySet[LeadTouch]:
+    """Its contacts with the client as the sources reported them, the newest first."""
+    return LeadTouch.objects.filter(lead=lead).order_by("-ref_id")
 
 
 def result_of(job: Activity) -> ImportResult | None:

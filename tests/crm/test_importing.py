@@ -330,6 +330,20 @@ def test_a_hostile_file_name_is_text(rita):
     assert "<b>" not in page.text
 
 
+def test_a_lead_has_a_page_with_its_story(rita, alice, world):
+    done(begun(csv_of(NADIA)))
+    done(begun(csv_of(("", "", "nadia@visitors.test", "", "Another")), name="second.csv"))
+    lead = people()["nadia@visitors.test"]
+
+    page = rita.get(f"{PAGES}{lead.ref_id}/").text
+    assert "+919812345678" in page
+    assert "Noor &amp; Daughters" in page
+    assert page.index("Imported from second.csv, row 2.") < page.index("Imported from leads.csv, row 2.")
+    assert f"{PAGES}{lead.ref_id}/" in rita.get(PAGES).text
+    assert rita.get(f"/dm/c/acme-topics/leads/{lead.ref_id}/").status_code == 404
+    assert alice.get(f"{PAGES}{lead.ref_id}/").status_code == 404
+
+
 def test_leads_are_filtered_and_found_by_whole_addresses(rita):
     done(begun(csv_of(NADIA, OMAR)))
     lead = people()["omar@visitors.test"]

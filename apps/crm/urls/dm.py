@@ -9,4 +9,5 @@ urlpatterns = [
     path("leads/import/", dm.import_leads, name="import_leads"),
     path("leads/import/<str:ref_id>/", dm.import_columns, name="import_columns"),
     path("leads/imports/<str:ref_id>/", dm.imported, name="import"),
+    path("leads/<str:ref_id>/", dm.lead, name="lead"),
 ]

@@ -1,4 +1,4 @@
-"""Leads of one client in the DM Portal: the list, and how a file of them comes in."""
+"""Leads of one client in the DM Portal: the list, one lead, and how a file of them comes in."""
 
 from itertools import islice
 from urllib.parse import urlencode
@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
-from apps.activities.bodies import IMPORT_LEADS
+from apps.activities.bodies import IMPORT_LEADS, role_name
 from apps.activities.models import Activity
 from apps.activities.views.jobs import job_row
 from apps.shared.errors import InvalidInput
@@ -15,10 +15,11 @@ from apps.tenants.doors import paging, portal
 from apps.tenants.permissions import may, require
 
 from .. import access, importing, operations, queries
-from ..bodies import guessed
+from ..bodies import NAMES, ORIGIN, guessed
 from ..csv_files import FileTooLarge, FileUnreadable
 from ..forms import ColumnsForm, LeadFilter, UploadForm
-from ..statuses import LeadSource, LeadStatus
+from ..models import Lead, LeadActivity
+from ..statuses import ActorType, LeadActivityType, LeadSource, LeadStatus
 
 TONES = {
     LeadStatus.NEW: "info",
@@ -38,6 +39,7 @@ CALLING_CODES = {
 }  # by the client's currency
 ROWS_LOOKED_AT = 10
 IMPORTS_SHOWN = 5
+ENTRIES_SHOWN = 50
 
 
 @portal.dm()
@@ -57,12 +59,9 @@ def leads(request: HttpRequest) -> HttpResponse:
     ]
     chips += [{"label": chosen["q"], "remove_href": _filtered(chosen, "q", "")}] if "q" in chosen else []
     context = {
-        "rows": [
-            {"lead": lead, "tone": TONES[LeadStatus(lead.status)], "label": lead.get_status_display()}
-            for lead in page.rows
-        ],
+        "rows": [{**_shown(lead), "href": _href(request, "lead", lead.ref_id)} for lead in page.rows],
         "page": page,
-        "columns": [{"label": label} for label in ("Who", "Company", "Source", "Status", "Last activity")],
+        "columns": [{"label": label} for label in ("Who", "Status", "Company", "Source", "Last activity")],
         "menus": [_menu(request, chosen, *one) for one in FILTERS],
         "chips": chips,
         "clear_href": request.path,
@@ -71,6 +70,20 @@ def leads(request: HttpRequest) -> HttpResponse:
         "import_href": _href(request, "import_leads"),
     }
     return portal.respond(request, "dm/crm/leads.html", context)
+
+
+@portal.dm()
+def lead(request: HttpRequest, ref_id: str) -> HttpResponse:
+    """Who it is, where the first contact came from, and what happened since."""
+    found = access.lead_for(request.actor, ref_id, to="read")
+    context = {
+        **_shown(found),
+        "facts": _facts(found),
+        "timeline": [_entry_row(entry) for entry in queries.timeline(found)[:ENTRIES_SHOWN]],
+        "touches": queries.touches(found)[:ENTRIES_SHOWN],
+        "leads_href": _href(request, "leads"),
+    }
+    return portal.respond(request, "dm/crm/lead.html", context)
 
 
 @portal.dm(methods=["GET", "POST"])
@@ -137,6 +150,34 @@ def imported(request: HttpRequest, ref_id: str) -> HttpResponse:
         "cancel_href": reverse("dm:activities:cancel", args=[request.tenant.slug, job.ref_id]),
     }
     return portal.respond(request, "dm/crm/import.html#progress", context)
+
+
+def _shown(lead: Lead) -> dict:
+    return {"lead": lead, "tone": TONES[LeadStatus(lead.status)], "label": lead.get_status_display()}
+
+
+def _facts(lead: Lead) -> list[dict]:
+    told = [(NAMES[name], getattr(lead, name)) for name in ("email", "phone", "company", "job_title")]
+    told += [("First came by", lead.get_source_display())]
+    told += [("Channel", lead.source_channel.name)] if lead.source_channel else []
+    told += [("Campaign", lead.source_campaign.name)] if lead.source_campaign else []
+    told += [(NAMES[name], getattr(lead, name)) for name in ORIGIN]
+    told += [("Looked after by", lead.assigned_to.name)] if lead.assigned_to else []
+    told += [("Disqualified because", lead.disqualification_reason)]
+    facts: list[dict] = [{"label": label, "value": value} for label, value in told if value]
+    facts += [{"label": "Came", "at": lead.created_on}]
+    facts += [{"label": "Last activity", "at": lead.last_activity_on}] if lead.last_activity_on else []
+    return facts
+
+
+def _entry_row(entry: LeadActivity) -> dict:
+    who = "Leadmetrics"
+    if entry.actor_type == ActorType.HUMAN:
+        who = entry.created_by.name if entry.created_by else ""
+    elif entry.actor_type == ActorType.AGENT:
+        who = role_name(entry.actor_id)
+    kind = "" if entry.type == LeadActivityType.NOTE else f"{entry.get_type_display()}: "
+    return {"at": entry.created_on, "who": who, "text": f"{kind}{entry.description}"}
 
 
 def _imports():

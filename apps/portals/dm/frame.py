@@ -32,7 +32,7 @@ CLIENT_SECTIONS = (
     ("dm:activities:channels", "Channels", "plug", "g h", {"channels", "channel"}),
     ("dm:activities:costs", "Costs", "coins", "g c", {"costs"}),
     ("dm:content:backlinks", "Backlinks", "link", "g b", {"backlinks", "backlink", "move_backlink"}),
-    ("dm:crm:leads", "Leads", "users", "g e", {"leads", "import_leads", "import_columns", "import"}),
+    ("dm:crm:leads", "Leads", "users", "g e", {"leads", "lead", "import_leads", "import_columns", "import"}),
     (
         "dm:activities:skills",
         "Skills",

@@ -28,7 +28,7 @@ AGENT_PAGES = {"switch_agent"}
 RECURRING_PAGES = {"recurring_task", "fill_values", "edit_recurring", "spawn_now"}
 BACKLINK_PAGES = {"backlink", "move_backlink"}
 SOCIAL_PAGES = {"figures"}
-LEAD_PAGES = {"import_columns", "import"}
+LEAD_PAGES = {"lead", "import_columns", "import"}
 CHANNEL_PAGES = {"channel"}
 SKILL_PAGES = {"new_skill", "skill", "edit_skill", "switch_skill", "restore_skill", "assign_skill"}
 
