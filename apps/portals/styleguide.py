@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 
 from django import forms
 from django.contrib import messages
@@ -138,6 +139,10 @@ def _sample(page: str) -> dict[str, object]:
         ],
         "job": {"id": "job", "label": "Under way", "tone": "info", "sentence": "Reading https://example.com/offers/",
                 "done": 12, "total": 40, "started_on": NOW - timedelta(minutes=2), "is_live": False},
+        "readings": [
+            SimpleNamespace(value=value, source="Google Analytics", evidence="", read_on=NOW - timedelta(weeks=weeks))
+            for weeks, value in enumerate([520, 498, 505, 470, 412, 430, 400])
+        ],
         "turns": [
             {"text": "3 wait for the client, Alice Ahuja", "href": "#"},
             {"text": "2 with the copywriter", "href": ""},

@@ -397,14 +397,16 @@ def test_a_reviewer_has_the_goals_read_and_sees_what_came_of_it(client, searches
 def test_the_client_sees_its_latest_readings_and_cannot_ask_for_them(client, world):
     (goal,) = measure("search_clicks").values()
     for weeks in range(14):
-        said = {"value": Decimal(40 + weeks), "source": "Google Search Console", "read_on": AT - timedelta(weeks=weeks)}
-        strategy.record_reading(goal, **said, by=BY, at=AT)
+        midnight = datetime(2026, 3, 19, tzinfo=UTC) - timedelta(weeks=weeks)
+        said = {"value": Decimal(40 + weeks), "source": "Google Search Console", "read_on": midnight}
+        strategy.record_reading(goal, **said, by=BY, at=midnight)
 
     alice, mark = world.alice("live"), world.mark("live")
     for path in ("/app/strategy/", "/app/"):
         page = mark.get(path).text
         assert page.count("Google Search Console</td>") == 12
         assert "<polyline" in page and "in 12 readings" in page
+        assert ">18 Mar<" in page
     assert GoalReading.objects.filter(goal=goal).count() == 14
     before = Activity.objects.count()
     assert alice.post("/dm/c/acme-live/read-goals/").status_code == 404

@@ -137,6 +137,12 @@ def in_words(name: str | None) -> str:
 
 
 @register.filter
+def last_day(read_on: datetime, zone: str) -> date:
+    """The client's day that ends with this moment or holds it: what holds at midnight is as of the day before."""
+    return (read_on - timedelta(microseconds=1)).astimezone(ZoneInfo(zone)).date()
+
+
+@register.filter
 def trend(readings: list) -> str:
     """Readings, the newest first, as the points of a polyline in a box of 96 by 24: the lowest value stands at the bottom."""
     values = [float(reading.value) for reading in reversed(readings)]
