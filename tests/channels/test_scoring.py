@@ -281,7 +281,7 @@ def test_a_property_is_scored_against_the_30_days_before(google):
         "sitemaps": (False, "No sitemap is submitted."),
         "coverage": (None, "Search Console does not tell other programs how many pages are indexed."),
         "pages_change": (1.0, "2 pages, 1 in the 30 days before."),
-        "new_queries": (1, "1 searches among the first 20 that were not before."),
+        "new_queries": (1, "1 among the first 20 that were not before."),
         "clicks_change": (pytest.approx(0.05), "105 clicks, 100 in the 30 days before."),
         "click_rate": (105 / 4_000, "105 clicks of 4,000 impressions."),
         "position": (11.0, "On average at place 11.0."),
