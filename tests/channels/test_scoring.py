@@ -197,10 +197,17 @@ def test_posts_that_google_shows_and_clicks_come_from_the_property_that_covers_t
 
 
 @pytest.mark.parametrize(
-    ("fault", "cause"), [("401", "wrong_credentials"), ("reset", "not_reachable"), ("garbage", "not_wordpress")]
+    ("fault", "match", "cause"),
+    [
+        ("401", "", "wrong_credentials"),
+        ("reset", "", "not_reachable"),
+        ("garbage", "", "not_wordpress"),
+        ("wrong_types", "/wp/v2/posts", "broken_answer"),
+    ],
 )
-def test_a_site_that_does_not_answer_has_no_score(sandbox, plan, fault, cause):
-    plan("wordpress", fault, times=9)
+def test_a_site_that_does_not_answer_has_no_score(sandbox, plan, fault, match, cause):
+    publish(sandbox, "away", "one", days_ago=1)
+    plan("wordpress", fault, match=match, times=9)
 
     found = outside.read_facts("wordpress", site_source(sandbox, "away"), at=AT)
 
