@@ -90,6 +90,7 @@ class Goal(TenantRecord, Mutable, SoftDelete):
     """An outcome with a metric, a baseline and a target."""
 
     moves = GOAL_MOVES
+    readings: "list[GoalReading]"  # the latest, where a query has gathered them
 
     strategy = TenantForeignKey(Strategy, db_index=False)
     name = models.CharField(max_length=255)

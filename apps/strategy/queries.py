@@ -6,16 +6,17 @@ from decimal import Decimal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db.models import Count, DecimalField, F, Q, QuerySet, Value
-from django.db.models.functions import Cast, NullIf, Round
+from django.db.models import Count, DecimalField, F, Q, QuerySet, Value, Window
+from django.db.models.functions import Cast, NullIf, Round, RowNumber
 
 from apps import storage
 from apps.shared.errors import NotFound
 from apps.shared.scoping import only_tenant
 
-from .models import Deliverable, DeliverablePeriod, Goal, OnboardingRun, Strategy
+from .models import Deliverable, DeliverablePeriod, Goal, GoalReading, OnboardingRun, Strategy
 from .statuses import (
     COUNTED,
+    OPEN_GOALS,
     OPEN_PERIODS,
     DeliverablePeriodLength,
     DeliverableType,
@@ -23,6 +24,7 @@ from .statuses import (
     StrategyStatus,
 )
 
+READINGS_SHOWN = 12
 NUMERIC = DecimalField(max_digits=24, decimal_places=12)
 
 
@@ -73,6 +75,24 @@ def context_file_of(run: OnboardingRun) -> str | None:
 
 def goals_of(strategy: Strategy) -> list[Goal]:
     return list(goal_progress(strategy))
+
+
+def goals_with_readings(strategy: Strategy) -> list[Goal]:
+    """The same goals, each with its latest `readings`, the newest first."""
+    goals = goals_of(strategy)
+    readings: dict[UUID, list[GoalReading]] = {goal.pk: [] for goal in goals}
+    by_goal = Window(RowNumber(), partition_by="goal", order_by=F("read_on").desc())
+    latest = GoalReading.objects.filter(goal__in=readings).annotate(place=by_goal).filter(place__lte=READINGS_SHOWN)
+    for reading in latest.order_by("-read_on"):
+        readings[reading.goal_id].append(reading)
+    for goal in goals:
+        goal.readings = readings[goal.pk]
+    return goals
+
+
+def open_goals() -> QuerySet[Goal]:
+    """The goals of the active strategy that are neither reached nor paused, of the one tenant in scope."""
+    return Goal.objects.filter(strategy__status=StrategyStatus.ACTIVE, status__in=OPEN_GOALS).order_by("ref_id")
 
 
 def deliverables_of(strategy: Strategy) -> list[Deliverable]:

@@ -33,6 +33,9 @@ class GoalStatus(TextChoices):
     PAUSED = "paused", "Paused"
 
 
+OPEN_GOALS = (GoalStatus.ACTIVE, GoalStatus.ON_TRACK, GoalStatus.AT_RISK)
+
+
 class DeliverableType(TextChoices):
     BLOG_POSTS = "blog_posts", "Blog posts"
     SOCIAL_POSTS = "social_posts", "Social posts"

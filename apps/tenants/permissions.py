@@ -28,7 +28,9 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         "context_file.read": (SUPER, REVIEWER, ADMIN, MEMBER),
         "context_file.edit": (SUPER, REVIEWER),
         "strategy.read": (SUPER, REVIEWER, ADMIN, MEMBER),
+        "goal.measure": (SUPER, REVIEWER),
         "activity.read": (SUPER, REVIEWER, ADMIN, MEMBER),
+        "activity.ask": (SUPER, REVIEWER, ADMIN),
         "activity.retry": (SUPER, REVIEWER),
         "activity.cancel": (SUPER, REVIEWER),
         "activity.finish": (SUPER, REVIEWER),
@@ -48,6 +50,8 @@ PERMISSIONS: dict[str, frozenset[str]] = {
         # A gate names the role it needs. Staff decide reviewers' gates; only the client's admin decides the client's.
         "approval.decide_as_reviewer": (SUPER, REVIEWER),
         "approval.decide_as_admin": (ADMIN,),
+        "lead.read": (SUPER, REVIEWER),
+        "lead.import": (SUPER, REVIEWER),
         "search_term.judge": (SUPER, REVIEWER),
         "template.edit": (SUPER,),
         "agent_config.edit": (SUPER,),

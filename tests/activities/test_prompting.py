@@ -18,7 +18,7 @@ ROLES = [
     "data_analyst",
     "quality_checker",
 ]
-VERSIONS = {"strategy_writer": 2, "keyword_researcher": 3, "content_brief_writer": 2, "copywriter": 2}  # others: 1
+VERSIONS = {"strategy_writer": 3, "keyword_researcher": 3, "content_brief_writer": 2, "copywriter": 2}  # others: 1
 DELIMITER = "8f3a00112233442c"
 
 

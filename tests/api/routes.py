@@ -11,7 +11,7 @@ from apps.content.models import BlogPost, SocialMediaRequest, SocialPost
 from apps.shared.guards import records
 from apps.shared.ids import new_id, spell
 from apps.shared.scoping import TenantModel
-from apps.strategy.models import DeliverablePeriod, OnboardingRun, Strategy
+from apps.strategy.models import DeliverablePeriod, Goal, GoalReading, OnboardingRun, Strategy
 from apps.tenants.models import Contract, Tenant
 from tests.activities.skills import a_name, own_skill
 
@@ -40,6 +40,7 @@ DECISION = ("shown_sha256", "note")
 SITE = ("name", "site_url", "username", "application_password", "publish_as")
 FIGURES = ("impressions", "likes", "comments", "shares", "clicks")
 EDIT = ("title", "slug", "meta_description", "scheduled_for", "body_markdown", "change_note")
+WORK = ("deliverable_type", "title", "wish", "platforms", "wanted_by", "goal")
 SKILL = ("name", "description", "body", "tags", "roles")
 
 ROUTES = (
@@ -51,6 +52,7 @@ ROUTES = (
     Route("GET", "/strategies/", lists=True),
     Route("GET", "/strategies/{ref}/", "strategy"),
     Route("GET", "/goals/", lists=True),
+    Route("GET", "/goals/{ref}/readings/", "goal", lists=True),
     Route("GET", "/deliverables/", lists=True),
     Route("GET", "/deliverable-periods/", lists=True),
     Route("GET", "/deliverable-periods/{ref}/forecast/", "deliverable_period"),
@@ -62,6 +64,7 @@ ROUTES = (
     Route("POST", "/channels/{ref}/disconnect/", "channel"),
     Route("GET", "/usage/"),
     Route("GET", "/activities/", lists=True),
+    Route("POST", "/activities/", fields=WORK),
     Route("GET", "/activities/{ref}/", "activity"),
     Route("POST", "/activities/{ref}/retry/", "activity"),
     Route("POST", "/activities/{ref}/cancel/", "activity"),
@@ -110,6 +113,7 @@ class Records:
 
     onboarding_run: str
     strategy: str
+    goal: str
     deliverable_period: str
     channel: str
     activity: str
@@ -133,6 +137,7 @@ def records_in_scope() -> Records:
     return Records(
         onboarding_run=OnboardingRun.objects.get().ref_id,
         strategy=Strategy.objects.get().ref_id,
+        goal=a_reading().goal.ref_id,
         deliverable_period=DeliverablePeriod.objects.order_by("ref_id").first().ref_id,
         channel=a_scored_channel().ref_id,
         activity=Activity.objects.filter(assignee_agent_role="copywriter").order_by("ref_id").first().ref_id,
@@ -146,6 +151,13 @@ def records_in_scope() -> Records:
         content_sha256=approval.content_sha256,
         contract_sha256=Contract.objects.get().pdf_sha256,
     )
+
+
+def a_reading() -> GoalReading:
+    """The one reading of the client in scope, of its first goal, made when it is asked for first."""
+    at, goal = timezone.now(), Goal.objects.order_by("ref_id").first()
+    values = {"value": 7, "source": "Google Analytics", "read_on": at, "created_on": at}
+    return GoalReading.objects.first() or GoalReading.objects.create(goal=goal, **values)
 
 
 def a_scored_channel() -> Channel:
@@ -198,6 +210,11 @@ def body_for(route: Route, sandbox_url: str, sha256: str = SHA) -> dict | None:
         "change_note": "Shorter.",
         "url": "https://www.linkedin.com/feed/update/urn:li:share:7001",
         "cause": "The page is locked.",
+        "deliverable_type": "social_posts",
+        "wish": "A post about our sale on Friday.",
+        "platforms": ["linkedin"],
+        "wanted_by": None,
+        "goal": None,
         **dict.fromkeys(FIGURES, 3),
     }
     if route.method == "GET":

@@ -11,7 +11,7 @@ from apps.activities.models import Activity, ActivityRun, Approval
 from apps.channels.models import Channel, ChannelScore
 from apps.content.models import BlogPost, BlogRequest, SocialMediaRequest, SocialPost
 from apps.shared.ids import new_id, spell
-from apps.strategy.models import Deliverable, DeliverablePeriod, Goal, OnboardingRun, Strategy
+from apps.strategy.models import Deliverable, DeliverablePeriod, Goal, GoalReading, OnboardingRun, Strategy
 from tests.api.routes import LISTS, LISTS_OF_ROWS, Records, copy_of, named, random_ref
 
 FILTERS = {
@@ -271,6 +271,8 @@ def nine_more(route_path: str, records: Records) -> None:
                 copy_of(Strategy.objects.get(ref_id=records.strategy), version=100 + number, status="archived")
             case "/goals/":
                 copy_of(Goal.objects.first())
+            case "/goals/{ref}/readings/":
+                copy_of(GoalReading.objects.first(), read_on=timezone.now() - number * day)
             case "/deliverables/":
                 copy_of(Deliverable.objects.first())
             case "/deliverable-periods/":

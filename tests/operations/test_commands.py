@@ -34,12 +34,14 @@ COMMANDS = (
     "run_due",
     "plan_periods",
     "tend_periods",
+    "sync_goals",
     "ensure_partitions",
     "queue_state",
     "rotate_encryption_key",
     "create_staff",
     "slow_queries",
     "erase_tenant",
+    "import_leads",
 )
 AT = timezone.now()
 PLACES = ("due", "claimed", "expired_leases", "scheduled", "blocked", "human")
@@ -203,6 +205,13 @@ def test_plan_periods_adds_nothing_twice_and_takes_one_client_by_name(world, run
     assert run("plan_periods", "--tenant", "nobody").code == 1
     with world.at("drafts"):
         assert Activity.objects.count() == before
+
+
+def test_sync_goals_asks_for_this_weeks_readings_once(world, run, db):
+    assert run("sync_goals", "--tenant", "acme-live").text == "1 client to be read.\n"
+    assert run("sync_goals", "--tenant", "acme-live").text == "0 clients to be read.\n"
+    with world.at("live"):
+        assert Activity.objects.filter(assignee_agent_role="system.sync_goals").count() == 1
 
 
 def test_tend_periods_says_how_many_promises_moved_and_moves_none_twice(world, run, db):

@@ -1,5 +1,7 @@
 """Lists of both portals: as many statements for thirty rows as for three, and never an OFFSET."""
 
+from datetime import timedelta
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -8,9 +10,10 @@ from django.utils import timezone
 from apps.activities.models import Activity, Approval
 from apps.channels.models import Channel, ChannelScore
 from apps.content.models import Backlink, BlogPost, BlogRequest
+from apps.crm.models import Lead
 from apps.shared.ids import new_id, spell
 from apps.shared.scoping import every_tenant, tenant_scope
-from apps.strategy.models import Deliverable, DeliverablePeriod, Goal
+from apps.strategy.models import Deliverable, DeliverablePeriod, Goal, GoalReading
 from apps.tenants import operations as tenants
 from apps.tenants.models import Tenant
 from tests.api.routes import copy_of
@@ -154,6 +157,10 @@ def test_goals_and_promises_of_a_client(world, rita, client, path):
 
     def add(wanted):
         up_to(Goal.objects.all(), wanted)
+        for goal in Goal.objects.exclude(pk__in=GoalReading.objects.values("goal")):
+            for number in range(2):
+                read = {"value": number, "source": "Google Analytics", "read_on": AT - timedelta(days=number)}
+                GoalReading.objects.create(goal=goal, created_on=AT, **read)
         up_to(Deliverable.objects.all(), wanted)
         for deliverable in Deliverable.objects.all():
             if not DeliverablePeriod.objects.filter(deliverable=deliverable).exists():
@@ -173,6 +180,16 @@ def test_backlinks_of_a_client(world, rita, client, path):
         up_to(Backlink.objects.all(), wanted, target_url=lambda n: f"https://guide.example/{n}/")
 
     compared(world.alice("client") if path.startswith("/app/") else rita, path, add)
+
+
+@pytest.mark.acceptance("PERF-no-n1")
+def test_leads_of_a_client(rita, acme):
+    Lead.objects.create(source="import", email="first@visitors.test", created_on=AT, last_activity_on=AT)
+
+    def add(wanted):
+        up_to(Lead.objects.all(), wanted, email=lambda n: f"p{n}@visitors.test")
+
+    compared(rita, "/dm/c/acme-drafts/leads/", add)
 
 
 @pytest.mark.acceptance("PERF-no-n1")

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from ..views import agents, by_hand, channels, costs, dm, dm_work, jobs, recurring, skills
+from ..views import agents, asking, by_hand, channels, costs, dm, dm_work, jobs, recurring, skills
 
 urlpatterns = [
     path("approvals/<str:ref_id>/", dm.approval, name="approval"),
@@ -14,7 +14,9 @@ urlpatterns = [
     path("activities/<str:ref_id>/retry/", dm_work.retry, name="retry"),
     path("activities/<str:ref_id>/cancel/", dm_work.cancel, name="cancel"),
     path("activities/<str:ref_id>/done/", dm_work.done, name="done"),
+    path("ask/", asking.ask, name="ask"),
     path("costs/", costs.costs, name="costs"),
+    path("read-goals/", jobs.sync_goals, name="sync_goals"),
     path("exports/", jobs.exports, name="exports"),
     path("exports/<str:ref_id>/download/", jobs.download, name="download_export"),
     path("channels/", channels.channels, name="channels"),

@@ -1,4 +1,4 @@
-"""Long jobs of a client as every page shows them, and the one people start: the export of everything."""
+"""Long jobs of a client as every page shows them, and those people start: the export of everything, readings of goals."""
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -70,6 +70,18 @@ def download(request: HttpRequest, ref_id: str) -> HttpResponse:
     response = HttpResponseRedirect(storage.exports.url(storage.StoredPart.model_validate(archive), file_name=name))
     response["Cache-Control"] = "no-store"
     return response
+
+
+@portal.dm(methods=["GET", "POST"])
+def sync_goals(request: HttpRequest) -> HttpResponse:
+    """A POST has the goals read now and leads to the job; the button stands beside the goals."""
+    require(request.actor, "goal.measure")
+    slug = request.tenant.slug
+    if request.method != "POST":
+        return HttpResponseRedirect(reverse("dm:strategy", args=[slug]))
+    job = operations.begin_goal_sync(request.tenant.facts, by=request.actor, at=request.at)
+    here = reverse("dm:activities:activity", args=[slug, job.ref_id])
+    return portal.done(request, here, message="The goals are read now.")
 
 
 def _export_row(export: Activity, *, at) -> dict:

@@ -107,5 +107,5 @@ def promise(*, at: datetime) -> Promise:
     active = strategy.active_strategy()
     return Promise(
         lines=strategy.deliverable_progress(at=at),
-        goals=strategy.goals_of(active) if active else [],
+        goals=strategy.goals_with_readings(active) if active else [],
     )

@@ -130,6 +130,7 @@ def unit_row(row: work.UnitInWork, slug: str) -> dict:
     return {
         "href": reverse("dm:activities:activity", args=[slug, row.unit.ref_id]),
         "title": row.unit.title,
+        "is_ad_hoc": row.unit.asked is not None,
         "label": now.get_status_display() if now else row.unit.get_status_display(),
         "tone": tones.of(tones.ACTIVITY, now.status if now else row.unit.status),
         "step": now.title if now else "",

@@ -13,17 +13,20 @@ from apps.activities import forecasting
 from apps.activities import queries as work
 from apps.activities.bodies import role_name
 from apps.activities.first_pass import first_pass
+from apps.activities.goal_figures import latest_sync
 from apps.activities.models import Approval
-from apps.activities.operations import NotEditable
+from apps.activities.operations import NoEditor
 from apps.activities.statuses import ApprovalStatus, SubjectType
 from apps.activities.views import tones
 from apps.activities.views.editing import edit_brand_rules, edit_context_file
+from apps.activities.views.jobs import job_row
 from apps.billing.operations import cap_of
 from apps.channels.models import Channel
 from apps.content.views.dm import edit_post
 from apps.shared.errors import NotFound
 from apps.strategy import queries as strategies
 from apps.strategy.models import Strategy
+from apps.strategy.statuses import StrategyStatus
 from apps.tenants.doors import portal
 from apps.tenants.permissions import may, require
 
@@ -50,7 +53,7 @@ def edit(request: HttpRequest, ref_id: str) -> HttpResponse:
     approval = work_access.approval_for(request.actor, ref_id, to="read")
     editor = EDITORS.get(approval.subject_type)
     if editor is None:
-        raise NotEditable("This has no editor: ask for a change instead, and say what should be different.")
+        raise NoEditor
     return editor(request, approval)
 
 
@@ -162,10 +165,23 @@ def strategy(request: HttpRequest) -> HttpResponse:
         "has_text": bound is not None,
         "decision_href": _decision_href(bound) if bound else "",
         "is_pending": bound is not None and bound.status == ApprovalStatus.PENDING,
-        "goals": strategies.goals_of(chosen) if chosen else [],
+        "goals": strategies.goals_with_readings(chosen) if chosen else [],
+        "reading": _reading_of_goals(request) if chosen and chosen.status == StrategyStatus.ACTIVE else None,
         "deliverables": strategies.deliverables_of(chosen) if chosen else [],
     }
     return portal.respond(request, "dm/portal/strategy.html", context)
+
+
+def _reading_of_goals(request: HttpRequest) -> dict:
+    """The last job that read the goals, and whether another may begin."""
+    latest = latest_sync()
+    job = job_row(latest) if latest else None
+    is_open = not (job and job["is_live"]) and strategies.open_goals().exists()
+    return {
+        "job": job,
+        "begun_on": latest and latest.created_on,
+        "may_begin": is_open and may(request.actor, "goal.measure"),
+    }
 
 
 def _bound_text(request: HttpRequest, decisions: list[Approval], *, subject_ref: str) -> dict:

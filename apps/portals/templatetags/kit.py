@@ -137,6 +137,16 @@ def in_words(name: str | None) -> str:
 
 
 @register.filter
+def trend(readings: list) -> str:
+    """Readings, the newest first, as the points of a polyline in a box of 96 by 24: the lowest value stands at the bottom."""
+    values = [float(reading.value) for reading in reversed(readings)]
+    lowest, highest = min(values), max(values)
+    wide, high = 92 / max(1, len(values) - 1), 20 / ((highest - lowest) or 1)
+    heights = [22 - (value - lowest) * high if highest > lowest else 12 for value in values]
+    return " ".join(f"{2 + place * wide:.1f},{height:.1f}" for place, height in enumerate(heights))
+
+
+@register.filter
 def initials(name: str | None) -> str:
     """Up to two letters that stand for a person or client: `Rita Mehta` is `RM`."""
     words = re.findall(r"\w+", name or "")

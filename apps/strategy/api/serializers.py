@@ -6,7 +6,7 @@ from rest_framework import serializers
 from apps.tenants.doors.rows import Person, Ref, Row
 
 from .. import queries
-from ..models import Deliverable, DeliverablePeriod, Goal, OnboardingRun, Strategy
+from ..models import Deliverable, DeliverablePeriod, Goal, GoalReading, OnboardingRun, Strategy
 
 
 class OnboardingRunSerializer(Row):
@@ -49,6 +49,14 @@ class GoalSerializer(Row):
             "status",
             "priority",
         ]
+
+
+class GoalReadingSerializer(Row):
+    goal = Ref(source="goal_id")
+
+    class Meta:
+        model = GoalReading
+        fields = ["ref_id", "tenant", "goal", "value", "source", "evidence", "read_on", "created_on"]
 
 
 class DeliverableSerializer(Row):

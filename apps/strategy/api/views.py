@@ -1,14 +1,16 @@
 """What is known of a client, its strategy, and the promises that follow from it: all to read."""
 
 from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
 
 from apps.tenants.doors.viewsets import TenantViewSet
 
 from .. import access, queries
-from ..models import Deliverable, DeliverablePeriod, Goal, OnboardingRun, Strategy
+from ..models import Deliverable, DeliverablePeriod, Goal, GoalReading, OnboardingRun, Strategy
 from .serializers import (
     DeliverablePeriodSerializer,
     DeliverableSerializer,
+    GoalReadingSerializer,
     GoalSerializer,
     OnboardingRunDetail,
     OnboardingRunSerializer,
@@ -61,6 +63,14 @@ class GoalViewSet(TenantViewSet):
     list_needs = "strategy.read"
     filter_fields = ("status", "period")
     ref_filters = {"strategy": "strategy__ref_id"}
+    paged_actions = ("list", "readings")
+
+    @extend_schema(responses=GoalReadingSerializer(many=True))
+    @action(detail=True, methods=["get"])
+    def readings(self, request, ref_id):
+        """All that was read of this goal, in the order in which it was written down."""
+        goal = access.goal_for(request.actor, ref_id, to="read")
+        return self.page(GoalReading.objects.filter(goal=goal), GoalReadingSerializer)
 
 
 class DeliverableViewSet(TenantViewSet):

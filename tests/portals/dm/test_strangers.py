@@ -28,16 +28,19 @@ AGENT_PAGES = {"switch_agent"}
 RECURRING_PAGES = {"recurring_task", "fill_values", "edit_recurring", "spawn_now"}
 BACKLINK_PAGES = {"backlink", "move_backlink"}
 SOCIAL_PAGES = {"figures"}
+LEAD_PAGES = {"lead", "import_columns", "import"}
 CHANNEL_PAGES = {"channel"}
 SKILL_PAGES = {"new_skill", "skill", "edit_skill", "switch_skill", "restore_skill", "assign_skill"}
 
 
 def test_the_walk_knows_every_address():
     decisions = {"approval", "approve", "edit", "reject"}
-    of_rows = ACTIVITY_PAGES | AGENT_PAGES | RECURRING_PAGES | BACKLINK_PAGES | SOCIAL_PAGES | CHANNEL_PAGES
-    assert set(WITH_A_REF) == of_rows | decisions
+    rows = AGENT_PAGES | RECURRING_PAGES | BACKLINK_PAGES | SOCIAL_PAGES | LEAD_PAGES | CHANNEL_PAGES
+    assert set(WITH_A_REF) == ACTIVITY_PAGES | rows | decisions
     assert set(OF_A_CLIENT) - set(WITH_A_REF) == SKILL_PAGES | {
-        "client", "work", "agents", "channels", "exports", "costs", "recurring", "backlinks", "skills", "context", "strategy",
+        "client", "work", "ask", "agents", "channels", "exports", "costs", "recurring", "backlinks", "skills", "context", "strategy",
+        "leads", "import_leads",
+        "sync_goals",
     }  # fmt: skip
     assert set(addresses("a", NOWHERE)) - set(OF_A_CLIENT) == {"start", "inbox", "clients", "all_agents"}
 

@@ -42,11 +42,12 @@ class Row:
 
 
 def run_report(
-    connection: Connection, *, property_id: str, dimension: Dimension, first: date, last: date, limit: int
+    connection: Connection, *, property_id: str, dimension: Dimension | None, first: date, last: date, limit: int
 ) -> Figures[Row] | Unreadable:
     """The figures of a property, which Analytics calls by its number: `properties/1234` or `1234`.
 
-    Rows with the most sessions first, days in their order; days are those of the property's own time zone.
+    Rows with the most sessions first, days in their order; days are those of the property's own time zone. Without a
+    dimension one row, whose key is '', holds the whole: users cannot be added up over rows.
     """
     number = PROPERTY.fullmatch(property_id)
     if number is None:
@@ -56,7 +57,7 @@ def run_report(
         order = {"dimension": {"dimensionName": "date"}}
     body = {
         "dateRanges": [{"startDate": first.isoformat(), "endDate": last.isoformat()}],
-        "dimensions": [{"name": DIMENSIONS[dimension]}],
+        "dimensions": [{"name": DIMENSIONS[dimension]}] if dimension else [],
         "metrics": [{"name": name} for name in METRICS],
         "orderBys": [order],
         "limit": str(min(limit, MAX_ROWS)),
@@ -69,9 +70,10 @@ def run_report(
     return ask(connection, f"/v1beta/properties/{number[1]}:runReport", body, limit=limit, read=read)
 
 
-def _row(row: dict[str, Any], names: list[str], dimension: Dimension) -> Row:
+def _row(row: dict[str, Any], names: list[str], dimension: Dimension | None) -> Row:
     """Figures come as text, in the order of the headers."""
-    ((key,), values) = ([one["value"] for one in row[part]] for part in ("dimensionValues", "metricValues"))
+    (key,) = [one["value"] for one in row["dimensionValues"]] if dimension else [""]
+    values = [one["value"] for one in row["metricValues"]]
     found = {name: float(value) for name, value in zip(names, values, strict=True)}
     if not isinstance(key, str) or not all(math.isfinite(number) and number >= 0 for number in found.values()):
         raise ValueError("a row that is none")
