@@ -11,8 +11,10 @@ from apps.activities import (
     onboarding,
     quality,
     review_answers,
+    scoring,
 )
-from apps.activities.bodies import CRAWL_WEBSITE, EXPORT_CLIENT, SYNC_GOALS
+from apps.activities import operations as work
+from apps.activities.bodies import CRAWL_WEBSITE, EXPORT_CLIENT, IMPORT_LEADS, SCORE_CHANNELS, SYNC_GOALS
 from apps.activities.registry import TASK, AgentRole, Publishable
 from apps.ads import agents as ads
 from apps.ads import bodies as ads_bodies
@@ -32,6 +34,7 @@ from apps.content import bodies as content_bodies
 from apps.content import figures as content_figures
 from apps.content import operations as content_operations
 from apps.crm import figures as crm_figures
+from apps.crm import importing
 from apps.strategy import bodies as strategy_bodies
 
 AGENTS = {
@@ -368,8 +371,8 @@ AGENTS = {
         text=brand_rules.as_text,
         title=brand_rules.title_of,
         receive=brand_rules.receive,
-        still_holds=brand_rules.still_holds,
-        released=brand_rules.released,
+        still_holds=work.brand_rules_still_hold,
+        released=work.release_brand_rules,
         beside=brand_rules.beside,
     ),
     ("review_response_writer", TASK): AgentRole(
@@ -400,7 +403,13 @@ PUBLISHABLE = {
     ),
 }
 
-SYSTEM_JOBS = {CRAWL_WEBSITE: onboarding.crawl, EXPORT_CLIENT: exporting.export, SYNC_GOALS: goal_figures.sync}
+SYSTEM_JOBS = {
+    CRAWL_WEBSITE: onboarding.crawl,
+    EXPORT_CLIENT: exporting.export,
+    IMPORT_LEADS: importing.import_leads,
+    SCORE_CHANNELS: scoring.score,
+    SYNC_GOALS: goal_figures.sync,
+}
 
 DELIVERIES = {
     "report": reports.deliver,

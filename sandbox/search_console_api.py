@@ -1,7 +1,9 @@
-"""Google Search Console's search analytics as its reference describes them (SOURCES.md); figures are made from the request."""
+"""Google Search Console's search analytics and sitemaps as its reference describes them (SOURCES.md); figures are made from
+the request, and of a rehearsal WordPress site each post that is out is among its pages."""
 
 import random
 import re
+from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
 from urllib.parse import unquote
@@ -10,6 +12,7 @@ from sandbox.wire import Request, Response, json_response
 from sandbox.world import World
 
 ROUTE = re.compile(r"/google/webmasters/v3/sites/([^/?]+)/searchAnalytics/query")
+SITEMAPS = re.compile(r"/google/webmasters/v3/sites/([^/?]+)/sitemaps")
 DIMENSIONS = ("query", "page", "country", "device", "date")
 QUERIES = (
     "speciality coffee near me", "coffee subscription", "how to choose a grinder", "office coffee supplier",
@@ -27,8 +30,10 @@ ERRORS = {
 
 
 def answer(world: World, request: Request) -> Response:
-    found = ROUTE.fullmatch(request.line.partition("?")[0])
-    if found is None or request.method != "POST":
+    line = request.line.partition("?")[0]
+    listing = SITEMAPS.fullmatch(line) if request.method == "GET" else None
+    found = listing or (ROUTE.fullmatch(line) if request.method == "POST" else None)
+    if found is None:
         return error(world, 404)
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or token.strip() in ("", "revoked"):
@@ -36,6 +41,8 @@ def answer(world: World, request: Request) -> Response:
     site = unquote(found[1])
     if "forbidden" in site:
         return error(world, 403, ERRORS[403][0].format(site=site))
+    if listing:
+        return sitemaps(site, request)
     try:
         body = request.json()
         first, last = (date.fromisoformat(body[name]) for name in ("startDate", "endDate"))
@@ -45,13 +52,47 @@ def answer(world: World, request: Request) -> Response:
         return error(world, 400)
     if dimension not in DIMENSIONS or first > last or not 1 <= limit <= 25_000:
         return error(world, 400)
-    rows = figures(site, dimension, first, last, seed=world.seed)[:limit]
+    posts = posts_of(world, site) if dimension == "page" else []
+    rows = figures(site, dimension, first, last, seed=world.seed, more=posts)[:limit]
     told: dict[str, Any] = {"responseAggregationType": "byPage" if dimension == "page" else "byProperty"}
     if rows and request.fault_kind != "empty":
         told["rows"] = rows
     if request.fault_kind == "wrong_types":
         told["rows"] = [{"keys": "none", "clicks": "many"}]
     return json_response(told, recorded={"kind": "search analytics", "site": site, "dimension": dimension})
+
+
+def sitemaps(site: str, request: Request) -> Response:
+    """What was submitted: nothing for properties with `bare` in their name, errors for those with `faulty`. A `long` is
+    text in Google's JSON, and an empty list is left out."""
+    told: dict[str, Any] = {}
+    if "bare" not in site and request.fault_kind != "empty":
+        told["sitemap"] = [
+            {
+                "path": f"{site.removeprefix('sc-domain:').rstrip('/')}/wp-sitemap.xml",
+                "lastSubmitted": "2026-01-05T08:00:00.000Z",
+                "isPending": False,
+                "isSitemapsIndex": True,
+                "lastDownloaded": "2026-01-06T03:12:45.000Z",
+                "warnings": "0",
+                "errors": "2" if "faulty" in site else "0",
+                "contents": [{"type": "web", "submitted": "24", "indexed": "0"}],
+            }
+        ]
+    if request.fault_kind == "wrong_types":
+        told["sitemap"] = [{"path": 7, "errors": "many"}]
+    return json_response(told, recorded={"kind": "sitemaps", "site": site})
+
+
+def posts_of(world: World, site: str) -> list[str]:
+    """Addresses of what is out on the rehearsal's WordPress sites that this property covers."""
+    with world.lock:
+        return [
+            blog.link(post)
+            for blog in world.wordpress.values()
+            for post in blog.posts.values()
+            if post.status == "publish" and f"{blog.address}/".startswith(site)
+        ]
 
 
 def error(world: World, status: int, message: str = "") -> Response:
@@ -69,12 +110,15 @@ def error(world: World, status: int, message: str = "") -> Response:
     )
 
 
-def figures(site: str, dimension: str, first: date, last: date, *, seed: int) -> list[dict[str, Any]]:
-    """The same for the same question; most clicks first, days in their order."""
+def figures(
+    site: str, dimension: str, first: date, last: date, *, seed: int, more: Sequence[str] = ()
+) -> list[dict[str, Any]]:
+    """The same for the same question; most clicks first, days in their order. `more` are pages beside the usual ones."""
     days = (last - first).days + 1
     keys = {
         "query": list(QUERIES),
-        "page": [f"{site.removeprefix('sc-domain:').rstrip('/')}/{path}" for path in ("", "coffees", "prices", "blog")],
+        "page": [f"{site.removeprefix('sc-domain:').rstrip('/')}/{path}" for path in ("", "coffees", "prices", "blog")]
+        + [*more],
         "country": ["gbr", "ind", "deu"],
         "device": ["MOBILE", "DESKTOP", "TABLET"],
         "date": [(first + timedelta(days=number)).isoformat() for number in range(days)],

@@ -3,6 +3,7 @@
 from apps.shared.actors import Actor
 from apps.shared.errors import NotAllowed, NotFound
 from apps.shared.ids import is_ref_id
+from apps.shared.lookups import by_ref
 from apps.tenants.permissions import require
 
 from . import skill_library
@@ -11,15 +12,8 @@ from .models import Activity, ActivityRun, AgentConfig, Approval, RecurringTaskT
 
 def approval_for(actor: Actor, ref_id: str, *, to: str) -> Approval:
     """`to`: "read" or "decide". Deciding needs the role the gate names."""
-    approval = (
-        Approval.objects.select_related("tenant", "activity", "activity__parent_activity", "assigned_to", "held_by")
-        .filter(ref_id=ref_id)
-        .first()
-        if is_ref_id(ref_id)
-        else None
-    )
-    if approval is None:
-        raise NotFound
+    rows = Approval.objects.select_related("tenant", "activity", "activity__parent_activity", "assigned_to", "held_by")
+    approval = by_ref(rows, ref_id)
     require(actor, "approval.read" if to == "read" else f"approval.decide_as_{approval.required_role}")
     return approval
 
@@ -32,9 +26,7 @@ def activity_for(actor: Actor, ref_id: str, *, to: str) -> Activity:
 
 def run_for(actor: Actor, ref_id: str, *, to: str) -> ActivityRun:
     """`to`: "read"."""
-    run = ActivityRun.objects.select_related("activity").filter(ref_id=ref_id).first() if is_ref_id(ref_id) else None
-    if run is None:
-        raise NotFound
+    run = by_ref(ActivityRun.objects.select_related("activity"), ref_id)
     require(actor, f"run.{to}")
     return run
 
@@ -47,33 +39,22 @@ def export_for(actor: Actor, ref_id: str) -> Activity:
 
 
 def _activity(ref_id: str) -> Activity:
-    activity = (
-        Activity.objects.select_related("tenant", "parent_activity", "deliverable", "goal", "assignee_user")
-        .filter(ref_id=ref_id)
-        .first()
-        if is_ref_id(ref_id)
-        else None
+    rows = Activity.objects.select_related(
+        "tenant", "parent_activity", "deliverable", "goal", "assignee_user", "created_by"
     )
-    if activity is None:
-        raise NotFound
-    return activity
+    return by_ref(rows, ref_id)
 
 
 def recurring_task_for(actor: Actor, ref_id: str, *, to: str) -> RecurringTaskTemplate:
     """A client's own copy, never a global template. `to`: "read", "fill", "edit" or "spawn"."""
     require(actor, f"recurring_task.{to}")
     own = RecurringTaskTemplate.objects.filter(tenant__isnull=False).select_related("tenant", "updated_by")
-    template = own.filter(ref_id=ref_id).first() if is_ref_id(ref_id) else None
-    if template is None:
-        raise NotFound
-    return template
+    return by_ref(own, ref_id)
 
 
 def agent_for(actor: Actor, ref_id: str, *, to: str) -> AgentConfig:
     """How an agent role works for a client. `to`: "switch"."""
-    config = AgentConfig.objects.select_related("tenant").filter(ref_id=ref_id).first() if is_ref_id(ref_id) else None
-    if config is None:
-        raise NotFound
+    config = by_ref(AgentConfig.objects.select_related("tenant"), ref_id)
     require(actor, f"agent_config.{to}")
     return config
 

@@ -10,7 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 PUBLISHER = "publisher"  # carries out the approved outside call; an agent role without a model
 CRAWL_WEBSITE = "system.crawl_website"  # a long job of a client, worked like any activity
 EXPORT_CLIENT = "system.export_client"  # no step of a pipeline names it: a person asks for it
+IMPORT_LEADS = "system.import_leads"
 SYNC_GOALS = "system.sync_goals"  # nor this: it is asked for once a week, and by people
+SCORE_CHANNELS = "system.score_channels"  # asked for by the month, and by people
 BRAND_RULES_WRITER = "brand_rules_writer"
 
 AGENT_ROLES = frozenset(

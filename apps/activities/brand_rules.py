@@ -10,17 +10,16 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from django.db import transaction
 from pydantic import Field, model_validator
 
 from apps import storage
-from apps.shared import journal, locks
 from apps.shared.actors import Actor
 from apps.shared.errors import OperationRefused
 from apps.strategy.bodies import Line, RoleOutput, Text
 
 from . import material, skill_files, skill_library
 from .models import Activity, Approval, ReviewComment
+from .operations import steps
 from .operations.brand_rules import MOST_REJECTIONS
 from .prompting import DataBlock
 from .registry import Kept
@@ -38,13 +37,6 @@ class NoBrandVoice(OperationRefused):
     retry this step, or cancel it."""
 
     code = "no_brand_voice"
-
-
-class SkillChanged(OperationRefused):
-    """The skill brand-voice was changed after this proposal was made. Send the proposal back with a note, and a fresh one
-    is made from the skill as it is now."""
-
-    code = "skill_changed"
 
 
 class RuleChange(RoleOutput):
@@ -81,12 +73,7 @@ def begin(activity: Activity, *, by: Actor, at: datetime) -> None:
     skill = skill_library.brand_voice()
     if skill is None:
         raise NoBrandVoice
-    with transaction.atomic():
-        (step,) = locks.take(activity)
-        step.input_data = {**step.input_data, "base": skill.fact}
-        step.updated_on = at
-        step.save(update_fields=["input_data", "updated_on"])
-    activity.input_data = step.input_data
+    steps.keep_input(activity, base=skill.fact, at=at)
 
 
 def gather(activity: Activity) -> list[DataBlock]:
@@ -117,8 +104,7 @@ def receive(output: BrandRulesProposal, *, activity: Activity, kept: Kept, by: A
         | {"rejections": [refs[n] for n in dict.fromkeys(change.rejections) if n in refs]}
         for change in output.changes
     ]
-    activity.output_summary = {**activity.output_summary, "summary": output.summary, "changes": changes}
-    activity.save(update_fields=["output_summary"])
+    steps.keep_outcome(activity, summary=output.summary, changes=changes)
 
 
 def beside(step: Activity) -> dict[str, Any]:
@@ -137,20 +123,6 @@ def beside(step: Activity) -> dict[str, Any]:
         "old": _file_behind(step),
         "old_label": f"{skill_library.BRAND_VOICE}, version {base['version']}, {whose}",
     }
-
-
-def still_holds(step: Activity) -> None:
-    """The skill is the one the proposal was made from. Raises SkillChanged, StorageUnavailable."""
-    skill = skill_library.brand_voice()
-    if skill is None or skill.pointer != step.input_data["base"]["pointer"]:
-        raise SkillChanged
-
-
-def released(step: Activity, *, by: Actor, at: datetime, gate: Activity) -> None:
-    """Approved: the version is written right after this transaction, in which nothing outside the database is touched."""
-    journal.record(
-        "brand_rules.approved", step, by=by, at=at, after={"body": step.output_ref, "base": step.input_data["base"]}
-    )
 
 
 def sentences_about(text: str, note: str) -> list[str]:

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import Aggregate, DurationField, ExpressionWrapper, F
 from django.db.models.fields.json import KeyTextTransform, KeyTransform
+from django.db.models.functions import Least
 
 from apps.channels.models import PublishAttempt
 from apps.shared.scoping import only_tenant
@@ -234,9 +235,11 @@ def _hours_at(step: dict, delays: dict[str, timedelta], *, at: datetime) -> floa
 
 
 def _decision_delays(*, at: datetime) -> dict[str, timedelta]:
-    """By required role: the median time from asking to deciding."""
+    """By required role: the median time from asking to deciding, from the first asking where one had expired."""
     decided = Approval.objects.filter(decided_on__gt=at - DELAYS_SINCE, decided_on__lte=at)
-    took = ExpressionWrapper(F("decided_on") - F("created_on"), output_field=DurationField())
+    # The gate's own start is that of its latest round: of an earlier round it lies behind the asking.
+    asked_on = Least(F("created_on"), F("activity__started_on"))
+    took = ExpressionWrapper(F("decided_on") - asked_on, output_field=DurationField())
     by_role = decided.order_by().values("required_role").annotate(median=Median(took, output_field=DurationField()))
     return dict(by_role.values_list("required_role", "median"))
 

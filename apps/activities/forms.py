@@ -1,18 +1,24 @@
 """What people may say about decisions and work. Forms validate; operations save."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from django import forms
+from django.utils.text import capfirst
 
+from apps.channels.statuses import Platform
 from apps.shared.errors import InvalidInput
+from apps.shared.ids import new_id, spell
+from apps.strategy.models import Goal
+from apps.strategy.statuses import COUNTED, DeliverableType
 from apps.tenants.doors.admin_forms import Seen
 
 from . import skill_files, variables
 from .bodies import TemplateVariable, role_name
 from .checks import BrandRules
 from .models import RecurringTaskTemplate
-from .operations import RecurringSettings
+from .operations import RecurringSettings, WantedWork
+from .operations.asking import PLATFORMS, TITLE_LENGTH, WISH_LENGTH
 from .skill_files import SkillText
 from .statuses import ActivityStatus, ActivityType, Periodicity, Trigger
 
@@ -128,6 +134,76 @@ class WorkFilter(forms.Form):
     status = forms.ChoiceField(required=False, choices=ActivityStatus.choices)
     type = forms.ChoiceField(required=False, choices=ActivityType.choices)
     who = forms.ChoiceField(required=False, choices=WHO)
+
+
+class AskForWorkForm(forms.Form):
+    """One piece of work beside what is promised. `key` makes two clicks one request; platforms are asked for where the
+    chosen kind of work has any to choose from."""
+
+    deliverable_type = forms.ChoiceField(
+        label="What",
+        error_messages={"required": "Choose what you would like."},
+        widget=forms.Select(attrs={"autofocus": True}),
+    )
+    title = forms.CharField(
+        max_length=TITLE_LENGTH,
+        error_messages={"required": "Give it a title."},
+        help_text="What to call it while it is worked on.",
+    )
+    wish = MarkdownField(
+        label="What it should be about",
+        max_length=WISH_LENGTH,
+        error_messages={"required": "Say what it should be about."},
+        widget=forms.Textarea(attrs={"rows": 6}),
+        help_text="The occasion, for whom it is, what must be in it and what must not. Agents read it with the context file.",
+    )
+    platforms = forms.MultipleChoiceField(
+        required=False, widget=forms.CheckboxSelectMultiple, label="Where", help_text="None: wherever the client is."
+    )
+    wanted_by = forms.DateField(
+        required=False,
+        input_formats=["%Y-%m-%d"],
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        help_text="The day by which it should be out.",
+        error_messages={"invalid": "Choose a day."},
+    )
+    goal = forms.ChoiceField(required=False, help_text="Which goal it serves, if any.")
+    key = forms.RegexField(r"\A[0-7][0-9A-HJKMNP-TV-Z]{25}\Z", widget=forms.HiddenInput)
+
+    def __init__(self, data=None, *, goals: Iterable[Goal], connected: Collection[str], href: str, initial=None):
+        super().__init__(data, auto_id="ask-%s", initial={"key": spell(new_id()), **(initial or {})})
+        self.goals = {goal.ref_id: goal for goal in goals}
+        kinds = [(kind.value, capfirst(COUNTED[kind][0])) for kind in DeliverableType]
+        self.fields["deliverable_type"].choices = [("", "Choose"), *kinds]
+        self.fields["deliverable_type"].widget.attrs |= {
+            "hx-get": href, "hx-trigger": "change", "hx-target": "#ask-platforms", "hx-swap": "outerHTML",
+        }  # fmt: skip
+        self.fields["goal"].choices = [
+            ("", "None in particular"),
+            *((ref, goal.name) for ref, goal in self.goals.items()),
+        ]
+        offered = PLATFORMS.get(str(self["deliverable_type"].value() or ""), ())
+        self.fields["platforms"].choices = [
+            (name, Platform(name).label if name in connected else f"{Platform(name).label} (not connected)")
+            for name in offered
+        ]
+        self.has_platforms = bool(offered)
+
+    @property
+    def wanted(self) -> WantedWork:
+        """What the operation takes."""
+        values = {name: self.cleaned_data[name] for name in ("deliverable_type", "title", "wish", "wanted_by")}
+        platforms = tuple(self.cleaned_data["platforms"])
+        return WantedWork(**values, platforms=platforms, goal=self.goals.get(self.cleaned_data["goal"]))
+
+    def renew_key(self) -> None:
+        """What is sent from here on is another request."""
+        self.data = {**self.data.dict(), "platforms": self.data.getlist("platforms"), "key": spell(new_id())}
+
+    def refuse(self, error: InvalidInput) -> None:
+        for name, sentences in error.errors.items():
+            for sentence in sentences:
+                self.add_error(name if name in self.fields else None, sentence)
 
 
 class ValuesForm(forms.Form):

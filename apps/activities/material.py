@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from apps import storage
 from apps.shared.actors import Actor
 from apps.strategy import queries as strategy_queries
+from apps.strategy.models import Goal
 
 from .models import Activity
 from .operations import context_files
@@ -26,13 +27,22 @@ def context() -> DataBlock:
 def promise(activity: Activity) -> list[DataBlock]:
     deliverable = activity.deliverable
     if deliverable is None:
-        return []
-    goals = "\n".join(
-        f"- {g.name}: {g.metric} from {g.baseline_value} to {g.target_value}"
-        for g in strategy_queries.goals_of(deliverable.strategy)
-    )
+        return [DataBlock("goals", _told(activity.goal))] if activity.goal else []
+    goals = "\n".join(map(_told, strategy_queries.goals_of(deliverable.strategy)))
     told = f"{deliverable.name}: {deliverable.quantity_per_period} per {deliverable.period} period, for {', '.join(deliverable.platforms)}"
     return [DataBlock("deliverable", told), DataBlock("goals", goals)]
+
+
+def _told(goal: Goal) -> str:
+    return f"- {goal.name}: {goal.metric} from {goal.baseline_value} to {goal.target_value}"
+
+
+def wish(activity: Activity) -> list[DataBlock]:
+    """What a person asked for, where the work belongs to no promise: in their words, and so as data."""
+    if activity.asked is None:
+        return []
+    told = {name: value for name, value in activity.asked.items() if name != "type"}
+    return [DataBlock("wish", json.dumps(told, ensure_ascii=False, indent=2))]
 
 
 def previous(activity: Activity) -> list[DataBlock]:

@@ -10,7 +10,7 @@ from apps.shared.errors import OperationRefused
 from apps.strategy.bodies import Line, RoleOutput, Text
 
 from .models import Activity
-from .operations import context_files, gates
+from .operations import context_files, gates, steps
 from .prompting import DataBlock
 from .registry import Kept
 
@@ -63,5 +63,4 @@ def receive_review(review: QualityReview, *, activity: Activity, kept: Kept, by,
         "summary": review.summary,
         "findings": [finding.model_dump(mode="json") for finding in review.findings],
     }
-    activity.output_summary = {**activity.output_summary, "advice": advice}
-    activity.save(update_fields=["output_summary"])
+    steps.keep_outcome(activity, advice=advice)

@@ -23,7 +23,7 @@ from apps.strategy.statuses import PeriodStatus
 from apps.tenants import queries as tenant_queries
 from apps.tenants.doors.tasks import inside
 
-from . import operations, queries, registry
+from . import operations, registry
 from .integrity import RELAY
 from .models import Activity, ActivityRun, Approval, LlmCostDaily
 from .statuses import APPROVAL_MOVES, RunStatus
@@ -84,7 +84,7 @@ def _relay_again(finding: Finding, by: Actor, at: datetime) -> None:
 
 
 def _partitions(finding: Finding, by: Actor, at: datetime) -> None:
-    queries.ensure_partitions(at)
+    operations.ensure_partitions(at)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from django.db.models import Count, DecimalField, F, Sum
+from django.db.models import Count, DecimalField, F, Q, Sum
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast, Coalesce
 
@@ -13,7 +13,9 @@ from apps.billing.worth import worth_of_unit_usd
 from apps.shared.scoping import TenantFacts
 from apps.strategy.models import DeliverablePeriod
 
-from .models import ActivityRun, LlmCall, ToolCall
+from .models import Activity, ActivityRun, LlmCall, ToolCall
+from .models.work import ASKED_FOR
+from .statuses import ActivityStatus
 
 NOTHING = Decimal(0)
 
@@ -55,6 +57,20 @@ class PromiseCost:
         return None if self.worth_usd is None else self.worth_usd - self.cost_usd
 
 
+@dataclass(frozen=True)
+class OtherCost:
+    """What the month's runs cost that serve no promise, and how many pieces of it were finished in that month."""
+
+    name: str
+    completed: int
+    runs: int
+    cost_usd: Decimal
+
+    @property
+    def cost_per_unit_usd(self) -> Decimal | None:
+        return self.cost_usd / self.completed if self.completed else None
+
+
 def next_month(month: date) -> date:
     return (month + timedelta(days=32)).replace(day=1)
 
@@ -65,8 +81,7 @@ def month_before(month: date) -> date:
 
 def spend_by_agent(tenant: TenantFacts, month: date) -> list[AgentSpend]:
     """The month's calls and uses of paid tools, in the client's time zone, the dearest first."""
-    zone = ZoneInfo(tenant.time_zone)
-    began, ended = (datetime(day.year, day.month, 1, tzinfo=zone) for day in (month, next_month(month)))
+    began, ended = _moments(tenant, month)
     rows = (
         LlmCall.objects.filter(tenant_id=tenant.id, created_on__gte=began, created_on__lt=ended)
         .values("agent_role", "model_id")
@@ -92,6 +107,42 @@ def spend_by_agent(tenant: TenantFacts, month: date) -> list[AgentSpend]:
     none = {"input_tokens": 0, "cached_input_tokens": 0, "output_tokens": 0}
     found = [AgentSpend(**row) for row in rows] + [AgentSpend(**row, **none) for row in tools]
     return sorted(found, key=lambda row: -row.cost_usd)
+
+
+def _moments(tenant: TenantFacts, month: date) -> tuple[datetime, datetime]:
+    """When the month begins and ends on the client's clock."""
+    zone = ZoneInfo(tenant.time_zone)
+    first, last = (datetime(day.year, day.month, 1, tzinfo=zone) for day in (month, next_month(month)))
+    return first, last
+
+
+def cost_beside_promises(tenant: TenantFacts, month: date) -> list[OtherCost]:
+    """Ad-hoc work, and all else that no promise stands behind (onboarding, strategy, tasks); what did not occur is left out.
+
+    By the month in which a run began. With the promises' own costs nothing that was spent is missing.
+    """
+    began, ended = _moments(tenant, month)
+    runs = (
+        ActivityRun.objects.filter(
+            tenant_id=tenant.id,
+            started_on__gte=began,
+            started_on__lt=ended,
+            activity__deliverable_period__isnull=True,
+        )
+        .order_by()
+        .values(is_asked=Q(activity__origin_key__isnull=False) & Q(activity__origin_key__startswith=ASKED_FOR))
+        .annotate(runs=Count("id"), cost=Coalesce(Sum("cost_usd"), NOTHING))
+    )
+    costs = {row["is_asked"]: row for row in runs}
+    asked = Activity.objects.filter(
+        tenant_id=tenant.id, origin_key__startswith=ASKED_FOR, parent_activity__isnull=True, completed_on__gte=began
+    )
+    done = asked.filter(completed_on__lt=ended, status=ActivityStatus.COMPLETED).count()
+    return [
+        OtherCost(name, done if is_asked else 0, costs[is_asked]["runs"], costs[is_asked]["cost"])
+        for name, is_asked in (("Ad hoc", True), ("Other work", False))
+        if is_asked in costs
+    ]
 
 
 def cost_by_promise(tenant: TenantFacts, month: date, *, plan: str) -> list[PromiseCost]:

@@ -1,6 +1,8 @@
 """The bells of the engine, and what follows from journal entries."""
 
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -67,31 +69,31 @@ def _plan(tenant_ids: list[UUID]) -> int:
         return 0
 
 
+def _at_every_client(tick: str, operation: Callable[..., Any]) -> int:
+    """Carry it out for each open client, in its scope; a defect at one holds back no other. The sum of what came of it:
+    of numbers, or how many made something."""
+    total, by = 0, Actor.system(tick)
+    for tenant in tenant_queries.facts_of_all():
+        try:
+            with inside(tenant.id) as facts:
+                came = operation(facts, by=by, at=timezone.now())
+                total += came if isinstance(came, int) else came is not None
+        except Exception as error:
+            log.error("tick.failed", tick=tick, tenant=tenant.ref_id, exc_info=error)
+    return total
+
+
 @shared_task(name="activities.tend_periods")
 def tend_periods(**_) -> int:
     """For every open client, hourly: the periods that are over are closed, and the others are held against their
     forecast. Returns how many moved."""
-    moved, by = 0, Actor.system("activities.tend_periods")
-    for tenant in tenant_queries.facts_of_all():
-        try:
-            with inside(tenant.id) as facts:
-                moved += operations.tend_periods(facts, by=by, at=timezone.now())
-        except Exception as error:  # a defect at one client holds back no other
-            log.error("periods.not_tended", tenant=tenant.ref_id, exc_info=error)
-    return moved
+    return _at_every_client("activities.tend_periods", operations.tend_periods)
 
 
 @shared_task(name="activities.spawn_recurring")
 def spawn_recurring(**_) -> int:
     """The recurring tasks that are due for every open tenant; of missed slots the latest. Returns how many were made."""
-    made = 0
-    for tenant in tenant_queries.facts_of_all():
-        try:
-            with inside(tenant.id) as facts:
-                made += operations.spawn_due(facts, by=Actor.system("activities.spawn_recurring"), at=timezone.now())
-        except Exception as error:  # a defect at one client holds back no other
-            log.error("recurring.failed", tenant=tenant.ref_id, exc_info=error)
-    return made
+    return _at_every_client("activities.spawn_recurring", operations.spawn_due)
 
 
 @shared_task(name="activities.close_sessions")
@@ -104,36 +106,35 @@ def close_sessions(**_) -> int:
     return closed
 
 
+@shared_task(name="activities.ask_overdue_anew")
+def ask_overdue_anew(**_) -> int:
+    """Hourly, for every open client: what nobody decided on in time is asked anew; how many there were."""
+    return _at_every_client("activities.ask_overdue_anew", operations.ask_overdue_anew)
+
+
 @shared_task(name="activities.propose_brand_rules")
 def propose_brand_rules(**_) -> int:
     """Daily, for every open client: a proposal of brand rules, once in a week, if enough was sent back. How many there are."""
-    asked, by = 0, Actor.system("activities.propose_brand_rules")
-    for tenant in tenant_queries.facts_of_all():
-        try:
-            with inside(tenant.id) as facts:
-                asked += operations.propose_brand_rules(facts, by=by, at=timezone.now()) is not None
-        except Exception as error:  # a defect at one client holds back no other
-            log.error("brand_rules.not_proposed", tenant=tenant.ref_id, exc_info=error)
-    return asked
+    return _at_every_client("activities.propose_brand_rules", operations.propose_brand_rules)
 
 
 @shared_task(name="activities.sync_goals")
 def sync_goals(**_) -> int:
     """Hourly, for every open client: its goals are read once in a week of its own, which begins on Monday. How many jobs."""
-    begun, by = 0, Actor.system("activities.sync_goals")
-    for tenant in tenant_queries.facts_of_all():
-        try:
-            with inside(tenant.id) as facts:
-                begun += operations.sync_goals(facts, by=by, at=timezone.now()) is not None
-        except Exception as error:  # a defect at one client holds back no other
-            log.error("goals.not_read", tenant=tenant.ref_id, exc_info=error)
-    return begun
+    return _at_every_client("activities.sync_goals", operations.sync_goals)
+
+
+@shared_task(name="activities.score_channels")
+def score_channels(**_) -> int:
+    """For every open client, hourly, so that each one's month begins with its day: its channels are scored once a month.
+    How many clients' were asked for."""
+    return _at_every_client("activities.score_channels", operations.score_month)
 
 
 @shared_task(name="activities.ensure_partitions")
 def ensure_partitions(**_) -> int:
     """Months of llm_calls: this one and three ahead."""
-    return queries.ensure_partitions(timezone.now())
+    return operations.ensure_partitions(timezone.now())
 
 
 @shared_task(name="activities.roll_up_costs")
@@ -154,6 +155,7 @@ def sweep_content(**_) -> int:
         with inside(tenant.id):
             swept = storage.sweep(registry.IS_REFERENCED, older_than=timezone.now() - ORPHANS_AFTER)
             removed += storage.exports.remove_old(older_than=timezone.now() - operations.KEPT_FOR)
+            removed += storage.imports.remove_old(older_than=timezone.now() - operations.KEPT_FOR)
         removed += swept.documents + swept.objects
         if swept.documents or swept.objects:
             log.info("content.swept", tenant=tenant.ref_id, documents=swept.documents, objects=swept.objects)

@@ -73,6 +73,13 @@ class Channel(TenantRecord, Mutable, SoftDelete):
     def __str__(self):
         return self.name
 
+    @property
+    def score_change(self) -> int | None:
+        """How much the score differs from the one before; None before the second."""
+        if self.score is None or self.score_previous is None:
+            return None
+        return self.score - self.score_previous
+
 
 class ChannelScore(TenantRecord):
     """What a channel scored in one month, with the rubric that was applied; a later scoring is a further row."""

@@ -16,8 +16,9 @@ from apps.shared.errors import InvalidInput, OperationRefused
 from apps.shared.redaction import redact
 from apps.shared.transitions import touched
 
-from .models import Channel, MediaAsset, PublishAttempt
-from .platforms.base import Connection, ConnectionCheck
+from .models import Channel, ChannelScore, MediaAsset, PublishAttempt
+from .platforms.base import Connection, ConnectionCheck, Source
+from .scoring import Scored
 from .statuses import (
     ATTEMPT_MOVES,
     CHANNEL_MOVES,
@@ -209,6 +210,56 @@ def connection_of(channel: Channel) -> Connection:
         secret=secret,
         settings={key: value for key, value in channel.metadata.items() if key != "username"},
     )
+
+
+def source_of(channel: Channel) -> Source:
+    """The channel as it is read: its connection, and what its platform calls it. Raises what `connection_of` raises."""
+    return Source(connection_of(channel), channel.external_id or channel.external_url)
+
+
+def record_score(channel: Channel, scored: Scored, *, period: str, since: datetime, by: Actor, at: datetime) -> Channel:
+    """Keep what the channel scored in the month `period` (YYYY-MM), and what it scored before, for the difference.
+
+    Whoever asked for it at `since` gets one score: one that the channel has been given meanwhile stands. Raises
+    ChannelDisconnected for a channel that is not connected any more.
+    """
+    with transaction.atomic():
+        channel = Channel.objects.select_for_update(of=("self",)).get(pk=channel.pk)
+        if channel.status != ChannelStatus.CONNECTED:
+            raise ChannelDisconnected
+        if is_scored_since(channel, since):
+            return channel
+        at = max(at, since)  # of two machines, the one that asked may be ahead
+        before = {"score": channel.score}
+        ChannelScore.objects.create(
+            tenant_id=channel.tenant_id,
+            channel=channel,
+            score=scored.score,
+            score_breakdown=scored.breakdown,
+            scoring_criteria=scored.criteria,
+            scored_on=at,
+            period=period,
+            created_by=by.user,
+            created_on=at,
+        )
+        changes = {
+            "score": scored.score,
+            "score_previous": channel.score,
+            "score_breakdown": scored.breakdown,
+            "score_calculated_at": at,
+            **touched(Channel, by=by, at=at),
+        }
+        for column, value in changes.items():
+            setattr(channel, column, value)
+        channel.save(update_fields=list(changes))
+        journal.record(
+            "channel.scored", channel, by=by, at=at, before=before, after={"score": scored.score, "period": period}
+        )
+    return channel
+
+
+def is_scored_since(channel: Channel, moment: datetime) -> bool:
+    return channel.score_calculated_at is not None and channel.score_calculated_at >= moment
 
 
 def open_attempt(subject_ref: str, channel: Channel) -> PublishAttempt | None:

@@ -71,10 +71,10 @@ def gather_calendar(activity: Activity) -> list[DataBlock]:
 
 
 def _channels_told(activity: Activity) -> str:
-    promised = queries.promised_platforms(activity.deliverable)
-    channels = queries.channels_on(promised)
+    wanted = queries.wanted_platforms(activity.platforms)
+    channels = queries.channels_on(wanted)
     told = [f"- {channel.platform}: {channel.name}" for channel in channels]
-    lacking = [platform for platform in promised if platform not in {channel.platform for channel in channels}]
+    lacking = [platform for platform in wanted if platform not in {channel.platform for channel in channels}]
     return "\n".join(told + [f"- {platform}: not connected, no post is made there" for platform in lacking])
 
 

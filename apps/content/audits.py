@@ -8,8 +8,6 @@ from collections import Counter
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
-
 from apps.activities import material
 from apps.activities import operations as work
 from apps.activities.models import Activity
@@ -18,7 +16,6 @@ from apps.activities.prompting import DataBlock
 from apps.activities.queries import output_of
 from apps.activities.registry import Kept
 from apps.activities.statuses import HumanRole, Priority
-from apps.shared import locks
 from apps.shared.actors import Actor
 from apps.shared.errors import OperationRefused
 from apps.strategy import outside
@@ -53,13 +50,7 @@ def measure(activity: Activity, *, by: Actor, at: datetime) -> None:
     crawl = outside.crawl_website(tenant.website, limits=LIMITS)
     if crawl.failed is not None:
         raise WebsiteUnreadable(crawl.failed.sentence)
-    measured = measures(crawl)
-    with transaction.atomic():
-        (step,) = locks.take(activity)
-        step.input_data = {**step.input_data, "measured": measured}
-        step.updated_on = at
-        step.save(update_fields=["input_data", "updated_on"])
-    activity.input_data = step.input_data
+    work.keep_input(activity, measured=measures(crawl), at=at)
 
 
 def measures(crawl: outside.Crawl) -> dict[str, Any]:
@@ -151,9 +142,7 @@ def receive_actions(output: ActionList, *, activity: Activity, kept: Kept, by: A
     """The proposed actions are kept on the step, from where their approval makes the tasks. Raises PageUnknown."""
     measured = measured_at(activity.unit.steps.get(pipeline_step="crawl_and_measure"))
     _refuse_unmeasured([action.page for action in output.actions], measured)
-    actions = [action.model_dump(mode="json") for action in output.actions]
-    activity.output_summary = {**activity.output_summary, "actions": actions}
-    activity.save(update_fields=["output_summary"])
+    work.keep_outcome(activity, actions=[action.model_dump(mode="json") for action in output.actions])
 
 
 def actions_as_text(proposed: ActionList) -> tuple[str, str]:

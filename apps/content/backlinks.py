@@ -6,12 +6,10 @@ itself; only that makes it published.
 """
 
 import json
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -23,24 +21,18 @@ from apps.activities.prompting import DataBlock
 from apps.activities.queries import output_of
 from apps.activities.registry import Kept
 from apps.activities.statuses import SubjectType
-from apps.shared import journal
 from apps.shared.actors import Actor
-from apps.shared.errors import InvalidInput, NotAllowed, NotFound, OperationRefused
-from apps.shared.ids import is_ref_id
+from apps.shared.errors import OperationRefused
 from apps.tenants import queries as tenant_queries
 from apps.tenants.models import Tenant
-from apps.tenants.permissions import require
 
-from . import operations, outside
+from . import operations, outside, queries
 from .backlink_bodies import LinkCheck, LinkReview, OutreachMail, OutreachMails, Prospects
 from .models import Backlink
 from .reports import NotApproved, tell_reviewer
-from .statuses import BACKLINK_MOVES, OutreachStatus
+from .statuses import OutreachStatus
 
 U = OutreachStatus
-OPEN = (U.PROSPECTING, U.OUTREACH_SENT, U.RESPONDED, U.AGREED, U.NO_RESPONSE)
-# What a person may record. Only a look at the page makes a link published.
-BY_HAND = ("ask", "answer", "agree", "reject", "give_up")
 
 
 class ProspectUnusable(OperationRefused):
@@ -80,19 +72,6 @@ class LinkNotThere(OperationRefused):
     code = "link_not_there"
 
 
-def links_of(unit: Activity) -> QuerySet[Backlink]:
-    return Backlink.objects.filter(activity__parent_activity=unit).order_by("ref_id")
-
-
-def backlink_for(actor: Actor, ref_id: str, *, to: str) -> Backlink:
-    """`to`: "read" or "move"."""
-    require(actor, f"backlink.{to}")
-    found = Backlink.objects.select_related("tenant", "activity").filter(ref_id=ref_id) if is_ref_id(ref_id) else []
-    for link in found:
-        return link
-    raise NotFound
-
-
 # Prospects
 
 
@@ -109,21 +88,15 @@ def gather_prospects(activity: Activity) -> list[DataBlock]:
 def receive_prospects(output: Prospects, *, activity: Activity, kept: Kept, by: Actor, at: datetime) -> None:
     """Each prospect becomes a row; a second proposal takes the place of the first. Raises ProspectUnusable."""
     unit, site = activity.unit, Tenant.objects.get(pk=activity.tenant_id).website
-    for former in links_of(unit).filter(outreach_status=U.PROSPECTING):
-        BACKLINK_MOVES.perform(former, "reject", by=by, at=at)
     # A page that was never asked may be proposed again; one that was asked is left in peace, whatever it answered.
     never_asked = {"outreach_status": U.REJECTED, "outreach_sent_on__isnull": True}
-    known = set(Backlink.objects.exclude(**never_asked).values_list("target_url", flat=True))
-    outreach, contacts = unit.steps.get(pipeline_step="send"), {}
+    former = {link.pk for link in _prospects(unit)}
+    others = Backlink.objects.exclude(**never_asked).exclude(pk__in=former)
+    known = set(others.values_list("target_url", flat=True))
     for prospect in output.prospects:
         if prospect.source_url in known or not outside.is_on_site(prospect.target_page, site):
             raise ProspectUnusable
-        link = operations.add_prospect(
-            outreach, target_url=prospect.source_url, source_url=prospect.target_page, by=by, at=at
-        )
-        contacts[link.ref_id] = prospect.contact_email
-    activity.output_summary = {**activity.output_summary, "contacts": contacts}
-    activity.save(update_fields=["output_summary"])
+    operations.replace_prospects(activity, output.prospects, by=by, at=at)
 
 
 # Mails
@@ -145,7 +118,7 @@ def gather_mails(activity: Activity) -> list[DataBlock]:
 
 
 def _prospects(unit: Activity) -> QuerySet[Backlink]:
-    return links_of(unit).filter(outreach_status=U.PROSPECTING)
+    return queries.links_of(unit).filter(outreach_status=U.PROSPECTING)
 
 
 def _contacts(unit: Activity) -> dict[str, str]:
@@ -189,25 +162,16 @@ def send_mails(activity: Activity, *, claim: work.Claim, by: Actor) -> dict[str,
     if away:
         raise MailServerAway
     tried = Activity.objects.get(pk=activity.pk).output_summary.get("mails", {})
-    if not links_of(activity.unit).exclude(outreach_status__in=[U.PROSPECTING, U.REJECTED]).exists():
+    if not queries.links_of(activity.unit).exclude(outreach_status__in=[U.PROSPECTING, U.REJECTED]).exists():
         raise NobodyAsked
     return {"mails": tried, "sent": sum(each["state"] == "sent" for each in tried.values())}
 
 
 def _send_once(activity: Activity, mail: OutreachMail, *, claim: work.Claim, by: Actor) -> str:
     """One mail: written down as leaving, sent, written down as it came out. The state it is in afterwards."""
-    at = timezone.now()
-    with transaction.atomic():
-        _, step, _ = work.held(claim)
-        state = step.output_summary.get("mails", {}).get(mail.prospect, {}).get("state")
-        if state == "leaving":  # whoever sent it died before it heard the answer
-            return _unsure(step, mail, "The attempt to send it ended without an answer.", by=by, at=at)
-        if state not in (None, "put_off"):
-            return state
-        link = Backlink.objects.select_for_update(of=("self",)).get(ref_id=mail.prospect)
-        if link.outreach_status not in (U.PROSPECTING, U.NO_RESPONSE):
-            return _note(step, mail, "left_out", at=at)  # a person has dealt with it meanwhile
-        _note(step, mail, "leaving", at=at)
+    state = operations.let_mail_leave(mail, claim=claim, by=by, at=timezone.now())
+    if state != "leaving":
+        return state
     reviewer = tenant_queries.reviewer_of(activity.tenant_id)
     host = settings.DEFAULT_FROM_EMAIL.rpartition("@")[2].strip("> ")
     outcome = outside.send_mail(
@@ -219,71 +183,7 @@ def _send_once(activity: Activity, mail: OutreachMail, *, claim: work.Claim, by:
             message_id=f"<lm-{mail.prospect.lower()}@{host}>",
         )
     )
-    at = timezone.now()
-    with transaction.atomic():
-        _, step, _ = work.held(claim)
-        match outcome:
-            case outside.Sent():
-                link = Backlink.objects.get(ref_id=mail.prospect)
-                BACKLINK_MOVES.perform(link, "ask", by=by, at=at, outreach_sent_on=at)
-                return _note(step, mail, "sent", at=at)
-            case outside.NotSent(is_passing=True):
-                return _note(step, mail, "put_off", at=at)
-            case outside.NotSent(cause=cause):
-                _ask_person(step, mail, "This outreach mail was refused", cause, by=by, at=at)
-                return _note(step, mail, "refused", at=at)
-            case outside.Unsure(cause=cause):
-                return _unsure(step, mail, cause, by=by, at=at)
-
-
-def _unsure(step: Activity, mail: OutreachMail, cause: str, *, by: Actor, at: datetime) -> str:
-    _ask_person(step, mail, "Did this outreach mail leave?", cause, by=by, at=at)
-    return _note(step, mail, "unsure", at=at)
-
-
-def _note(step: Activity, mail: OutreachMail, state: str, *, at: datetime) -> str:
-    mails = {**step.output_summary.get("mails", {}), mail.prospect: {"state": state, "on": at.isoformat()}}
-    step.output_summary = {**step.output_summary, "mails": mails}
-    step.save(update_fields=["output_summary"])
-    return state
-
-
-def _ask_person(step: Activity, mail: OutreachMail, title: str, cause: str, *, by: Actor, at: datetime) -> None:
-    work.raise_task(
-        tenant_id=step.tenant_id,
-        title=f"{title}: {mail.to}",
-        note=f"{cause} It is not sent again by itself. “{mail.subject}” to {mail.to}.\n\n"
-        "If it left, or if you send it yourself, record that under Backlinks.",
-        origin=f"mail:{step.ref_id}/{mail.prospect}",
-        by=by,
-        at=at,
-        about={"checked": step.ref_id},
-    )
-
-
-# What people record
-
-
-def move_backlink(
-    link: Backlink, move: str, *, by: Actor, at: datetime, target_url: str = "", notes: str = ""
-) -> Backlink:
-    """Record what came of asking: asked by hand, answered, agreed, declined, no answer.
-
-    `target_url` is the page that will carry the link, where the site named another one when it agreed. Raises
-    MoveRefused, NotAllowed for what only the product records, InvalidInput for a page that another link has.
-    """
-    if move not in BY_HAND:
-        raise NotAllowed("Only a look at the page can say that a link is published.")
-    changes: dict[str, Any] = {}
-    if move == "ask":
-        changes["outreach_sent_on"] = at
-    if move == "agree" and target_url:
-        if Backlink.objects.filter(target_url=target_url, outreach_status__in=OPEN).exclude(pk=link.pk).exists():
-            raise InvalidInput({"target_url": ["Another link of this client is on that page."]})
-        changes["target_url"] = target_url
-    if notes:
-        changes["notes"] = notes
-    return BACKLINK_MOVES.perform(link, move, by=by, at=at, **changes)
+    return operations.settle_mail(mail, outcome, claim=claim, by=by, at=timezone.now())
 
 
 # Looking for the link
@@ -294,31 +194,14 @@ def check_links(activity: Activity, *, by: Actor, at: datetime) -> None:
 
     A page that cannot be read says nothing about its link, which stays as it was. Raises NobodyAgreed, LinkNotThere.
     """
-    links = list(links_of(activity.unit).filter(outreach_status=U.AGREED))
+    links = list(queries.links_of(activity.unit).filter(outreach_status=U.AGREED))
     if not links:
         raise NobodyAgreed
     seen = {link: outside.find_link(link.target_url, link.source_url) for link in links}
-    at = timezone.now()
-    with transaction.atomic():
-        for link, look in seen.items():
-            if look.is_live is not None:
-                _keep_look(link, look, by=by, at=at)
-        checks = [{"link": link.ref_id, "page": link.target_url, **asdict(look)} for link, look in seen.items()]
-        step = Activity.objects.select_for_update(of=("self",)).get(pk=activity.pk)
-        step.input_data = {**step.input_data, "checks": checks}
-        step.save(update_fields=["input_data"])
-    activity.input_data = step.input_data
+    operations.keep_looks(activity, seen, by=by, at=timezone.now())
     if not any(look.is_live for look in seen.values()):
         told = " ".join(f"{link.target_url}: {look.sentence}" for link, look in seen.items())
         raise LinkNotThere(f"{LinkNotThere().detail} {told}")
-
-
-def _keep_look(link: Backlink, look: outside.LinkSeen, *, by: Actor, at: datetime) -> None:
-    link = Backlink.objects.select_for_update(of=("self",)).get(pk=link.pk)
-    before = link.is_live
-    link.is_live, link.last_checked_on, link.updated_by, link.updated_on = look.is_live, at, by.user, at
-    link.save(update_fields=["is_live", "last_checked_on", "updated_by", "updated_on"])
-    journal.record("backlink.checked", link, by=by, at=at, before={"is_live": before}, after={"is_live": link.is_live})
 
 
 def gather_check(activity: Activity) -> list[DataBlock]:
@@ -328,18 +211,7 @@ def gather_check(activity: Activity) -> list[DataBlock]:
 
 def receive_check(output: LinkCheck, *, activity: Activity, kept: Kept, by: Actor, at: datetime) -> None:
     """Links that were seen are published from now on; what is odd about them is told to a reviewer."""
-    for check in activity.input_data["checks"]:
-        link = Backlink.objects.get(ref_id=check["link"])
-        if check["is_live"] and link.outreach_status == U.AGREED:
-            BACKLINK_MOVES.perform(
-                link,
-                "publish",
-                by=by,
-                at=at,
-                link_published_on=at,
-                anchor_text=check["anchor_text"],
-                link_type=check["link_type"],
-            )
+    operations.publish_seen(activity, by=by, at=at)
     tell_reviewer(activity, output.oddities, by=by, at=at)
 
 

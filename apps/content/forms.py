@@ -10,8 +10,8 @@ from django.core.validators import RegexValidator
 from apps.activities.forms import NOTE_LENGTH, MarkdownField, ShownForm
 from apps.strategy.bodies import heading_levels
 
-from .backlinks import BY_HAND
 from .bodies import FIGURES, MOST_OF_A_FIGURE
+from .operations import BY_HAND
 from .statuses import OutreachStatus
 
 BODY_LENGTH = 60_000
@@ -137,7 +137,7 @@ class BacklinkFilter(forms.Form):
 
 
 class BacklinkMoveForm(forms.Form):
-    """What came of asking, as in `backlinks.move_backlink`."""
+    """What came of asking, as in `operations.move_backlink`."""
 
     move = forms.ChoiceField(label="What happened", choices=[(name, name) for name in BY_HAND])
     target_url = forms.URLField(

@@ -137,7 +137,10 @@ class Unsure:
     cause: str
 
 
-def send_mail(mail: Mail) -> Sent | NotSent | Unsure:
+Outcome = Sent | NotSent | Unsure
+
+
+def send_mail(mail: Mail) -> Outcome:
     """Hand one mail to the mail server, once; what was not refused in so many words is unsure (RFC 5321, 4.2)."""
     message = EmailMessage(
         subject=mail.subject,

@@ -3,16 +3,17 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from django.db.models import QuerySet
+
 from apps.activities.models import Activity, Approval
 from apps.activities.statuses import ApprovalStatus, HumanRole, SubjectType
 from apps.channels.models import Channel
 from apps.channels.statuses import ChannelStatus, Platform
 from apps.shared.errors import NotFound
-from apps.strategy.models import Deliverable
 
 from . import limits
 from .bodies import ListingPost, SocialPostDraft
-from .models import BlogPost, BlogRequest, SocialMediaRequest, SocialMediaRequestChannel, SocialPost
+from .models import Backlink, BlogPost, BlogRequest, SocialMediaRequest, SocialMediaRequestChannel, SocialPost
 from .statuses import BlogPostStatus, SocialPostStatus
 
 
@@ -82,10 +83,9 @@ def pending_approval(post: BlogPost | SocialPost) -> Approval | None:
 SOCIAL = (Platform.LINKEDIN, Platform.FACEBOOK, Platform.INSTAGRAM, Platform.X_TWITTER, Platform.TIKTOK)
 
 
-def promised_platforms(deliverable: Deliverable | None, among: Sequence[str] = SOCIAL) -> list[str]:
-    """The platforms a deliverable names among these; all of them where it names none."""
-    named = [platform for platform in among if deliverable is not None and platform in deliverable.platforms]
-    return named or list(among)
+def wanted_platforms(named: Collection[str], among: Sequence[str] = SOCIAL) -> list[str]:
+    """Of these platforms those that are named, by a promise or by whoever asked; all of them where none is."""
+    return [platform for platform in among if platform in named] or list(among)
 
 
 def channels_on(platforms: Collection[str]) -> list[Channel]:
@@ -97,25 +97,24 @@ def channels_on(platforms: Collection[str]) -> list[Channel]:
 LISTINGS = (Platform.GOOGLE_BUSINESS_PROFILE,)
 
 
-def channels_for(deliverable: Deliverable | None, platforms: Collection[str]) -> list[Channel]:
-    """Of the promised channels those on these platforms; all promised ones where none is."""
-    promised = channels_on(promised_platforms(deliverable))
-    return [channel for channel in promised if channel.platform in platforms] or promised
+def channels_for(named: Collection[str], platforms: Collection[str]) -> list[Channel]:
+    """Of the channels on the named platforms those on these; all of them where none is."""
+    wanted = channels_on(wanted_platforms(named))
+    return [channel for channel in wanted if channel.platform in platforms] or wanted
 
 
-def remarks_on(
-    deliverable: Deliverable | None, channels: Collection[Channel], among: Sequence[str] = SOCIAL
-) -> list[str]:
+def remarks_on(activity: Activity, channels: Collection[Channel], among: Sequence[str] = SOCIAL) -> list[str]:
     """What people should know about where a topic goes, in sentences."""
     if not channels:
         return [
             "No channel is connected that this could go out on. Connect one, then ask for a change: the topic is "
             "planned anew for it."
         ]
-    promised = promised_platforms(deliverable, among) if deliverable is not None and deliverable.platforms else []
-    there = {channel.platform for channel in channels_on(promised)}
-    lacking = [Platform(platform).label for platform in promised if platform not in there]
-    return [f"{label} is promised and not connected: this topic brings no post there." for label in lacking]
+    wanted = wanted_platforms(activity.platforms, among) if activity.platforms else []
+    there = {channel.platform for channel in channels_on(wanted)}
+    lacking = [Platform(platform).label for platform in wanted if platform not in there]
+    how = "promised" if activity.deliverable_id else "asked for"
+    return [f"{label} is {how} and not connected: this topic brings no post there." for label in lacking]
 
 
 def channels_of(request: SocialMediaRequest) -> list[Channel]:
@@ -207,6 +206,10 @@ def calendar_of(period_id, *, but: SocialMediaRequest | None) -> list[SocialMedi
 
 def request_of_unit(unit: Activity) -> BlogRequest | None:
     return BlogRequest.objects.filter(activity__parent_activity=unit).first()
+
+
+def links_of(unit: Activity) -> QuerySet[Backlink]:
+    return Backlink.objects.filter(activity__parent_activity=unit).order_by("ref_id")
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from apps.activities import material, registry
 from apps.activities import operations as work
@@ -21,10 +20,9 @@ from apps.activities.prompting import DataBlock
 from apps.activities.queries import output_of
 from apps.activities.registry import Kept
 from apps.activities.statuses import ActivityStatus, SubjectType
-from apps.shared import locks
 from apps.shared.actors import Actor
-from apps.shared.errors import NotFound, OperationRefused
-from apps.shared.ids import is_ref_id
+from apps.shared.errors import OperationRefused
+from apps.shared.lookups import by_ref
 from apps.shared.scoping import only_tenant
 from apps.strategy import operations as strategy
 from apps.strategy import queries as strategy_queries
@@ -65,13 +63,7 @@ def collect(activity: Activity, *, by: Actor, at: datetime) -> None:
     """Count every figure there is and keep them on the step, before anybody is asked what they mean."""
     span = span_of(activity, at=at)
     figures = tuple(figure for source in registry.FIGURES for figure in source(span, at))
-    kept = Collected(span.first, span.last, at, figures).as_json()
-    with transaction.atomic():
-        (step,) = locks.take(activity)
-        step.input_data = {**step.input_data, "collected": kept}
-        step.updated_on = at
-        step.save(update_fields=["input_data", "updated_on"])
-    activity.input_data = step.input_data
+    work.keep_input(activity, collected=Collected(span.first, span.last, at, figures).as_json(), at=at)
 
 
 def collected_by(activity: Activity) -> Collected:
@@ -241,14 +233,14 @@ class Delivered:
 def delivered_steps() -> QuerySet[Activity]:
     """The steps that delivered a report to the clients in scope."""
     return Activity.objects.filter(
-        status=ActivityStatus.COMPLETED, pipeline_step="deliver", deliverable__type=DeliverableType.PERFORMANCE_REPORTS
+        Q(deliverable__type=DeliverableType.PERFORMANCE_REPORTS)
+        | Q(deliverable__isnull=True, input_data__asked__type=DeliverableType.PERFORMANCE_REPORTS),
+        status=ActivityStatus.COMPLETED,
+        pipeline_step="deliver",
     ).select_related("parent_activity")
 
 
 def report_for(actor: Actor, ref_id: str) -> Delivered:
     """One delivered report; absent, foreign and not yet delivered look the same."""
     require(actor, "report.read")
-    step = delivered_steps().filter(ref_id=ref_id).first() if is_ref_id(ref_id) else None
-    if step is None:
-        raise NotFound
-    return Delivered.of(step)
+    return Delivered.of(by_ref(delivered_steps(), ref_id))

@@ -77,6 +77,8 @@ class Lead(TenantRecord, Mutable, SoftDelete):
             models.Index(fields=["tenant", "status", "created_on"], name="idx_leads_tenant_status"),
             models.Index(fields=["tenant", "source", "source_campaign"], name="idx_leads_source"),
             models.Index(fields=["tenant", "ref_id"], condition=LIVE, name="idx_leads_ref"),
+            models.Index(fields=["tenant", "email"], condition=LIVE, name="idx_leads_email"),  # whose contact it is
+            models.Index(fields=["tenant", "phone"], condition=LIVE, name="idx_leads_phone"),
         ]
 
     def __str__(self):

@@ -5,9 +5,20 @@ unit and its steps lie in one table; the unit's id is older, and rows of one tab
 itself.
 """
 
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
-from django.db import models, transaction
+from django.db import OperationalError, models, transaction
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+TIMES = 3
+GIVEN_UP = {
+    "40001",
+    "40P01",
+}  # a serialization failure, a deadlock: PostgreSQL undid this transaction for another's sake
 
 ORDER = (
     "tenants",
@@ -47,3 +58,28 @@ def take_turns(what: str) -> None:
         raise RuntimeError("A lock outside a transaction is gone at once.")
     with transaction.get_connection().cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [what])
+
+
+def repeated(call: Callable[[], R]) -> R:
+    """Run it; when PostgreSQL gives it up for the sake of another, run the whole of it again, three times at most.
+
+    Inside of an open transaction it is not run again, because that one is lost with it.
+    """
+    for attempt in range(1, TIMES + 1):
+        try:
+            return call()
+        except OperationalError as error:
+            sqlstate = getattr(error.__cause__, "sqlstate", None)
+            if attempt == TIMES or sqlstate not in GIVEN_UP or transaction.get_connection().in_atomic_block:
+                raise
+    raise AssertionError("unreachable")
+
+
+def repeatable(operation: Callable[P, R]) -> Callable[P, R]:
+    """An operation that is one transaction and changes nothing else, `repeated`."""
+
+    @wraps(operation)
+    def whole(*args: P.args, **kwargs: P.kwargs) -> R:
+        return repeated(lambda: operation(*args, **kwargs))
+
+    return whole

@@ -6,7 +6,7 @@ returns the ObjectId the row keeps), `read` (batched, always by version, digest 
 the scope, never from an argument.
 """
 
-from . import audit, contracts, exports, media
+from . import audit, contracts, exports, imports, media
 from .documents import (
     ActivityOutput,
     ActivityStream,
@@ -17,7 +17,7 @@ from .documents import (
     StrategyContent,
     ToolCallLog,
 )
-from .errors import BodyMissing, StorageUnavailable, VersionTaken
+from .errors import BodyMissing, StorageUnavailable, VersionTaken, waiting_once
 from .sweeping import Swept, sweep
 from .verbs import (
     Body,
@@ -53,6 +53,7 @@ __all__ = [
     "documents_behind",
     "exports",
     "find",
+    "imports",
     "media",
     "newest_skills",
     "read",
@@ -61,5 +62,6 @@ __all__ = [
     "sweep",
     "url",
     "write",
+    "waiting_once",
     "write_with_digest",
 ]

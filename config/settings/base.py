@@ -296,6 +296,7 @@ SPECTACULAR_SETTINGS = {
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576  # bad input: a body of more than 1 MiB is refused
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
+FILE_UPLOAD_HANDLERS = ["apps.tenants.doors.uploads.LimitedUpload"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = True

@@ -4,11 +4,13 @@ import html
 from datetime import UTC, datetime
 
 from sandbox import pages
-from sandbox.wire import Request, Response, redirect
+from sandbox.wire import Request, Response, redirect, text_response
 from sandbox.wordpress import text
 from sandbox.wordpress.records import Blog, Post, blog, excerpt_of
 from sandbox.world import World
 
+MEASURED = "measured"  # sites with this in their name carry Google's tag, which the pages' policy keeps from loading
+GOOGLE_TAG = '<script async src="https://www.googletagmanager.com/gtag/js?id=G-REHEARSAL"></script>'
 RIBBON = "Rehearsal: this WordPress site exists only in this process"
 
 
@@ -32,6 +34,8 @@ def answer(world: World, request: Request) -> Response:
         match rest.split("/"):
             case [""]:
                 return listing(site, published, site.title)
+            case ["wp-sitemap.xml"]:
+                return sitemap(site)
             case [("category" | "tag") as kind, slug]:
                 term = next((term for term in site.terms.values() if term.slug == slug), None)
                 base = "categories" if kind == "category" else "tags"
@@ -56,6 +60,8 @@ def framed(
         header = f"<header><nav>{pages.link(f'/wordpress/{site.name}/', site.title)}</nav></header>"
     if description:
         head += f'<meta name="description" content="{html.escape(description, quote=True)}">'
+    if site and MEASURED in site.name:
+        head += GOOGLE_TAG
     if canonical:
         head += f'<link rel="canonical" href="{html.escape(canonical, quote=True)}">'
     footer = f"<footer>A rehearsal copy of WordPress. {pages.link('/', 'Everything in this rehearsal')}</footer>"
@@ -71,7 +77,19 @@ def listing(site: Blog, posts: list[Post], heading: str) -> Response:
         for post in posts
     )
     return framed(
-        site, heading, f"<h1>{html.escape(heading)}</h1>{items or '<p>Nothing has been published here yet.</p>'}"
+        site,
+        heading,
+        f"<h1>{html.escape(heading)}</h1>{items or '<p>Nothing has been published here yet.</p>'}",
+        description=f"{heading}: {len(posts)} posts",
+    )
+
+
+def sitemap(site: Blog) -> Response:
+    """The index of sitemaps that WordPress has made since 5.5."""
+    listed = f"<sitemap><loc>{site.address}/wp-sitemap-posts-post-1.xml</loc></sitemap>"
+    return text_response(
+        f'<?xml version="1.0" encoding="UTF-8"?>\n<sitemapindex xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{listed}</sitemapindex>\n',
+        content_type="application/xml; charset=utf-8",
     )
 
 

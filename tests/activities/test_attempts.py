@@ -19,7 +19,17 @@ from apps.content.models import BlogPost
 from apps.shared.actors import Actor
 from apps.shared.models import JournalEntry
 from apps.shared.transitions import MoveRefused
-from tests.activities.work import attempt, claim_of, fresh, hurry, kill_leases, pending, runs_of
+from tests.activities.work import (
+    attempt,
+    claim_of,
+    due_at,
+    fresh,
+    hurry,
+    kill_leases,
+    losing_a_deadlock,
+    pending,
+    runs_of,
+)
 
 SPENT = Spent(100, 200, Decimal("0.25"), 1_000)
 AGENT = Actor.agent("copywriter")
@@ -224,3 +234,17 @@ def test_a_sent_back_draft_is_written_again_with_the_note_and_what_follows_waits
     assert second.pk != approval.pk
     assert second.content_sha256 != approval.content_sha256
     assert claim_of(again).attempt == 2
+
+
+def test_an_attempt_whose_end_loses_a_deadlock_ends_all_the_same_and_once(own_database):
+    with due_at("topics"):
+        taken = claim("worker")
+        step = Activity.objects.get(pk=taken.activity_id)
+        lease = ActivityLease.objects.get(activity=step)
+        moves = JournalEntry.objects.filter(subject_ref=step.ref_id, code="activity.given_back")
+        before = moves.count()
+
+        losing_a_deadlock(endings(taken)["fail_attempt"], has=step, wants=lease)
+
+        assert (fresh(step).status, runs_of(step)) == ("assigned", [(1, "failed", "x")])
+        assert moves.count() == before + 1

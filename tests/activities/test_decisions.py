@@ -13,6 +13,7 @@ from apps.content.models import BlogPost, BlogRequest
 from apps.shared.actors import Actor
 from apps.shared.errors import InvalidInput, NotAllowed, OperationRefused
 from apps.shared.models import JournalEntry
+from apps.shared.scoping import only_tenant
 from apps.shared.transitions import MoveRefused
 from apps.storage import VersionTaken
 from apps.tenants.models import User
@@ -244,3 +245,42 @@ def test_of_32_who_approve_a_topic_at_once_one_makes_its_post(own_database, runn
 
             assert len(did) == 1
             assert BlogPost.objects.filter(blog_request__ref_id=approval.subject_ref).count() == 1
+
+
+def ask_overdue(at) -> int:
+    return work.ask_overdue_anew(only_tenant(), by=Actor.system("activities.ask_overdue_anew"), at=at)
+
+
+@pytest.mark.acceptance("SM-approvals")
+def test_what_nobody_decided_in_time_is_asked_anew_and_counts_as_nothing(approval, rita):
+    handed_to = User.objects.get(email="sam@leadmetrics.test")
+    Approval.objects.filter(pk=approval.pk).update(assigned_to=handed_to)
+    gate, post = approval.activity, BlogPost.objects.get(ref_id=approval.subject_ref)
+    others = len(pending()) - 1
+
+    assert ask_overdue(approval.expires_at) >= 1
+    assert ask_overdue(approval.expires_at) == 0
+
+    former, anew = fresh(approval), next(a for a in pending() if a.subject_ref == approval.subject_ref)
+    assert (former.status, former.decided_by, former.decided_on) == ("expired", None, None)
+    assert len(pending()) - 1 == others
+    assert (anew.activity, anew.assigned_to, anew.required_role) == (gate, handed_to, approval.required_role)
+    assert (anew.content_ref, anew.content_sha256) == (approval.content_ref, approval.content_sha256)
+    assert anew.expires_at - anew.created_on == approval.expires_at - approval.created_on
+    assert (anew.requested_by_type, anew.requested_by_id) == (approval.requested_by_type, approval.requested_by_id)
+    assert (fresh(gate).status, fresh(post).status) == ("awaiting_approval", post.status)
+    with pytest.raises(MoveRefused):  # the tab that was left open
+        approve(approval, rita)
+    assert approve(anew, rita).status == "approved"
+
+
+def test_before_its_time_and_while_it_is_held_back_nothing_expires(approval, rita):
+    later = approval.expires_at + timedelta(days=1)
+    Approval.objects.exclude(pk=approval.pk).filter(status="pending").update(expires_at=later + timedelta(days=9))
+    Approval.objects.filter(pk=approval.pk).update(held_until=later, held_by=rita.user, hold_note="The client is away.")
+    before = everything()
+
+    assert ask_overdue(approval.expires_at) == 0
+    assert everything() == before
+    assert ask_overdue(later) == 1
+    assert fresh(approval).status == "expired"

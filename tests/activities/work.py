@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.db import connections
+from django.db import connection, connections, models, transaction
 from django.utils import timezone
 
 from apps.activities.engine import worker
@@ -148,3 +148,34 @@ def together(*functions: Callable[[], Any]) -> list[Any]:
     for thread in threads:
         thread.join()
     return answers
+
+
+def losing_a_deadlock(call: Callable[[], Any], *, has: models.Model, wants: models.Model) -> Any:
+    """What `call` answers when PostgreSQL gives its first transaction up: it holds the row `has` and waits for `wants`,
+    while somebody else holds that one and then asks for the other. Needs a database of its own."""
+    answers: list[Any] = []
+
+    def run() -> None:
+        try:
+            answers.append(call())
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=contextvars.copy_context().run, args=[run])
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f"SELECT 1 FROM {wants._meta.db_table} WHERE id = %s FOR UPDATE", [wants.pk])
+        thread.start()
+        while not _somebody_waits_for_a_lock(cursor):
+            assert thread.is_alive()
+        cursor.execute(f"SELECT 1 FROM {has._meta.db_table} WHERE id = %s FOR UPDATE", [has.pk])  # the circle is closed
+    thread.join()
+    (answer,) = answers
+    return answer
+
+
+def _somebody_waits_for_a_lock(cursor) -> bool:
+    cursor.execute("SELECT pg_stat_clear_snapshot()")
+    cursor.execute(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    return cursor.fetchone()[0] > 0

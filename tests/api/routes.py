@@ -6,7 +6,7 @@ from django.db import connection
 from django.utils import timezone
 
 from apps.activities.models import Activity, ActivityRun, Approval
-from apps.channels.models import Channel
+from apps.channels.models import Channel, ChannelScore
 from apps.content.models import BlogPost, SocialMediaRequest, SocialPost
 from apps.shared.guards import records
 from apps.shared.ids import new_id, spell
@@ -40,6 +40,7 @@ DECISION = ("shown_sha256", "note")
 SITE = ("name", "site_url", "username", "application_password", "publish_as")
 FIGURES = ("impressions", "likes", "comments", "shares", "clicks")
 EDIT = ("title", "slug", "meta_description", "scheduled_for", "body_markdown", "change_note")
+WORK = ("deliverable_type", "title", "wish", "platforms", "wanted_by", "goal")
 SKILL = ("name", "description", "body", "tags", "roles")
 
 ROUTES = (
@@ -57,11 +58,13 @@ ROUTES = (
     Route("GET", "/deliverable-periods/{ref}/forecast/", "deliverable_period"),
     Route("GET", "/channels/", lists=True),
     Route("GET", "/channels/{ref}/", "channel"),
+    Route("GET", "/channels/{ref}/scores/", "channel", lists=True),
     Route("POST", "/channels/connect/", fields=SITE),
     Route("POST", "/channels/{ref}/verify/", "channel"),
     Route("POST", "/channels/{ref}/disconnect/", "channel"),
     Route("GET", "/usage/"),
     Route("GET", "/activities/", lists=True),
+    Route("POST", "/activities/", fields=WORK),
     Route("GET", "/activities/{ref}/", "activity"),
     Route("POST", "/activities/{ref}/retry/", "activity"),
     Route("POST", "/activities/{ref}/cancel/", "activity"),
@@ -136,7 +139,7 @@ def records_in_scope() -> Records:
         strategy=Strategy.objects.get().ref_id,
         goal=a_reading().goal.ref_id,
         deliverable_period=DeliverablePeriod.objects.order_by("ref_id").first().ref_id,
-        channel=Channel.objects.get(platform="wordpress").ref_id,
+        channel=a_scored_channel().ref_id,
         activity=Activity.objects.filter(assignee_agent_role="copywriter").order_by("ref_id").first().ref_id,
         run=ActivityRun.objects.filter(activity__assignee_agent_role="copywriter").order_by("ref_id").first().ref_id,
         approval=approval.ref_id,
@@ -155,6 +158,15 @@ def a_reading() -> GoalReading:
     at, goal = timezone.now(), Goal.objects.order_by("ref_id").first()
     values = {"value": 7, "source": "Google Analytics", "read_on": at, "created_on": at}
     return GoalReading.objects.first() or GoalReading.objects.create(goal=goal, **values)
+
+
+def a_scored_channel() -> Channel:
+    """The website of the client in scope, with one score."""
+    channel = Channel.objects.get(platform="wordpress")
+    if not ChannelScore.objects.exists():
+        at = timezone.now()
+        ChannelScore.objects.create(channel=channel, score=62, period="2026-03", scored_on=at, created_on=at)
+    return channel
 
 
 def a_social_post() -> SocialPost:
@@ -198,6 +210,11 @@ def body_for(route: Route, sandbox_url: str, sha256: str = SHA) -> dict | None:
         "change_note": "Shorter.",
         "url": "https://www.linkedin.com/feed/update/urn:li:share:7001",
         "cause": "The page is locked.",
+        "deliverable_type": "social_posts",
+        "wish": "A post about our sale on Friday.",
+        "platforms": ["linkedin"],
+        "wanted_by": None,
+        "goal": None,
         **dict.fromkeys(FIGURES, 3),
     }
     if route.method == "GET":

@@ -6,7 +6,17 @@ import pytest
 from django.utils import timezone
 
 from apps.channels.models import Channel
-from tests.api.routes import FIGURES, REFUSED_AT_DRAFTS, WITH_FIELDS, Route, body_for, headers_for, named, state_of
+from tests.api.routes import (
+    FIGURES,
+    REFUSED_AT_DRAFTS,
+    WITH_FIELDS,
+    Route,
+    body_for,
+    headers_for,
+    named,
+    random_ref,
+    state_of,
+)
 
 NO_TEXT = [None, 1, 1.5, True, False, [], {}, ["x"], {"$ne": ""}]
 NO_LINE = [*NO_TEXT, "", "   ", "a\nb", "a\r\nBcc: x@evil.example", "tab\tbed", "bell\x07", "\x7f"]
@@ -58,6 +68,21 @@ FIELDS = {
     "body": [*NO_TEXT, "", " \n ", "x" * 20_001, "ad\u202emin", "---\nname: a\n---\nb"],
     "tags": [*NO_LIST, ["two words"], ["Ünder"], ["x" * 41], [str(number) for number in range(11)]],
     "roles": [*NO_LIST, ["boss"], ["publisher"], ["x" * 101]],
+    "deliverable_type": [*NO_TEXT, "", "blogs", "onboarding", "BLOG_POSTS"],
+    "wish": [*NO_TEXT, "", " \n ", "x" * 4_001, "ad\u202emin", "bell\x07"],
+    "platforms": [*NO_LIST, ["wordpress"], ["myspace"], ["linkedin", "linkedin"], ["x" * 101], ["linkedin"] * 11],
+    "wanted_by": [
+        *[value for value in NO_TEXT if value is not None],
+        "",
+        "tomorrow",
+        "2027-02-30",
+        "20270301",
+        "2027-03-01T00:00:00Z",
+        "٢٠٢٧-03-01",
+        "2020-01-01",
+        (timezone.now() + timedelta(days=800)).date().isoformat(),
+    ],
+    "goal": [*[value for value in NO_TEXT if value is not None], "", "x", "x" * 27, random_ref()],
     "is_active": [None, 1, 0, "true", "yes", "", [], {}],
     **dict.fromkeys(FIGURES, [None, "", "3", 3.5, -1, True, [], {}, 10**11]),
 }
@@ -71,6 +96,7 @@ OPTIONAL = {
     "/channels/connect/": {"publish_as"},
     "/activities/{ref}/confirm-published/": {"note"},
     "/social-posts/{ref}/engagement/": set(FIGURES),
+    "/activities/": {"platforms", "wanted_by", "goal"},
     "/skills/": {"tags", "roles"},
     "/skills/{ref}/": {"description", "body", "tags", "roles", "is_active"},
     "/blog-posts/{ref}/": {"title", "slug", "meta_description", "scheduled_for", "body_markdown", "change_note"},

@@ -3,12 +3,13 @@
 import threading
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 
 from apps.activities.models import Activity, Approval
 from apps.content.models import BlogPost, BlogRequest
 from apps.shared.models import JournalEntry
 from apps.tenants.models import Contract, User
+from tests.activities.work import losing_a_deadlock
 from tests.api.routes import SHA, random_ref, records_in_scope, state_of
 from tests.conftest import Person, World
 
@@ -155,34 +156,16 @@ def test_a_decision_that_loses_a_deadlock_is_made_all_the_same(own_database):
     world = World()
     with world.at("drafts"):
         records = records_in_scope()
-        unit = Approval.objects.get(ref_id=records.approval).activity.parent_activity
-    rita, answers = _fresh_rita(), []
+        approval = Approval.objects.select_related("activity__parent_activity").get(ref_id=records.approval)
+        unit = approval.activity.parent_activity
+    rita = _fresh_rita()
+    path, body = f"/api/v1/approvals/{records.approval}/approve/", {"shown_sha256": records.content_sha256}
 
-    def decide() -> None:
-        path, body = f"/api/v1/approvals/{records.approval}/approve/", {"shown_sha256": records.content_sha256}
-        answers.append(rita.send("POST", path, body))
-        connection.close()
+    answer = losing_a_deadlock(lambda: rita.send("POST", path, body), has=unit, wants=approval)
 
-    thread = threading.Thread(target=decide)
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM approvals WHERE ref_id = %s FOR UPDATE", [records.approval])
-        thread.start()  # it holds the unit and waits for the approval
-        while not _somebody_waits_for_a_lock(cursor):
-            assert thread.is_alive()
-        cursor.execute("SELECT 1 FROM activities WHERE id = %s FOR UPDATE", [unit.id])  # the circle is closed
-    thread.join()
-
-    assert [(answer.status_code, answer.json()["data"]["status"]) for answer in answers] == [(200, "approved")]
+    assert (answer.status_code, answer.json()["data"]["status"]) == (200, "approved")
     with world.at("drafts"):
         assert JournalEntry.objects.filter(code="approval.granted", subject_ref=records.approval).count() == 1
-
-
-def _somebody_waits_for_a_lock(cursor) -> bool:
-    cursor.execute("SELECT pg_stat_clear_snapshot()")
-    cursor.execute(
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    )
-    return cursor.fetchone()[0] > 0
 
 
 def test_the_contract_is_accepted_once_by_whom_it_says(alice, acme, at_drafts, problem):

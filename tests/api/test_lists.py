@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from apps.activities.models import Activity, ActivityRun, Approval
-from apps.channels.models import Channel
+from apps.channels.models import Channel, ChannelScore
 from apps.content.models import BlogPost, BlogRequest, SocialMediaRequest, SocialPost
 from apps.shared.ids import new_id, spell
 from apps.strategy.models import Deliverable, DeliverablePeriod, Goal, GoalReading, OnboardingRun, Strategy
@@ -282,6 +282,14 @@ def nine_more(route_path: str, records: Records) -> None:
             case "/channels/":
                 copy_of(
                     Channel.objects.get(ref_id=records.channel), external_id=f"site {number}", access_token="secret"
+                )
+            case "/channels/{ref}/scores/":
+                ChannelScore.objects.create(
+                    channel=Channel.objects.get(ref_id=records.channel),
+                    score=number,
+                    period="2026-04",
+                    scored_on=timezone.now(),
+                    created_on=timezone.now(),
                 )
             case "/social-media-requests/":
                 copy_of(SocialMediaRequest.objects.first())

@@ -9,7 +9,8 @@ from django.utils import timezone
 from apps.activities import operations as work
 from apps.activities import queries
 from apps.activities.models import Activity, RecurringTaskTemplate
-from apps.content import backlinks
+from apps.content import backlinks, operations
+from apps.content import queries as content_queries
 from apps.content.backlink_bodies import OutreachMails, Prospects
 from apps.content.models import Backlink
 from apps.shared.actors import Actor
@@ -42,7 +43,7 @@ def alice(world):
 
 def links(unit) -> dict[str, Backlink]:
     """The unit's links by the last part of their page's address."""
-    return {link.target_url.rstrip("/").rsplit("/", 1)[1]: link for link in backlinks.links_of(unit)}
+    return {link.target_url.rstrip("/").rsplit("/", 1)[1]: link for link in content_queries.links_of(unit)}
 
 
 def written(unit, rita) -> Activity:
@@ -310,14 +311,14 @@ def test_moves_that_are_not_open_and_input_that_is_none_change_nothing(unit, rit
     assert rita.get(of(unit), {"status": "nonsense"}).status_code == 400
     assert alice.post(path, {"move": "answer"}).status_code == 404
     with pytest.raises(NotAllowed):
-        backlinks.move_backlink(coffee, "publish", by=rita.actor, at=timezone.now())
+        operations.move_backlink(coffee, "publish", by=rita.actor, at=timezone.now())
     with pytest.raises(MoveRefused):
-        backlinks.move_backlink(coffee, "agree", by=rita.actor, at=timezone.now())
+        operations.move_backlink(coffee, "agree", by=rita.actor, at=timezone.now())
     assert (fresh(coffee).outreach_status, JournalEntry.objects.count()) == ("outreach_sent", entries)
 
     record(unit, rita, "coffee", "answer")
     with pytest.raises(InvalidInput):
-        backlinks.move_backlink(
+        operations.move_backlink(
             fresh(coffee), "agree", by=rita.actor, at=timezone.now(), target_url=mornings.target_url
         )
     assert fresh(coffee).outreach_status == "responded"

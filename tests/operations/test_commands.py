@@ -41,6 +41,7 @@ COMMANDS = (
     "create_staff",
     "slow_queries",
     "erase_tenant",
+    "import_leads",
 )
 AT = timezone.now()
 PLACES = ("due", "claimed", "expired_leases", "scheduled", "blocked", "human")

@@ -8,7 +8,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from apps.activities.models import Activity, Approval
+from apps.channels.models import Channel, ChannelScore
 from apps.content.models import Backlink, BlogPost, BlogRequest
+from apps.crm.models import Lead
 from apps.shared.ids import new_id, spell
 from apps.shared.scoping import every_tenant, tenant_scope
 from apps.strategy.models import Deliverable, DeliverablePeriod, Goal, GoalReading
@@ -91,6 +93,22 @@ def test_agents_of_a_client(rita, acme, path):
 
 
 @pytest.mark.acceptance("PERF-no-n1")
+def test_channels_of_a_client_and_the_scores_of_one(rita, acme):
+    channel = Channel.objects.get()
+
+    def scores(wanted):
+        for number in range(ChannelScore.objects.count(), min(wanted, 12)):
+            ChannelScore.objects.create(channel=channel, score=number, period="2026-04", scored_on=AT, created_on=AT)
+
+    compared(rita, f"/dm/c/acme-drafts/channels/{channel.ref_id}/", scores)
+    compared(
+        rita,
+        "/dm/c/acme-drafts/channels/",
+        lambda wanted: up_to(Channel.objects.all(), wanted, external_id=lambda n: f"site {n}", access_token=None),
+    )
+
+
+@pytest.mark.acceptance("PERF-no-n1")
 def test_clients_of_a_reviewer(sam, world):
     with tenant_scope():
         olga = tenants.create_staff(
@@ -162,6 +180,16 @@ def test_backlinks_of_a_client(world, rita, client, path):
         up_to(Backlink.objects.all(), wanted, target_url=lambda n: f"https://guide.example/{n}/")
 
     compared(world.alice("client") if path.startswith("/app/") else rita, path, add)
+
+
+@pytest.mark.acceptance("PERF-no-n1")
+def test_leads_of_a_client(rita, acme):
+    Lead.objects.create(source="import", email="first@visitors.test", created_on=AT, last_activity_on=AT)
+
+    def add(wanted):
+        up_to(Lead.objects.all(), wanted, email=lambda n: f"p{n}@visitors.test")
+
+    compared(rita, "/dm/c/acme-drafts/leads/", add)
 
 
 @pytest.mark.acceptance("PERF-no-n1")

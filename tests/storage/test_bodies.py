@@ -94,6 +94,32 @@ def test_a_version_of_a_subject_is_taken_once(ours, output):
         storage.write(output(subjectRef=first.subjectRef), {"": "another"})
 
 
+def test_a_page_waits_once_for_a_store_that_is_away_and_the_next_page_asks_again(
+    ours, output, settings, documents_away
+):
+    pointer, there = storage.write(output(), {"": "text"}), settings.MONGO_URL
+
+    with storage.waiting_once():
+        documents_away()
+        with pytest.raises(storage.StorageUnavailable):
+            storage.read_one(storage.ActivityOutput, pointer)
+        settings.MONGO_URL = there
+        with pytest.raises(storage.StorageUnavailable):  # it is not asked, or it would have answered
+            storage.read_one(storage.ActivityOutput, pointer)
+
+    with storage.waiting_once():
+        assert storage.read_one(storage.ActivityOutput, pointer).text == "text"
+
+
+def test_a_text_that_is_missing_says_nothing_about_the_store(ours, output):
+    pointer = storage.write(output(), {"": "text"})
+
+    with storage.waiting_once():
+        with pytest.raises(storage.BodyMissing):
+            storage.read_one(storage.ActivityOutput, "0" * 24)
+        assert storage.read_one(storage.ActivityOutput, pointer).text == "text"
+
+
 @pytest.mark.acceptance("SEC-mongo-tenant")
 @pytest.mark.acceptance("MON-tenant")
 def test_outside_a_scope_nothing_is_written_or_read(clients_of_test, output):

@@ -145,6 +145,7 @@ class ActivitySerializer(Row):
 class ActivityDetail(ActivitySerializer):
     subject_type = serializers.CharField(read_only=True, help_text="What it is about; empty for nothing in particular.")
     subject_ref = serializers.CharField(read_only=True)
+    wish = serializers.SerializerMethodField(help_text="What a person asked for, at ad-hoc work; null at all other.")
     has_output = serializers.SerializerMethodField(help_text="Whether `output-url` leads to a text.")
     available_moves = serializers.SerializerMethodField(help_text="The actions you may take on it now.")
     runs = serializers.SerializerMethodField(help_text="The newest 25 attempts, newest first.")
@@ -154,12 +155,16 @@ class ActivityDetail(ActivitySerializer):
             *ActivitySerializer.Meta.fields,
             "subject_type",
             "subject_ref",
+            "wish",
             "rejection_note",
             "revision_note",
             "has_output",
             "available_moves",
             "runs",
         ]
+
+    def get_wish(self, activity) -> str | None:
+        return activity.asked["wish"] if activity.asked else None
 
     def get_has_output(self, activity) -> bool:
         return bool(activity.output_ref)

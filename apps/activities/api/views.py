@@ -11,12 +11,13 @@ from apps.shared.errors import NotFound
 from apps.strategy import access as strategy_access
 from apps.strategy.models import DeliverablePeriod
 from apps.tenants.doors.strict import Nothing
-from apps.tenants.doors.viewsets import TenantViewSet
+from apps.tenants.doors.viewsets import IDEMPOTENCY_KEY, TenantViewSet, key_of
 from apps.tenants.permissions import require
 
 from .. import access, forecasting, history, operations, queries
 from ..models import Activity, ActivityRun, Approval
-from . import following
+from . import asking, following
+from .asking import NewWork
 from .serializers import (
     ActivityDetail,
     ActivitySerializer,
@@ -67,6 +68,15 @@ class ActivityViewSet(TenantViewSet):
     def retrieve(self, request, ref_id):
         """One activity with its newest runs and the moves you may make."""
         return self._shown(access.activity_for(request.actor, ref_id, to="read"))
+
+    @extend_schema(request=NewWork, responses={201: ActivityDetail}, parameters=[IDEMPOTENCY_KEY])
+    def create(self, request):
+        """Ask for one piece of work beside what is promised. The answer is its unit. Staff name the client with X-Tenant."""
+        require(request.actor, "activity.ask")
+        tenant = self.one_tenant().facts
+        key, wanted = key_of(request), asking.wanted_of(self.read(NewWork))
+        unit = operations.ask_for_work(tenant, wanted, key=f"api {key}", by=request.actor, at=request.at)
+        return self._shown(unit, status=201)
 
     @extend_schema(request=Nothing, responses=ActivityDetail)
     @action(detail=True, methods=["post"])
@@ -143,8 +153,8 @@ class ActivityViewSet(TenantViewSet):
             return HttpResponse(status=204)  # EventSource then stops asking
         return following.response(request.user, activity, place)
 
-    def _shown(self, activity: Activity):
-        return self.answer(activity, ActivityDetail, runs=queries.runs_of(activity)[:RUNS_SHOWN])
+    def _shown(self, activity: Activity, *, status: int = 200):
+        return self.answer(activity, ActivityDetail, status=status, runs=queries.runs_of(activity)[:RUNS_SHOWN])
 
 
 class RunViewSet(TenantViewSet):

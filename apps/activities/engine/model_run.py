@@ -19,7 +19,7 @@ from apps.shared.ids import spell
 from apps.storage import clients
 from apps.tenants.models import Tenant
 
-from .. import callbacks, checking, checks, memory, operations, prompting, queries, registry, skill_library
+from .. import callbacks, checking, checks, material, memory, operations, prompting, queries, registry, skill_library
 from ..adapters import ADAPTERS
 from ..adapters.base import Message, ModelAnswer, ModelFailed, ModelRequest, storable
 from ..models import Activity, AgentConfig, LlmProvider
@@ -250,6 +250,7 @@ def _prompt(
         blocks=[
             *_with_context_file(role.gather(activity)),
             *_values_of_task(activity),
+            *material.wish(activity),
             *memory.blocks_of(attempt.claim.session_id, besides=activity),
         ],
         task=activity.step.prompt_template,

@@ -25,6 +25,7 @@ from apps.channels.platforms.base import (
 )
 from apps.channels.platforms.markup import markdown_to_html
 from apps.channels.statuses import AttemptStatus
+from apps.shared import locks
 from apps.shared.actors import Actor
 from apps.shared.errors import OperationRefused
 
@@ -137,6 +138,7 @@ def _send(step: Step, attempt: PublishAttempt, platform, ready) -> None:
         _refused(step, attempt, outcome, at=at)
 
 
+@locks.repeatable
 def settled(
     step: Step, attempt: PublishAttempt, external_id: str, url: str, response_summary: dict, *, at: datetime
 ) -> None:
@@ -152,6 +154,7 @@ def settled(
         operations.finish_job(step.claim, summary={"url": url, "external_id": external_id}, by=step.by, at=at)
 
 
+@locks.repeatable
 def _put_off(step: Step, attempt: PublishAttempt, outcome: Unknown, *, at: datetime) -> None:
     with transaction.atomic():
         operations.held(step.claim)
@@ -168,6 +171,7 @@ def _put_off(step: Step, attempt: PublishAttempt, outcome: Unknown, *, at: datet
         )
 
 
+@locks.repeatable
 def _refused(step: Step, attempt: PublishAttempt, outcome: Refused, *, at: datetime) -> None:
     with transaction.atomic():
         operations.held(step.claim)

@@ -77,7 +77,7 @@ class Toolbox:
         self.offers = tuple(
             ToolOffer(name, tool.description, tool.arguments)
             for name, tool in sorted(registry.TOOLS.items())
-            if tool.integration in allowed and not (tool.asks == "a third party" and is_local_only())
+            if tool.integration in allowed and not _is_kept_from(tool)
         )
 
     @property
@@ -222,9 +222,14 @@ class Toolbox:
         return content
 
 
+def _is_kept_from(tool: Tool) -> bool:
+    """Whether it asks a third party while the client, as it is at this moment, has local models only."""
+    return tool.asks == "a third party" and is_local_only()
+
+
 def _refuse_third_party(tool: Tool) -> None:
-    """Raises Refused where the tool asks one and the client, as it is at this moment, has local models only."""
-    if tool.asks == "a third party" and is_local_only():
+    """Raises Refused."""
+    if _is_kept_from(tool):
         raise Refused("This client's data is not shown to third parties, so this tool is not allowed.")
 
 

@@ -1,6 +1,7 @@
 """The activity, its order, its claim and its attempts."""
 
 from datetime import datetime
+from typing import Any
 
 from django.db import models
 from django.db.models import Q
@@ -22,6 +23,7 @@ from ..statuses import (
 from .sessions import Session
 
 LIVE = Q(deleted_on__isnull=True)
+ASKED_FOR = "asked:"  # how the origin of a unit begins that a person asked for, of no promise and no period
 
 
 class Activity(TenantRecord, Mutable, SoftDelete):
@@ -136,6 +138,18 @@ class Activity(TenantRecord, Mutable, SoftDelete):
     @property
     def subject_ref(self) -> str:
         return self.input_data.get("subject", {}).get("ref", "")
+
+    @property
+    def asked(self) -> dict[str, Any] | None:
+        """What a person asked for, at ad-hoc units and their steps: type, title, wish, platforms, wanted_by."""
+        return self.input_data.get("asked")
+
+    @property
+    def platforms(self) -> list[str]:
+        """Those that its promise names, or whoever asked for it; none where neither does."""
+        if self.deliverable is not None:
+            return self.deliverable.platforms
+        return self.asked["platforms"] if self.asked else []
 
     def is_overdue(self, at: datetime) -> bool:
         return self.due_date is not None and self.completed_on is None and self.due_date < at.date()

@@ -5,11 +5,28 @@ from .approvals import (
     ApprovalHeld,
     ApprovalStale,
     approved_snapshot,
+    ask_overdue_anew,
     grant_approval,
     mark_opened,
     refuse_approval,
 )
-from .brand_rules import edit_brand_rules, propose_brand_rules, write_brand_rules
+from .asking import (
+    AgentsOff,
+    KeyReused,
+    NoSuchPipeline,
+    NotOnboarded,
+    TooMuchAsked,
+    WantedWork,
+    ask_for_work,
+)
+from .brand_rules import (
+    SkillChanged,
+    brand_rules_still_hold,
+    edit_brand_rules,
+    propose_brand_rules,
+    release_brand_rules,
+    write_brand_rules,
+)
 from .by_hand import NotByHand, confirm_published, report_not_published
 from .callbacks import AlreadyClosed, keep_answer
 from .configuration import (
@@ -25,12 +42,13 @@ from .configuration import (
 from .context_files import edit_context_file
 from .costs import catch_up_costs, roll_up_costs
 from .counting import recount
-from .edits import NotEditable, replace_output
+from .edits import Edited, NoEditor, NotEditable, replace_output, store_edit
 from .exports import KEPT_FOR, ExportGone, ExportUnderWay, begin_export, open_export
 from .gates import digest_of, open_gate, refresh_gate, shown_at, step_behind
 from .goals import GoalsBeingRead, NoGoals, begin_goal_sync, sync_goals
-from .jobs import Job
+from .jobs import Job, JobBegun, begin_job
 from .money import go_on_with_money, wait_for_money, warn_of_spend
+from .partitions import ensure_partitions
 from .pipeline_edits import MOST_STEPS, NoGlobalTemplate, checked, edit_template, reset_template
 from .pipelines import (
     AddressMissing,
@@ -76,6 +94,7 @@ from .runs import (
     settle_failure,
     wait_out,
 )
+from .scores import NothingToScore, ScoringUnderWay, begin_scoring, scorable, score_month
 from .sessions import SessionOver, close_expired, count_tokens, end_session, end_sessions_of
 from .skills import (
     NothingToChange,
@@ -88,13 +107,17 @@ from .skills import (
     switch_skill,
 )
 from .spawning import spawn_unit
+from .steps import keep_input, keep_outcome
 from .templates import copy_global_templates, seed_global_templates
 
 __all__ = [
     "AlreadyClosed",
     "keep_answer",
+    "keep_input",
+    "keep_outcome",
     "AddressMissing",
     "AgentSettings",
+    "AgentsOff",
     "ApprovalHeld",
     "ApprovalStale",
     "CLIENTS_AT_ONCE",
@@ -104,31 +127,48 @@ __all__ = [
     "ExportUnderWay",
     "GoalsBeingRead",
     "Job",
+    "JobBegun",
     "KEPT_FOR",
+    "KeyReused",
     "LeaseLost",
     "MOST_STEPS",
     "NoGlobalTemplate",
     "NoGoals",
+    "NoSuchPipeline",
     "NotATask",
     "NotByHand",
+    "NoEditor",
+    "ask_overdue_anew",
+    "ensure_partitions",
     "NotEditable",
+    "NotOnboarded",
     "NothingToChange",
+    "NothingToScore",
     "ProviderFacts",
     "RecurringSettings",
+    "ScoringUnderWay",
     "SessionOver",
     "Share",
+    "SkillChanged",
     "SkillExists",
+    "brand_rules_still_hold",
+    "release_brand_rules",
     "Spent",
     "SwitchedOff",
     "TaskStillOpen",
+    "TooMuchAsked",
     "ValuesMissing",
+    "WantedWork",
     "add_provider",
     "add_skill",
     "advance",
     "approved_snapshot",
+    "ask_for_work",
     "assign_skill",
     "begin_export",
+    "begin_job",
     "begin_goal_sync",
+    "begin_scoring",
     "cancel_activity",
     "cancel_unit",
     "catch_up_costs",
@@ -176,12 +216,16 @@ __all__ = [
     "recount",
     "refresh_gate",
     "refuse_approval",
+    "Edited",
     "replace_output",
+    "store_edit",
     "report_not_published",
     "reset_template",
     "restore_skill",
     "retry_activity",
     "roll_up_costs",
+    "scorable",
+    "score_month",
     "seed_global_skills",
     "seed_global_templates",
     "seed_prices",

@@ -3,15 +3,17 @@
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import Q
 
 from apps.shared import locks
 from apps.shared.actors import Actor
 from apps.shared.errors import InvalidInput, NotAllowed, OperationRefused
+from apps.shared.scoping import TenantFacts
 
 from .. import registry
 from ..models import Activity, Approval
 from ..statuses import ACTIVITY_MOVES, APPROVAL_MOVES, ApprovalStatus, SubjectType
-from . import counting, pipelines
+from . import counting, gates, pipelines
 from .gates import digest_of, shown_at
 
 
@@ -100,6 +102,37 @@ def _decide(approval: Approval, move: str, *, by: Actor, at: datetime, shown_sha
             behind.send_back(subject, by=by, at=at, note=note)
             pipelines.send_back(gate, note=note, by=by, at=at)
     return approval
+
+
+def ask_overdue_anew(tenant: TenantFacts, *, by: Actor, at: datetime) -> int:
+    """Decisions of the client that nobody made in time expire, and each is asked anew, about what is shown now.
+
+    Time decides nothing: what expired counts neither as approved nor as refused. What somebody holds back waits for the
+    end of the hold. Returns how many were asked anew.
+    """
+    overdue = (
+        Approval.objects.filter(_is_overdue(at), tenant_id=tenant.id)
+        .select_related("activity__parent_activity")
+        .order_by("ref_id")
+    )
+    return sum(_ask_anew(approval, by=by, at=at) for approval in overdue)
+
+
+def _is_overdue(at: datetime) -> Q:
+    is_free = Q(held_until__isnull=True) | Q(held_until__lte=at)
+    return Q(is_free, status=ApprovalStatus.PENDING, expires_at__lte=at)
+
+
+@locks.repeatable
+def _ask_anew(approval: Approval, *, by: Actor, at: datetime) -> bool:
+    with transaction.atomic():
+        _, gate, approval = locks.take(approval.activity.unit, approval.activity, approval)
+        if not Approval.objects.filter(_is_overdue(at), pk=approval.pk).exists():
+            return False  # decided, cancelled or held back meanwhile
+        APPROVAL_MOVES.perform(approval, "expire", by=by, at=at)
+        requested_by = (approval.requested_by_type, approval.requested_by_id)
+        gates.ask(gate, assigned_to=approval.assigned_to, requested_by=requested_by, by=by, at=at)
+    return True
 
 
 def approved_snapshot(unit: Activity, subject_type: SubjectType, subject_ref: str) -> Approval | None:

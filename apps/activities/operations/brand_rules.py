@@ -12,18 +12,17 @@ from zoneinfo import ZoneInfo
 from django.db import transaction
 
 from apps import storage
-from apps.shared import locks
+from apps.shared import journal, locks
 from apps.shared.actors import Actor
-from apps.shared.errors import InvalidInput
+from apps.shared.errors import InvalidInput, OperationRefused
 from apps.shared.scoping import TenantFacts
 
 from .. import skill_files, skill_library
 from ..models import Activity, ActivityTemplate, Approval
-from ..queries import next_version
 from ..skill_files import BadSkill, SkillText
 from ..skill_library import SkillVersion
 from ..statuses import ActivityStatus, ApprovalStatus, SubjectType
-from .edits import pending_at, replace_output
+from .edits import pending_at, replace_output, store_edit
 from .gates import refresh_gate
 from .skills import SkillExists, add_skill, edit_skill
 from .spawning import spawn_unit
@@ -34,6 +33,13 @@ LEAST_REJECTIONS = 3  # fewer are an opinion about a text, not a rule
 MOST_REJECTIONS = 40  # of one proposal, the latest
 OVER = (ActivityStatus.COMPLETED, ActivityStatus.CANCELLED)
 NOT_ABOUT_VOICE = (SubjectType.STRATEGY, SubjectType.ONBOARDING_RUN)
+
+
+class SkillChanged(OperationRefused):
+    """The skill brand-voice was changed after this proposal was made. Send the proposal back with a note, and a fresh one
+    is made from the skill as it is now."""
+
+    code = "skill_changed"
 
 
 def propose_brand_rules(tenant: TenantFacts, *, by: Actor, at: datetime) -> Activity | None:
@@ -86,27 +92,34 @@ def edit_brand_rules(
     if text.name != skill_library.BRAND_VOICE:
         raise InvalidInput({"markdown": [f"The skill keeps its name: {skill_library.BRAND_VOICE}."]})
     written = gate.unit.steps.get(ref_id=gate.subject_ref)
-    version = next_version(written.ref_id)
-    pointer, sha256 = storage.write_with_digest(
-        storage.ActivityOutput(
-            activityId=written.ref_id,
-            subjectRef=written.ref_id,
-            version=version,
-            authorType="human",
-            changeNote=change_note,
-            type="brand_rules",
-            createdOn=at,
-            createdBy=by.ref,
-        ),
+    edited = store_edit(
+        written,
         skill_files.written(text),
+        subject_ref=written.ref_id,
+        output_type="brand_rules",
+        change_note=change_note,
+        by=by,
+        at=at,
     )
     with transaction.atomic():
         _, written, gate = locks.take(gate.unit, written, gate)
-        approval = replace_output(
-            written, gate, pointer=pointer, sha256=sha256, version=version, shown_sha256=shown_sha256
-        )
+        approval = replace_output(written, gate, edited, shown_sha256=shown_sha256)
         refresh_gate(gate, by=by, at=at)
     return approval
+
+
+def brand_rules_still_hold(step: Activity) -> None:
+    """The skill is the one the proposal was made from. Raises SkillChanged, StorageUnavailable."""
+    skill = skill_library.brand_voice()
+    if skill is None or skill.pointer != step.input_data["base"]["pointer"]:
+        raise SkillChanged
+
+
+def release_brand_rules(step: Activity, *, by: Actor, at: datetime, gate: Activity) -> None:
+    """Approved: the version is written right after this transaction, in which nothing outside the database is touched."""
+    journal.record(
+        "brand_rules.approved", step, by=by, at=at, after={"body": step.output_ref, "base": step.input_data["base"]}
+    )
 
 
 def write_brand_rules(

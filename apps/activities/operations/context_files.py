@@ -14,8 +14,7 @@ from apps.tenants.models import Tenant
 
 from .. import checks
 from ..models import Activity
-from ..queries import next_version
-from .edits import pending_at, replace_output
+from .edits import pending_at, replace_output, store_edit
 from .gates import refresh_gate
 
 
@@ -57,29 +56,22 @@ def edit_context_file(
     run = OnboardingRun.objects.get(ref_id=gate.subject_ref)
     written = gate.unit.steps.get(pipeline_step="context_file")
     pointers = store(markdown, run_ref=run.ref_id, at=at)
-    version = next_version(run.ref_id)
     website = Tenant.objects.values_list("website", flat=True).get(pk=run.tenant_id)
-    pointer, sha256 = storage.write_with_digest(
-        storage.ActivityOutput(
-            activityId=written.ref_id,
-            subjectRef=run.ref_id,
-            version=version,
-            authorType="human",
-            changeNote=change_note,
-            type="context_file",
-            createdOn=at,
-            createdBy=by.ref,
-        ),
+    edited = store_edit(
+        written,
         markdown,
+        subject_ref=run.ref_id,
+        output_type="context_file",
+        change_note=change_note,
+        by=by,
+        at=at,
     )
     with transaction.atomic():
         _, written, gate = locks.take(gate.unit, written, gate)
         replace_output(
             written,
             gate,
-            pointer=pointer,
-            sha256=sha256,
-            version=version,
+            edited,
             shown_sha256=shown_sha256,
             findings=checks.run(checks.Draft({"markdown": markdown}, is_public=False), checks.Ground(website=website)),
         )

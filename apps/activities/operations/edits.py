@@ -1,11 +1,17 @@
 """A person's version of a text while a decision on it is pending."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
+from apps import storage
+from apps.shared.actors import Actor
 from apps.shared.errors import OperationRefused
 
 from ..checks import Finding, as_json
 from ..models import Activity, Approval
+from ..queries import next_version
 from ..statuses import ApprovalStatus
 from .approvals import ApprovalStale
 
@@ -14,6 +20,10 @@ class NotEditable(OperationRefused):
     """This can only be edited while it is in review."""
 
     code = "not_editable"
+
+
+class NoEditor(NotEditable):
+    """This has no editor: ask for a change instead, and say what should be different."""
 
 
 def pending_at(gate: Activity, *, shown_sha256: str, lock: bool = False) -> Approval:
@@ -27,13 +37,50 @@ def pending_at(gate: Activity, *, shown_sha256: str, lock: bool = False) -> Appr
     return approval
 
 
+@dataclass(frozen=True)
+class Edited:
+    """A person's version, stored and not yet pointed to."""
+
+    pointer: str
+    sha256: str
+    version: int
+
+
+def store_edit(
+    written: Activity,
+    text: str,
+    *,
+    subject_ref: str,
+    output_type: str,
+    by: Actor,
+    at: datetime,
+    change_note: str = "",
+    metadata: Mapping[str, Any] | None = None,
+) -> Edited:
+    """Store a person's version of what this step wrote, behind the versions of its subject. Raises StorageUnavailable."""
+    version = next_version(subject_ref)
+    pointer, sha256 = storage.write_with_digest(
+        storage.ActivityOutput(
+            activityId=written.ref_id,
+            subjectRef=subject_ref,
+            version=version,
+            authorType="human",
+            changeNote=change_note,
+            type=output_type,
+            metadata=dict(metadata or {}),
+            createdOn=at,
+            createdBy=by.ref,
+        ),
+        text,
+    )
+    return Edited(pointer, sha256, version)
+
+
 def replace_output(
     written: Activity,
     gate: Activity,
+    edited: Edited,
     *,
-    pointer: str,
-    sha256: str,
-    version: int,
     shown_sha256: str,
     findings: Sequence[Finding] | None = None,
 ) -> Approval:
@@ -44,10 +91,10 @@ def replace_output(
     Raises NotEditable without a pending approval at the gate, ApprovalStale when the text changed after it was opened.
     """
     approval = pending_at(gate, shown_sha256=shown_sha256, lock=True)
-    written.output_ref = pointer
+    written.output_ref = edited.pointer
     former = {name: value for name, value in written.output_summary.items() if name != "checks"}
     checked = {} if findings is None else {"checks": as_json(findings)}
     author = {"author": {**former["author"], "edited": True}} if "author" in former else {}
-    written.output_summary = {**former, **checked, **author, "sha256": sha256, "version": version}
+    written.output_summary = {**former, **checked, **author, "sha256": edited.sha256, "version": edited.version}
     written.save(update_fields=["output_ref", "output_summary"])
     return approval

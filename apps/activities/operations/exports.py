@@ -3,19 +3,17 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from apps.shared import journal
 from apps.shared.actors import Actor
 from apps.shared.errors import NotFound, OperationRefused
 
-from ..bodies import EXPORT_CLIENT, TemplateStep
+from ..bodies import EXPORT_CLIENT
 from ..models import Activity
-from ..statuses import ACTIVITY_MOVES, ActivityStatus, ActivityType, AssigneeType
+from .jobs import JobBegun, begin_job, is_one_under_way, jobs_of
 
 KEPT_FOR = timedelta(days=7)  # a copy of everything a client has should not lie about
-
-UNDER_WAY = (ActivityStatus.CREATED, ActivityStatus.ASSIGNED, ActivityStatus.IN_PROGRESS)
 
 
 class ExportUnderWay(OperationRefused):
@@ -33,35 +31,22 @@ class ExportGone(OperationRefused):
 
 def begin_export(tenant_id: UUID, *, by: Actor, at: datetime) -> Activity:
     """Have everything of the client gathered in one file. Raises ExportUnderWay while another one is being made."""
-    exports = Activity.with_deleted.filter(tenant_id=tenant_id, assignee_agent_role=EXPORT_CLIENT)
-    if exports.filter(status__in=UNDER_WAY).exists():
+    exports = jobs_of(tenant_id, EXPORT_CLIENT)
+    if is_one_under_way(exports):
         raise ExportUnderWay
     number = exports.count() + 1
-    step = TemplateStep(
-        key="export_client",
-        title="Export everything",
-        type="other",
-        assignee_type="agent",
-        agent_role=EXPORT_CLIENT,
-        due_offset_days=0,
-    )
     try:
-        with transaction.atomic():
-            export = Activity.objects.create(
-                tenant_id=tenant_id,
-                title=f"Export number {number}",
-                type=ActivityType.OTHER,
-                assignee_type=AssigneeType.AGENT,
-                assignee_agent_role=EXPORT_CLIENT,
-                input_data={"step": step.model_dump(mode="json")},
-                origin_key=f"export/{number}",  # of two clicks at once the second is refused by the database
-                ready_on=at,
-                created_by=by.user,
-                created_on=at,
-            )
-            journal.record("export.begun", export, by=by, at=at)
-            return ACTIVITY_MOVES.perform(export, "ready", by=by, at=at)
-    except IntegrityError as error:
+        return begin_job(
+            tenant_id,
+            role=EXPORT_CLIENT,
+            title=f"Export number {number}",
+            origin_key=f"export/{number}",  # of two clicks at once the second is refused by the database
+            journal_code="export.begun",
+            input_data={},
+            by=by,
+            at=at,
+        )
+    except JobBegun as error:
         raise ExportUnderWay from error
 
 

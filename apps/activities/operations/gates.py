@@ -10,6 +10,7 @@ from apps.shared import journal
 from apps.shared.actors import Actor
 from apps.shared.transitions import touched
 from apps.tenants import queries as tenant_queries
+from apps.tenants.models import User
 
 from .. import registry
 from ..models import Activity, Approval
@@ -115,22 +116,32 @@ def open_gate(gate: Activity, *, by: Actor, at: datetime) -> Approval:
     """Ask the person whose turn it is; the approval is bound to exactly what is shown now. Part of a transaction."""
     if not gate.subject_type:
         decide_on_answer(gate)
-    shown = shown_at(gate)
-    risk = registry.GATES[gate.subject_type].risk
     assignee = person_for(gate.step.human_role, gate.tenant_id)
     ACTIVITY_MOVES.perform(
         gate, "ask_approval", by=by, at=at, assignee_user=assignee, started_on=at, input_data=gate.input_data
     )
+    kind = by.kind if by.kind != "integration" else "system"
+    return ask(gate, assigned_to=assignee, requested_by=(kind, by.ref), by=by, at=at)
+
+
+def ask(
+    gate: Activity, *, assigned_to: User | None, requested_by: tuple[str, str], by: Actor, at: datetime
+) -> Approval:
+    """A pending decision at a gate that waits for one, about exactly what is shown now. Part of a transaction.
+
+    `requested_by`: (type, id) of whose work is decided on.
+    """
+    shown, risk = shown_at(gate), registry.GATES[gate.subject_type].risk
     approval = Approval.objects.create(
         tenant_id=gate.tenant_id,
         subject_type=gate.subject_type,
         subject_ref=gate.subject_ref,
         activity=gate,
         risk_level=risk,
-        requested_by_type=by.kind if by.kind != "integration" else "system",
-        requested_by_id=by.ref,
+        requested_by_type=requested_by[0],
+        requested_by_id=requested_by[1],
         required_role=gate.step.human_role,
-        assigned_to=assignee,
+        assigned_to=assigned_to,
         content_ref=shown["body"]["ref"] or None,
         content_sha256=digest_of(shown),
         shown_snapshot=shown,

@@ -3,22 +3,18 @@
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
 from django.utils.formats import date_format
 
-from apps.shared import journal
 from apps.shared.actors import Actor
 from apps.shared.errors import OperationRefused
 from apps.shared.scoping import TenantFacts
 from apps.strategy import queries as strategy
 
-from ..bodies import SYNC_GOALS, TemplateStep
+from ..bodies import SYNC_GOALS
 from ..models import Activity
-from ..statuses import ACTIVITY_MOVES, ActivityStatus, ActivityType, AssigneeType
+from .jobs import JobBegun, begin_job, is_one_under_way, jobs_of
 
 ORIGIN = "goals/"
-UNDER_WAY = (ActivityStatus.CREATED, ActivityStatus.ASSIGNED, ActivityStatus.IN_PROGRESS)
 
 
 class GoalsBeingRead(OperationRefused):
@@ -35,14 +31,14 @@ class NoGoals(OperationRefused):
 
 def begin_goal_sync(tenant: TenantFacts, *, by: Actor, at: datetime) -> Activity:
     """Have the open goals read as of today where the client is. Raises NoGoals, and GoalsBeingRead while they are."""
-    jobs = _jobs(tenant)
-    if jobs.filter(status__in=UNDER_WAY).exists():
+    jobs = jobs_of(tenant.id, SYNC_GOALS)
+    if is_one_under_way(jobs):
         raise GoalsBeingRead
     if not strategy.open_goals().exists():
         raise NoGoals
     try:
         return _begin(tenant, f"{ORIGIN}{jobs.count() + 1}", today=_today(tenant, at), by=by, at=at)
-    except IntegrityError as error:  # of two clicks at once the second is refused by the database
+    except JobBegun as error:  # of two clicks at once the second is refused by the database
         raise GoalsBeingRead from error
 
 
@@ -53,19 +49,15 @@ def sync_goals(tenant: TenantFacts, *, by: Actor, at: datetime) -> Activity | No
     """
     today = _today(tenant, at)
     monday = today - timedelta(days=today.weekday())
-    origin, jobs = f"{ORIGIN}{monday:%G-W%V}", _jobs(tenant)
-    if jobs.filter(origin_key=origin).exists() or jobs.filter(status__in=UNDER_WAY).exists():
+    origin, jobs = f"{ORIGIN}{monday:%G-W%V}", jobs_of(tenant.id, SYNC_GOALS)
+    if jobs.filter(origin_key=origin).exists() or is_one_under_way(jobs):
         return None
     if not strategy.open_goals().exists():
         return None
     try:
         return _begin(tenant, origin, today=monday, by=by, at=at)
-    except IntegrityError:  # another beat was faster
+    except JobBegun:  # another beat was faster
         return None
-
-
-def _jobs(tenant: TenantFacts) -> QuerySet[Activity]:
-    return Activity.with_deleted.filter(tenant_id=tenant.id, assignee_agent_role=SYNC_GOALS)
 
 
 def _today(tenant: TenantFacts, at: datetime) -> date:
@@ -74,26 +66,13 @@ def _today(tenant: TenantFacts, at: datetime) -> date:
 
 def _begin(tenant: TenantFacts, origin: str, *, today: date, by: Actor, at: datetime) -> Activity:
     """The job. `today` stays with it, so that every attempt, on whatever day, reads the same days."""
-    step = TemplateStep(
-        key="sync_goals",
-        title="Read the goals",
-        type="other",
-        assignee_type="agent",
-        agent_role=SYNC_GOALS,
-        due_offset_days=0,
+    return begin_job(
+        tenant.id,
+        role=SYNC_GOALS,
+        title=f"Goals as of {date_format(today, 'j F Y')}",
+        origin_key=origin,
+        journal_code="goals.sync_begun",
+        input_data={"today": today.isoformat()},
+        by=by,
+        at=at,
     )
-    with transaction.atomic():
-        job = Activity.objects.create(
-            tenant_id=tenant.id,
-            title=f"Goals as of {date_format(today, 'j F Y')}",
-            type=ActivityType.OTHER,
-            assignee_type=AssigneeType.AGENT,
-            assignee_agent_role=SYNC_GOALS,
-            input_data={"step": step.model_dump(mode="json"), "today": today.isoformat()},
-            origin_key=origin,
-            ready_on=at,
-            created_by=by.user,
-            created_on=at,
-        )
-        journal.record("goals.sync_begun", job, by=by, at=at, after={"today": today.isoformat()})
-        return ACTIVITY_MOVES.perform(job, "ready", by=by, at=at)

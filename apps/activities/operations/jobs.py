@@ -2,14 +2,24 @@
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.db import connection
+from django.db.models import QuerySet
 
 from apps.shared.actors import Actor
+from apps.shared.errors import OperationRefused
 
+from ..bodies import TemplateStep
 from ..models import Activity
+from ..statuses import ActivityStatus, ActivityType, AssigneeType
+from .pipelines import make_once
 from .runs import Claim, LeaseLost, holds_lease
+
+LONGEST_TITLE = 500
+UNDER_WAY = (ActivityStatus.CREATED, ActivityStatus.ASSIGNED, ActivityStatus.IN_PROGRESS)
 
 # One statement: the fence is looked at and written past under the locks of activity and lease, in the order in which
 # every end of an attempt takes them. Heartbeats and progress are not journalled.
@@ -24,6 +34,12 @@ WITH held AS (
 UPDATE activities SET output_summary = %(summary)s::jsonb
   FROM held WHERE activities.tenant_id = held.tenant_id AND activities.id = held.id
 """
+
+
+class JobBegun(OperationRefused):
+    """This was asked for already. Reload the page."""
+
+    code = "job_begun"
 
 
 @dataclass
@@ -64,3 +80,50 @@ class Job:
         """Raise LeaseLost if this attempt may not go on."""
         if not holds_lease(self.claim):
             raise LeaseLost
+
+
+def begin_job(
+    tenant_id: UUID,
+    *,
+    role: str,
+    title: str,
+    origin_key: str,
+    journal_code: str,
+    input_data: dict[str, Any],
+    by: Actor,
+    at: datetime,
+) -> Activity:
+    """A long job that somebody asks for, due at once. Raises JobBegun when there is one with this origin key."""
+    step = TemplateStep(
+        key=role.removeprefix("system."),
+        title=title[:LONGEST_TITLE],
+        type="other",
+        assignee_type="agent",
+        agent_role=role,
+        due_offset_days=0,
+    )
+    job = Activity(
+        tenant_id=tenant_id,
+        title=title[:LONGEST_TITLE],
+        type=ActivityType.OTHER,
+        assignee_type=AssigneeType.AGENT,
+        assignee_agent_role=role,
+        input_data={**input_data, "step": step.model_dump(mode="json")},
+        origin_key=origin_key,
+        ready_on=at,
+        created_by=by.user,
+        created_on=at,
+    )
+    begun = make_once(job, journal_code, by=by, at=at)
+    if begun is None:
+        raise JobBegun
+    return begun
+
+
+def jobs_of(tenant_id: UUID, role: str) -> QuerySet[Activity]:
+    """All there ever were of this kind: the number of the next one follows from them."""
+    return Activity.with_deleted.filter(tenant_id=tenant_id, assignee_agent_role=role)
+
+
+def is_one_under_way(jobs: QuerySet[Activity]) -> bool:
+    return jobs.filter(status__in=UNDER_WAY).exists()

@@ -71,7 +71,7 @@ class TaskStillOpen(OperationRefused):
 
 def spawn_due(tenant: TenantFacts, *, by: Actor, at: datetime) -> int:
     """Make the tasks that are due for this client; returns how many. Each is a transaction of its own."""
-    opened_on = _open_since(tenant.id)
+    opened_on = open_since(tenant.id)
     if opened_on is None:
         return 0
     ready = [
@@ -106,7 +106,7 @@ def spawn_now(template: RecurringTaskTemplate, *, by: Actor, at: datetime) -> Ac
         template = _locked(template)
         if not template.is_active:
             raise SwitchedOff
-        if _open_since(template.tenant_id) is None:
+        if open_since(template.tenant_id) is None:
             raise ClientClosed
         if obstacles := queries.obstacles(template):
             raise ValuesMissing(f"{' '.join(obstacles)} Fill them in under Setup, then the task can be made.")
@@ -238,7 +238,7 @@ def _locked(template: RecurringTaskTemplate) -> RecurringTaskTemplate:
     return RecurringTaskTemplate.objects.select_for_update(of=("self",)).get(pk=template.pk)
 
 
-def _open_since(tenant_id) -> datetime | None:
+def open_since(tenant_id) -> datetime | None:
     """When this client's contract was accepted; None while no work may be made for it."""
     open_ones = Tenant.objects.filter(pk=tenant_id, status__in=[TenantStatus.TRIALING, TenantStatus.ACTIVE])
     return open_ones.values_list("contract_accepted_on", flat=True).first()
@@ -263,7 +263,7 @@ def _spawn_if_due(
     template: RecurringTaskTemplate, *, since: datetime | None, by: Actor, at: datetime
 ) -> Activity | None:
     """The task of the latest slot that has none yet, of a locked template. `since` stands in for the template's own."""
-    opened_on = _open_since(template.tenant_id)
+    opened_on = open_since(template.tenant_id)
     if not template.is_active or opened_on is None or queries.obstacles(template):
         return None
     made = queries.latest_slot_made(template, until=at + CLOCKS_APART)

@@ -93,6 +93,7 @@ def holds_lease(claim: Claim) -> bool:
     ).exists()
 
 
+@locks.repeatable
 def finish_run(
     claim: Claim, *, output, kept: registry.Kept, summary: dict, spent: Spent, by: Actor, at: datetime
 ) -> Activity:
@@ -114,6 +115,7 @@ def finish_run(
         return pipelines.close_step(activity, by=by, at=at)
 
 
+@locks.repeatable
 def finish_job(claim: Claim, *, summary: dict, by: Actor, at: datetime) -> Activity:
     """The same for a system job, which has no model run."""
     with transaction.atomic():
@@ -122,6 +124,7 @@ def finish_job(claim: Claim, *, summary: dict, by: Actor, at: datetime) -> Activ
         return pipelines.close_step(activity, by=by, at=at, output_summary=summary)
 
 
+@locks.repeatable
 def give_back(claim: Claim, *, error: str, spent: Spent, ready_on: datetime, by: Actor, at: datetime) -> None:
     """Try again at `ready_on`, without counting a failure: a stop, a cap, an outage, a wait for settling."""
     with transaction.atomic():
@@ -148,6 +151,7 @@ def _later(at: datetime, seconds: float) -> datetime:
     return at + timedelta(seconds=min(seconds, LONGEST_WAIT_SECONDS) * random.uniform(1, 1 + JITTER))
 
 
+@locks.repeatable
 def fail_attempt(
     claim: Claim,
     *,
@@ -236,6 +240,7 @@ def _free(lease: ActivityLease, *, at: datetime) -> None:
     lease.save(update_fields=["expires_on", "updated_on"])
 
 
+@locks.repeatable
 def record_call(
     claim: Claim,
     reservation: SpendReservation,

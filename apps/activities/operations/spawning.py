@@ -4,7 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from apps.shared import journal
 from apps.shared.actors import Actor
 from apps.shared.ids import block_values, id_block, id_in_block, spell
-from apps.strategy.models import DeliverablePeriod
+from apps.strategy.models import DeliverablePeriod, Goal
 
 from ..bodies import TemplateStep
 from ..models import Activity, ActivityTemplate
@@ -29,7 +29,8 @@ class NewUnit:
     """A unit to be made. `origin` makes it idempotent: of one that exists already nothing is made.
 
     `subject` is (subject type, ref_id) where all steps are about one existing row; `number` counts the units of a period;
-    `about` is what the steps' agents find their material by.
+    `about` is what the steps' agents find their material by. A unit without a period may serve a goal, name platforms and
+    be due on a day of its own; one with a period takes them from its promise.
     """
 
     template: ActivityTemplate
@@ -40,11 +41,14 @@ class NewUnit:
     period: DeliverablePeriod | None = None
     number: int = 1
     about: Mapping[str, Any] = field(default_factory=dict)
+    goal: Goal | None = None
+    wanted_platforms: Sequence[str] = ()
+    due: date | None = None
 
     @property
     def platforms(self) -> list[str]:
-        """Those that the promise names; none where the unit serves no promise."""
-        return self.period.deliverable.platforms if self.period else []
+        """Those that the promise names, or whoever asked for a unit that serves none."""
+        return self.period.deliverable.platforms if self.period else list(self.wanted_platforms)
 
     @property
     def steps(self) -> list[TemplateStep]:
@@ -135,16 +139,17 @@ def spawn_units(units: Sequence[NewUnit], *, by: Actor, at: datetime) -> int:
     alike: dict[tuple, list[NewUnit]] = defaultdict(list)
     for unit in units:
         turn = unit.number % len(unit.platforms) if unit.platforms else 0
-        alike[pipelines[unit.template.pk], tuple(unit.platforms), turn].append(unit)
+        alike[pipelines[unit.template.pk], tuple(unit.platforms), turn, unit.due].append(unit)
     return sum(_spawn_alike(those, those[0].steps, by=by, at=at) for those in alike.values())
 
 
 def _spawn_alike(units: Sequence[NewUnit], steps: Sequence[TemplateStep], *, by: Actor, at: datetime) -> int:
-    """Units of the same steps, whichever clients' templates these are."""
+    """Units of the same steps and the same due day, whichever clients' templates these are."""
+    due = units[0].due
     numbers = {step.key: number for number, step in enumerate(steps, 1)}
     edges = [(numbers[step.key], numbers[needed]) for step in steps for needed in step.depends_on]
     block, rows = id_block(), [_row(unit, first=n * (1 + len(steps) + len(edges))) for n, unit in enumerate(units)]
-    values = {
+    values: dict[str, Any] = {
         **block_values(block),
         "by": by.user.pk if by.user else None,
         "at": at,
@@ -152,7 +157,7 @@ def _spawn_alike(units: Sequence[NewUnit], steps: Sequence[TemplateStep], *, by:
         "human": AssigneeType.HUMAN,
         "in_progress": ActivityStatus.IN_PROGRESS,
         "priority": Priority.NORMAL,
-        "due": _day(at, max(step.due_offset_days for step in steps)),
+        "due": due or _day(at, max(step.due_offset_days for step in steps)),
         "units": json.dumps(rows),
         "steps": json.dumps(
             [
@@ -165,7 +170,7 @@ def _spawn_alike(units: Sequence[NewUnit], steps: Sequence[TemplateStep], *, by:
                     "agent_role": step.agent_role or "",
                     "is_gate": step.is_approval_gate,
                     "status": ActivityStatus.ASSIGNED if _starts_at_once(step) else ActivityStatus.CREATED,
-                    "due": _day(at, step.due_offset_days).isoformat(),
+                    "due": min(_day(at, step.due_offset_days), due or date.max).isoformat(),
                     "step": step.model_dump(mode="json"),
                 }
                 for step in steps
@@ -223,6 +228,8 @@ def _row(unit: NewUnit, *, first: int) -> dict[str, Any]:
             "deliverable_id": str(deliverable.pk),
             "goal_id": str(deliverable.goal_id),
         }
+    elif unit.goal is not None:
+        row["goal_id"] = str(unit.goal.pk)
     return row
 
 
@@ -237,5 +244,5 @@ def _tell(
     journal.record_batches(ACTIVITY_MOVES.moves[move].journal_code, Activity, refs, by=by, at=at)
 
 
-def _day(at: datetime, days: int):
+def _day(at: datetime, days: int) -> date:
     return (at + timedelta(days=days)).date()

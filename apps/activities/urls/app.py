@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from ..views import app, recurring
+from ..views import app, asking, recurring
 
 urlpatterns = [
     path("approvals/", app.approvals, name="approvals"),
@@ -10,6 +10,7 @@ urlpatterns = [
     path("approvals/<str:ref_id>/approve/", app.approve, name="approve"),
     path("approvals/<str:ref_id>/reject/", app.reject, name="reject"),
     path("approvals/<str:ref_id>/opened/", app.opened, name="opened"),
+    path("ask/", asking.ask_as_client, name="ask"),
     path("setup/", recurring.setup, name="setup"),
     path("setup/<str:ref_id>/", recurring.fill_setup, name="fill_setup"),
 ]

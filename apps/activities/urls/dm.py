@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from ..views import agents, by_hand, costs, dm, dm_work, jobs, recurring, skills
+from ..views import agents, asking, by_hand, channels, costs, dm, dm_work, jobs, recurring, skills
 
 urlpatterns = [
     path("approvals/<str:ref_id>/", dm.approval, name="approval"),
@@ -14,10 +14,13 @@ urlpatterns = [
     path("activities/<str:ref_id>/retry/", dm_work.retry, name="retry"),
     path("activities/<str:ref_id>/cancel/", dm_work.cancel, name="cancel"),
     path("activities/<str:ref_id>/done/", dm_work.done, name="done"),
+    path("ask/", asking.ask, name="ask"),
     path("costs/", costs.costs, name="costs"),
     path("read-goals/", jobs.sync_goals, name="sync_goals"),
     path("exports/", jobs.exports, name="exports"),
     path("exports/<str:ref_id>/download/", jobs.download, name="download_export"),
+    path("channels/", channels.channels, name="channels"),
+    path("channels/<str:ref_id>/", channels.channel, name="channel"),
     path("agents/<str:ref_id>/switch/", agents.switch_agent, name="switch_agent"),
     path("activities/<str:ref_id>/published/", by_hand.published, name="published"),
     path("activities/<str:ref_id>/not-published/", by_hand.not_published, name="not_published"),

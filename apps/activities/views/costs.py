@@ -54,6 +54,7 @@ def costs(request: HttpRequest) -> HttpResponse:
         "agents": [{"who": role_name(row.agent_role), "spend": row} for row in agents],
         "agent_columns": AGENT_COLUMNS,
         "promises": promises,
+        "others": spending.cost_beside_promises(facts, month),
         "promise_columns": PROMISE_COLUMNS,
         "has_price": any(row.worth_usd is not None for row in promises),
     }

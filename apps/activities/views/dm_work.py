@@ -13,7 +13,7 @@ from apps.tenants.doors import paging, portal
 
 from .. import access, failures, operations, queries, registry
 from .. import history as run_history
-from ..bodies import role_name
+from ..bodies import IMPORT_LEADS, SCORE_CHANNELS, role_name
 from ..engine import streams
 from ..forms import WHO, NotPublishedForm, PublishedForm, RetryForm, WorkFilter
 from ..models import Activity, ActivityRun
@@ -26,7 +26,7 @@ from ..statuses import (
     RunStatus,
     SubjectType,
 )
-from . import history, jobs, tones
+from . import asking, history, jobs, tones
 
 ATTEMPT_TONES = {
     AttemptStatus.CONFIRMED: "success",
@@ -63,6 +63,7 @@ def work(request: HttpRequest) -> HttpResponse:
             if name in chosen
         ],
         "clear_href": request.path,
+        "ask_href": reverse("dm:activities:ask", args=[request.tenant.slug]),
     }
     return portal.respond(request, "dm/activities/work.html", context)
 
@@ -145,6 +146,7 @@ def story(
         or (found.step.prompt_template if "step" in found.input_data else ""),
         "notes": found.input_data.get("notes", []),
         "about": _about(found, slug),
+        "wish": found.asked["wish"] if found.asked and steps else "",
         "task_note": failures.parted(found.revision_note)[1],
         "runs": [_run_row(each) for each in run_history.of_runs(found, runs)] if not steps else [],
         "cost_usd": sum((run.cost_usd for run in runs), Decimal(0)),
@@ -240,6 +242,7 @@ def _facts(found: Activity, slug: str) -> list[dict]:
         facts.append({"label": "Goal", "value": found.goal.name})
     if found.deliverable:
         facts.append({"label": "Promise", "value": found.deliverable.name})
+    facts += asking.facts_of(found)
     facts.append({"label": "Created", "at": found.created_on})
     if found.status == ActivityStatus.ASSIGNED and found.ready_on > found.created_on:
         facts.append({"label": "Not before", "at": found.ready_on})
@@ -254,6 +257,10 @@ def _facts(found: Activity, slug: str) -> list[dict]:
 
 def _about(found: Activity, slug: str) -> dict | None:
     """What a task calls attention to."""
+    if found.assignee_agent_role == IMPORT_LEADS:
+        return {"href": reverse("dm:crm:import", args=[slug, found.ref_id]), "label": "See what was imported"}
+    if found.assignee_agent_role == SCORE_CHANNELS:
+        return {"href": reverse("dm:activities:channels", args=[slug]), "label": "Channels and their scores"}
     ref = found.input_data.get("failed") or found.input_data.get("checked")
     return {"href": _href_of(slug, ref), "label": "Open the step this is about"} if ref else None
 
@@ -366,6 +373,7 @@ def _work_row(row: Activity, *, slug: str, today) -> dict:
         "href": _href_of(slug, row.ref_id),
         "title": row.title,
         "unit": row.parent_activity.title if row.parent_activity else "",
+        "is_ad_hoc": row.asked is not None,
         "label": row.get_status_display(),
         "tone": tones.of(tones.ACTIVITY, row.status),
         "due": row.due_date,

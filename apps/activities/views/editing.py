@@ -52,7 +52,7 @@ def edit_brand_rules(request: HttpRequest, approval: Approval) -> HttpResponse:
     """The file of the skill as it was proposed. Other answers have no editor."""
     require(request.actor, "skill.edit")
     if not history.is_editable(approval):
-        raise operations.NotEditable("This has no editor: ask for a change instead, and say what should be different.")
+        raise operations.NoEditor
 
     def save(cleaned: dict) -> object:
         return operations.edit_brand_rules(approval.activity, by=request.actor, at=request.at, **cleaned)

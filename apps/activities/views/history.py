@@ -14,7 +14,7 @@ from ..bodies import BRAND_RULES_WRITER
 from ..models import ActivityRun, Approval
 from ..queries import Version
 from ..statuses import ApprovalStatus, HumanRole, RiskLevel, SubjectType
-from . import tones
+from . import asking, tones
 
 # Which permission opens the editor of a subject; a subject without one has no editor.
 EDIT_PERMISSION = {
@@ -86,6 +86,7 @@ def facts_of(approval: Approval) -> list[dict]:
         {"label": "Client", "value": approval.tenant.name, "href": reverse("dm:client", args=[slug])},
         {"label": "Status", "value": approval.get_status_display(), "tone": tones.of(tones.APPROVAL, approval.status)},
         {"label": "Part of", "value": unit.title, "href": reverse("dm:activities:activity", args=[slug, unit.ref_id])},
+        *asking.facts_of(approval.activity),
         {"label": "Step", "value": approval.activity.title},
         {"label": "Asked", "at": approval.created_on},
     ]

@@ -1,5 +1,7 @@
 """The tone in which each status is shown: neutral, info, success, warning or danger."""
 
+from apps.channels.statuses import ChannelStatus
+
 from ..statuses import ActivityStatus, ApprovalStatus, RiskLevel, RunStatus
 
 ACTIVITY = {
@@ -15,6 +17,11 @@ APPROVAL = {
     ApprovalStatus.APPROVED: "success",
     ApprovalStatus.REJECTED: "warning",
     ApprovalStatus.EXPIRED: "danger",
+}
+CHANNEL = {
+    ChannelStatus.CONNECTED: "success",
+    ChannelStatus.EXPIRED: "danger",
+    ChannelStatus.ERROR: "danger",
 }
 RISK = {RiskLevel.MEDIUM: "neutral", RiskLevel.HIGH: "danger"}
 RUN = {

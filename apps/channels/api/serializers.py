@@ -4,10 +4,10 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from apps.shared import addresses
-from apps.tenants.doors.rows import Row
+from apps.tenants.doors.rows import Ref, Row
 from apps.tenants.doors.strict import Choice, Input, Line, Text, Word
 
-from ..models import Channel
+from ..models import Channel, ChannelScore
 
 PUBLISH_AS = [("publish", "Publish at once"), ("draft", "Leave as draft in WordPress")]
 
@@ -16,6 +16,9 @@ class ChannelSerializer(Row):
     site_url = serializers.CharField(source="external_url", read_only=True)
     username = serializers.SerializerMethodField()
     publish_as = serializers.SerializerMethodField()
+    score_change = serializers.IntegerField(
+        read_only=True, allow_null=True, help_text="Against the score before; null before the second."
+    )
     reads = ("metadata",)
 
     class Meta:
@@ -34,6 +37,8 @@ class ChannelSerializer(Row):
             "last_verified_at",
             "token_expires_at",
             "score",
+            "score_previous",
+            "score_change",
             "score_calculated_at",
             "created_on",
         ]
@@ -43,6 +48,36 @@ class ChannelSerializer(Row):
 
     def get_publish_as(self, channel) -> str:
         return channel.metadata.get("publish_as", "")
+
+
+class ScorePartSerializer(serializers.Serializer):
+    """One line of a rubric, as it was applied."""
+
+    key = serializers.CharField(read_only=True)
+    label = serializers.CharField(read_only=True)
+    group = serializers.CharField(read_only=True, help_text="completeness, activity or result.")
+    value = serializers.FloatField(read_only=True, help_text="At most two decimals; the score is their rounded sum.")
+    maximum = serializers.IntegerField(read_only=True)
+    has_data = serializers.BooleanField(read_only=True, help_text="False: it counts 0, and `told` says why.")
+    told = serializers.CharField(read_only=True, help_text="The figures behind it, in a sentence.")
+
+
+class ChannelScoreSerializer(Row):
+    channel = Ref(source="channel_id")
+    parts = serializers.SerializerMethodField()
+    rubric_version = serializers.SerializerMethodField()
+    reads = ("score_breakdown", "scoring_criteria")
+
+    class Meta:
+        model = ChannelScore
+        fields = ["ref_id", "tenant", "channel", "period", "score", "parts", "rubric_version", "scored_on"]
+
+    @extend_schema_field(ScorePartSerializer(many=True))
+    def get_parts(self, score):
+        return ScorePartSerializer(score.score_breakdown.get("parts", []), many=True).data
+
+    def get_rubric_version(self, score) -> int:
+        return score.scoring_criteria.get("version", 0)
 
 
 class WordPressConnection(Input):

@@ -9,8 +9,8 @@ from apps.tenants.doors.viewsets import TenantViewSet
 from apps.tenants.permissions import require
 
 from .. import access, operations, outside
-from ..models import Channel
-from .serializers import ChannelSerializer, CheckSerializer, WordPressConnection
+from ..models import Channel, ChannelScore
+from .serializers import ChannelScoreSerializer, ChannelSerializer, CheckSerializer, WordPressConnection
 
 
 class ChannelViewSet(TenantViewSet):
@@ -20,10 +20,18 @@ class ChannelViewSet(TenantViewSet):
     serializer_class = ChannelSerializer
     list_needs = "channel.read"
     filter_fields = ("platform", "channel_type", "status")
+    paged_actions = ("list", "scores")
 
     def retrieve(self, request, ref_id):
         """One channel, without its secrets."""
         return self.answer(access.channel_for(request.actor, ref_id, to="read"))
+
+    @extend_schema(responses=ChannelScoreSerializer(many=True))
+    @action(detail=True, methods=["get"])
+    def scores(self, request, ref_id):
+        """What the channel scored, with every part, oldest first. A month has more than one where it was asked for again."""
+        channel = access.channel_for(request.actor, ref_id, to="read")
+        return self.page(ChannelScore.objects.filter(channel=channel), ChannelScoreSerializer)
 
     @extend_schema(request=WordPressConnection, responses={201: ChannelSerializer})
     @action(detail=False, methods=["post"])

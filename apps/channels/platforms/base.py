@@ -4,7 +4,10 @@ A platform never raises for what the other side did: whoever asked gets one of t
 """
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal, Protocol
+
+from apps.channels.scoring import Fact
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,46 @@ class ConnectionCheck:
     cause: str
     detail: str
     account_name: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """A channel that is read. `name` is what its platform calls it, such as a property of Google."""
+
+    connection: Connection
+    name: str
+
+
+@dataclass(frozen=True)
+class Unscored:
+    """The platform could not be read; `sentence` tells a person why and what to do."""
+
+    cause: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class SearchSeen:
+    """How Google showed a site in the 30 days: the addresses of pages, and clicks in these days and the 30 before."""
+
+    pages: frozenset[str]
+    clicks: int
+    clicks_before: int
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a platform is scored by. `search` is for websites, None where no property of the client covers the site."""
+
+    source: Source
+    at: datetime
+    search: SearchSeen | Unscored | None = None
+
+
+class Reader(Protocol):
+    """The facts for each part of a platform's rubric, by key; called as `READERS[name](question)`."""
+
+    def __call__(self, question: Question) -> dict[str, Fact] | Unscored: ...
 
 
 class Platform(Protocol):

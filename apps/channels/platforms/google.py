@@ -58,17 +58,20 @@ class Unreadable:
 def ask(
     connection: Connection,
     path: str,
-    body: dict[str, Any],
+    body: dict[str, Any] | None,
     *,
     limit: int,
     read: Callable[[dict[str, Any]], Callable[[Any], Row]],
+    rows_in: str = "rows",
 ) -> Figures[Row] | Unreadable:
-    """The first `limit` rows of the answer. `read` gives, for an answer, what makes a Row of one of its rows; what either
-    raises of ValueError, TypeError, LookupError and AttributeError means an answer that is none."""
+    """The first `limit` rows of the answer, of a GET where there is no body. `read` gives, for an answer, what makes a Row
+    of one of its rows; what either raises of ValueError, TypeError, LookupError and AttributeError means an answer that is
+    none."""
     url = f"{connection.base_url.rstrip('/')}{path}"
     headers = {"Authorization": f"Bearer {connection.secret}"}
     try:
-        answer = egress.request("POST", url, json=body, headers=headers, max_bytes=MAX_BYTES)
+        method = "GET" if body is None else "POST"
+        answer = egress.request(method, url, json=body, headers=headers, max_bytes=MAX_BYTES)
     except egress.EgressError:
         return Unreadable("not_reachable", None)
     if answer.status != 200:
@@ -76,7 +79,7 @@ def ask(
     try:
         told = answer.json()
         row_of = read(told)
-        rows: Iterable[Any] = told.get("rows", [])[:limit]
+        rows: Iterable[Any] = told.get(rows_in, [])[:limit]
         return Figures(tuple(row_of(row) for row in rows), answer.status)
     except (ValueError, TypeError, LookupError, AttributeError):
         return Unreadable("broken_answer", answer.status)

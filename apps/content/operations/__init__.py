@@ -1,10 +1,18 @@
 """Every write of requests and posts, by noun."""
 
+from .backlinks import (
+    BY_HAND,
+    keep_looks,
+    let_mail_leave,
+    move_backlink,
+    publish_seen,
+    replace_prospects,
+    settle_mail,
+)
 from .blog_posts import (
     ContentChanged,
     NoWebsiteChannel,
     PostEdit,
-    add_prospect,
     approve_request,
     begin_article,
     edit_post,
@@ -52,7 +60,13 @@ from .social_posts import (
 )
 
 __all__ = [
-    "add_prospect",
+    "BY_HAND",
+    "keep_looks",
+    "let_mail_leave",
+    "move_backlink",
+    "publish_seen",
+    "replace_prospects",
+    "settle_mail",
     "ReadyNewsletter",
     "prepare_newsletter",
     "receive_results",

@@ -9,7 +9,6 @@ from apps import storage
 from apps.activities import checking
 from apps.activities import operations as work
 from apps.activities.models import Activity, Approval
-from apps.activities.queries import next_version
 from apps.activities.registry import Kept
 from apps.activities.statuses import ApprovalStatus, SubjectType
 from apps.channels import operations as channels
@@ -23,7 +22,7 @@ from apps.shared.transitions import touched
 
 from .. import drafts, queries
 from ..bodies import Article, KeywordResearch, LiveCheck, TopicBrief, count_words
-from ..models import Backlink, BlogPost, BlogRequest
+from ..models import BlogPost, BlogRequest
 from ..statuses import (
     BLOG_POST_MOVES,
     REQUEST_MOVES,
@@ -74,8 +73,7 @@ def receive_topic(output: TopicBrief, *, activity: Activity, kept: Kept, by: Act
             deliverable_id=activity.deliverable_id,
             deliverable_period_id=activity.deliverable_period_id,
             activity=gate,
-            requested_by_type=RequesterType.AGENT,
-            requested_by_id=by.ref,
+            **requested_by(activity, by=by),
             created_by=by.user,
             created_on=at,
             **brief,
@@ -85,6 +83,14 @@ def receive_topic(output: TopicBrief, *, activity: Activity, kept: Kept, by: Act
         REQUEST_MOVES.perform(request, "submit", by=by, at=at)
     else:
         REQUEST_MOVES.perform(request, "submit", by=by, at=at, **brief)
+
+
+def requested_by(activity: Activity, *, by: Actor) -> dict[str, str]:
+    """Whose request it is: the person's who asked for ad-hoc work, else the agent's who proposes the topic."""
+    asker = activity.created_by
+    if activity.asked and asker is not None:
+        return {"requested_by_type": RequesterType.HUMAN, "requested_by_id": asker.ref_id}
+    return {"requested_by_type": RequesterType.AGENT, "requested_by_id": by.ref}
 
 
 def send_back_request(request: BlogRequest, *, by: Actor, at: datetime, note: str) -> None:
@@ -176,18 +182,19 @@ def edit_post(post: BlogPost, edit: PostEdit, *, by: Actor, at: datetime, shown_
         title=edit.title, description=edit.meta_description, text=edit.body_markdown, request=post.blog_request
     )
     findings = checking.of_edit(to_check, draft.output_summary.get("checks", ()))
-    pointer, sha256, version = _store_edit(post, draft, edit, at=at, by=by)
+    edited = work.store_edit(
+        draft,
+        edit.body_markdown,
+        subject_ref=post.ref_id,
+        output_type="blog_post",
+        metadata=storage.document(storage.ActivityOutput, draft.output_ref).metadata,
+        change_note=edit.change_note,
+        by=by,
+        at=at,
+    )
     with transaction.atomic():
         _, draft, gate = locks.take(draft.unit, draft, approval.activity)
-        work.replace_output(
-            draft,
-            gate,
-            pointer=pointer,
-            sha256=sha256,
-            version=version,
-            shown_sha256=shown_sha256,
-            findings=findings,
-        )
+        work.replace_output(draft, gate, edited, shown_sha256=shown_sha256, findings=findings)
         (post,) = locks.take(post)
         before = queries.blog_post_shown(post)
         changes = {
@@ -195,7 +202,7 @@ def edit_post(post: BlogPost, edit: PostEdit, *, by: Actor, at: datetime, shown_
             "slug": edit.slug,
             "meta_description": edit.meta_description,
             "scheduled_for": edit.scheduled_for,
-            "content_ref": pointer,
+            "content_ref": edited.pointer,
             "word_count": count_words(edit.body_markdown),
             **touched(BlogPost, by=by, at=at),
         }
@@ -215,26 +222,6 @@ def _pending(post: BlogPost) -> Approval | None:
         .select_related("activity", "activity__parent_activity")
         .first()
     )
-
-
-def _store_edit(post: BlogPost, draft: Activity, edit: PostEdit, *, at: datetime, by: Actor) -> tuple[str, str, int]:
-    former = storage.document(storage.ActivityOutput, draft.output_ref)
-    version = next_version(post.ref_id)
-    pointer, sha256 = storage.write_with_digest(
-        storage.ActivityOutput(
-            activityId=draft.ref_id,
-            subjectRef=post.ref_id,
-            version=version,
-            authorType="human",
-            changeNote=edit.change_note,
-            type="blog_post",
-            metadata=former.metadata,
-            createdOn=at,
-            createdBy=by.ref,
-        ),
-        edit.body_markdown,
-    )
-    return pointer, sha256, version
 
 
 @dataclass(frozen=True)
@@ -326,18 +313,3 @@ def receive_live_check(output: LiveCheck, *, activity: Activity, kept: Kept, by:
             at=at,
             about={"checked": activity.ref_id},
         )
-
-
-def add_prospect(outreach: Activity, *, target_url: str, source_url: str, by: Actor, at: datetime) -> Backlink:
-    """A page of another site that could link to the client's, and the activity that is to win it."""
-    link = Backlink.objects.create(
-        tenant_id=outreach.tenant_id,
-        activity=outreach,
-        deliverable_id=outreach.deliverable_id,
-        target_url=target_url,
-        source_url=source_url,
-        created_by=by.user,
-        created_on=at,
-    )
-    journal.record("backlink.found", link, by=by, at=at, after={"target_url": target_url})
-    return link

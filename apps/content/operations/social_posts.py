@@ -34,11 +34,10 @@ from ..statuses import (
     REQUEST_MOVES,
     SOCIAL_POST_MOVES,
     PostType,
-    RequesterType,
     RequestStatus,
     SocialPostStatus,
 )
-from .blog_posts import ContentChanged
+from .blog_posts import ContentChanged, requested_by
 
 USUAL_TIME = time(9)  # on the client's clock, for a day without a time
 ENGAGEMENT_AFTER = timedelta(days=7)  # by then most of the people have seen a post that will ever see it
@@ -77,7 +76,7 @@ def receive_calendar_entry(output: CalendarEntry, *, activity: Activity, kept: K
         "scheduled_for": _moment(output, at=at),
         "notes": output.notes or "",
     }
-    channels = queries.channels_for(activity.deliverable, output.platforms)
+    channels = queries.channels_for(activity.platforms, output.platforms)
     submit_request(activity, asked, channels, gate_key="topic_approval", by=by, at=at)
 
 
@@ -111,7 +110,7 @@ def submit_request(
     unit = activity.unit
     request = queries.social_request_of_unit(unit)
     gate = unit.steps.get(pipeline_step=gate_key)
-    gate.input_data = {**gate.input_data, "notes": queries.remarks_on(activity.deliverable, channels, among)}
+    gate.input_data = {**gate.input_data, "notes": queries.remarks_on(activity, channels, among)}
     gate.save(update_fields=["input_data"])
     if request is None:
         request = SocialMediaRequest.objects.create(
@@ -119,8 +118,7 @@ def submit_request(
             deliverable_id=activity.deliverable_id,
             deliverable_period_id=activity.deliverable_period_id,
             activity=gate,
-            requested_by_type=RequesterType.AGENT,
-            requested_by_id=by.ref,
+            **requested_by(activity, by=by),
             created_by=by.user,
             created_on=at,
             **asked,

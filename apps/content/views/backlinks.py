@@ -8,7 +8,8 @@ from apps.shared.errors import InvalidInput
 from apps.tenants.doors import paging, portal
 from apps.tenants.permissions import may, require
 
-from .. import backlinks as links
+from .. import operations
+from ..access import backlink_for
 from ..forms import BacklinkFilter, BacklinkMoveForm
 from ..models import Backlink
 from ..statuses import BACKLINK_MOVES, OutreachStatus
@@ -60,13 +61,13 @@ def backlinks(request: HttpRequest) -> HttpResponse:
 @portal.dm()
 def backlink(request: HttpRequest, ref_id: str) -> HttpResponse:
     """One link: both pages, what happened, and what can be recorded now."""
-    return _page(request, links.backlink_for(request.actor, ref_id, to="read"))
+    return _page(request, backlink_for(request.actor, ref_id, to="read"))
 
 
 @portal.dm(methods=["GET", "POST"])
 def move(request: HttpRequest, ref_id: str) -> HttpResponse:
     """Record what came of asking."""
-    link = links.backlink_for(request.actor, ref_id, to="move")
+    link = backlink_for(request.actor, ref_id, to="move")
     if request.method != "POST":
         return redirect(_href(request, link))
     form = BacklinkMoveForm(request.POST)
@@ -74,7 +75,7 @@ def move(request: HttpRequest, ref_id: str) -> HttpResponse:
         return _page(request, link, form=form, status=422)
     wanted = dict(form.cleaned_data)
     try:
-        links.move_backlink(link, wanted.pop("move"), by=request.actor, at=request.at, **wanted)
+        operations.move_backlink(link, wanted.pop("move"), by=request.actor, at=request.at, **wanted)
     except InvalidInput as error:
         for name, sentences in error.errors.items():
             form.add_error(name, sentences)
@@ -96,7 +97,7 @@ def _page(request: HttpRequest, link: Backlink, *, form: BacklinkMoveForm | None
     offered = [
         (step.name, LABELS[step.name])
         for step in BACKLINK_MOVES.open_from(link.outreach_status)
-        if step.name in links.BY_HAND
+        if step.name in operations.BY_HAND
     ]
     if form is None:
         form = BacklinkMoveForm(initial={"notes": link.notes})

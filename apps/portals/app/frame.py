@@ -10,7 +10,7 @@ from apps.activities.statuses import HumanRole
 
 # address, label, icon, key, and the pages that belong to the section
 SECTIONS = (
-    ("app:home", "Home", "house", "g h", {"home"}),
+    ("app:home", "Home", "house", "g h", {"home", "ask"}),
     ("app:approvals", "Waiting for you", "inbox", "g w", {"approvals", "approval", "approve", "reject"}),
     ("app:strategy", "Strategy", "target", "g s", {"strategy"}),
     ("app:content", "Content", "file-text", "g c", {"content", "post"}),

@@ -51,6 +51,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "published": content.published_posts(limit=SHOWN),
         "promise": queries.promise(at=request.at),
         "today": today,
+        "may_ask": may(request.actor, "activity.ask"),
     }
     return portal.respond(request, "app/home.html#live", context)
 

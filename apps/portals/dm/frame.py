@@ -20,7 +20,7 @@ SECTIONS = (
 )
 CLIENT_SECTIONS = (
     ("dm:client", "Overview", "house", "g o", {"client", "exports"}),
-    ("dm:work", "Work", "layout-list", "g w", {"work", "activity", "retry", "cancel", "done"}),
+    ("dm:work", "Work", "layout-list", "g w", {"work", "activity", "retry", "cancel", "done", "ask"}),
     ("dm:agents", "Agents", "bot", "g b", {"agents"}),
     (
         "dm:activities:recurring",
@@ -29,8 +29,10 @@ CLIENT_SECTIONS = (
         "g r",
         {"recurring", "recurring_task", "fill_values", "edit_recurring", "spawn_now"},
     ),
+    ("dm:activities:channels", "Channels", "plug", "g h", {"channels", "channel"}),
     ("dm:activities:costs", "Costs", "coins", "g c", {"costs"}),
     ("dm:content:backlinks", "Backlinks", "link", "g b", {"backlinks", "backlink", "move_backlink"}),
+    ("dm:crm:leads", "Leads", "users", "g e", {"leads", "lead", "import_leads", "import_columns", "import"}),
     (
         "dm:activities:skills",
         "Skills",

@@ -16,12 +16,6 @@ from apps.tenants.statuses import TenantStatus
 from .. import promises
 
 TENANT_TONES = {TenantStatus.ACTIVE: "success", TenantStatus.SUSPENDED: "danger", TenantStatus.CANCELLED: "danger"}
-CHANNEL_TONES = {
-    ChannelStatus.CONNECTED: "success",
-    ChannelStatus.EXPIRED: "danger",
-    ChannelStatus.ERROR: "danger",
-    ChannelStatus.REVOKED: "neutral",
-}
 PERIOD_TONES = {PeriodStatus.COMPLETED: "success", PeriodStatus.AT_RISK: "warning", PeriodStatus.MISSED: "danger"}
 STRATEGY_TONES = {StrategyStatus.ACTIVE: "success", StrategyStatus.AWAITING_APPROVAL: "warning"}
 
@@ -136,6 +130,7 @@ def unit_row(row: work.UnitInWork, slug: str) -> dict:
     return {
         "href": reverse("dm:activities:activity", args=[slug, row.unit.ref_id]),
         "title": row.unit.title,
+        "is_ad_hoc": row.unit.asked is not None,
         "label": now.get_status_display() if now else row.unit.get_status_display(),
         "tone": tones.of(tones.ACTIVITY, now.status if now else row.unit.status),
         "step": now.title if now else "",

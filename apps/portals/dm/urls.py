@@ -5,6 +5,7 @@ from django.urls import include, path
 from apps.activities.urls import dm as activities
 from apps.activities.views import agents, dm, dm_work
 from apps.content.urls import dm as content
+from apps.crm.urls import dm as crm
 
 from . import views
 
@@ -27,5 +28,6 @@ urlpatterns = [
     path("c/<slug:slug>/agents/", agents.agents, name="agents"),
     path("c/<slug:slug>/", include(([*activities.urlpatterns, *EDITING], "activities"))),
     path("c/<slug:slug>/", include((content.urlpatterns, "content"))),
+    path("c/<slug:slug>/", include((crm.urlpatterns, "crm"))),
     path("c/<slug:slug>/", include((STRATEGY, "strategy"))),
 ]

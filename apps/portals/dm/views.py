@@ -15,8 +15,9 @@ from apps.activities.bodies import role_name
 from apps.activities.first_pass import first_pass
 from apps.activities.goal_figures import latest_sync
 from apps.activities.models import Approval
-from apps.activities.operations import NotEditable
+from apps.activities.operations import NoEditor
 from apps.activities.statuses import ApprovalStatus, SubjectType
+from apps.activities.views import tones
 from apps.activities.views.editing import edit_brand_rules, edit_context_file
 from apps.activities.views.jobs import job_row
 from apps.billing.operations import cap_of
@@ -52,7 +53,7 @@ def edit(request: HttpRequest, ref_id: str) -> HttpResponse:
     approval = work_access.approval_for(request.actor, ref_id, to="read")
     editor = EDITORS.get(approval.subject_type)
     if editor is None:
-        raise NotEditable("This has no editor: ask for a change instead, and say what should be different.")
+        raise NoEditor
     return editor(request, approval)
 
 
@@ -117,9 +118,7 @@ def client(request: HttpRequest) -> HttpResponse:
         "promises": standing.promise_rows(progress, forecasts, tenant.slug),
         "month": month,
         "units": [standing.unit_row(unit, tenant.slug) for unit in units],
-        "channels": [
-            {"channel": each, "tone": standing.CHANNEL_TONES.get(each.status, "neutral")} for each in channels
-        ],
+        "channels": [{"channel": each, "tone": tones.of(tones.CHANNEL, each.status)} for each in channels],
         "spend": spend,
         "first_pass": [
             {"name": role_name(row.role), "row": row}

@@ -40,8 +40,9 @@ from unfold.admin import ModelAdmin
 from unfold.dataclasses import SearchResult
 from unfold.sites import UnfoldAdminSite
 
+from apps.shared import locks
 from apps.shared.errors import InvalidInput, NotFound, OperationRefused
-from apps.shared.ids import is_ref_id
+from apps.shared.lookups import by_ref
 from apps.shared.scoping import every_tenant
 
 from ..models import Tenant
@@ -98,7 +99,7 @@ class ManageSite(UnfoldAdminSite):
                     every_tenant(reason="Manage works over all clients"),
                     timezone.override(portal.zone_of(request.user, ())),
                 ):
-                    response = portal.repeated(lambda: view(request, *args, **kwargs))
+                    response = locks.repeated(lambda: view(request, *args, **kwargs))
                     if isinstance(response, TemplateResponse):
                         response.render()  # its querysets are read while it renders
             except NotFound as error:
@@ -276,10 +277,7 @@ class ManageAdmin(ModelAdmin):
     # A row.
 
     def row(self, request, ref_id: str) -> Any:
-        found = self.get_queryset(request).filter(ref_id=ref_id).first() if is_ref_id(ref_id) else None
-        if found is None:
-            raise NotFound
-        return found
+        return by_ref(self.get_queryset(request), ref_id)
 
     def title_of(self, row) -> str:
         return str(row)

@@ -25,10 +25,12 @@ PROBLEMS = {
     "412": "It was changed meanwhile: `If-Match` names an older version.",
     "413": "The body is larger than 1 MiB.",
     "415": "The body is not JSON in UTF-8.",
+    "422": "Another body was sent with this `Idempotency-Key` before.",
     "428": "`If-Match` is missing.",
     "429": "Too many requests; see `Retry-After`.",
     "503": "A store does not answer at the moment; see `Retry-After`.",
 }
+IDEMPOTENCY_KEY = "Idempotency-Key"
 ALWAYS = ("400", "401", "403", "404", "406", "429", "503")
 
 
@@ -158,6 +160,8 @@ class Schema(AutoSchema):
         codes = list(ALWAYS)
         if self.method in ("POST", "PATCH"):
             codes += ["409", "413", "415"]
+        if any(getattr(parameter, "name", "") == IDEMPOTENCY_KEY for parameter in self.get_override_parameters()):
+            codes += ["422"]
         if self.method == "PATCH":
             codes += ["412", "428"]
         for code in sorted(codes):

@@ -16,7 +16,6 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
-from django.db import OperationalError, connection
 from django.http import (
     Http404,
     HttpRequest,
@@ -29,6 +28,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 
+from apps.shared import locks
 from apps.shared.actors import Actor
 from apps.shared.errors import NotAllowed, NotFound, OperationRefused
 from apps.shared.scoping import tenant_scope
@@ -38,9 +38,6 @@ from ..models import Tenant, User
 from ..statuses import STAFF_ROLES, AppAccess
 from . import problems
 from .middleware import address_of
-
-RETRIES = 3  # a deadlock or serialization failure: the whole operation again
-TRY_AGAIN = {"40001", "40P01"}
 
 
 class AccountClosed(NotAllowed):
@@ -114,7 +111,7 @@ def _frame(enter: Callable, methods: Sequence[str]):
                     tenant_scope(*(tenant.facts for tenant in inside)),
                     timezone.override(zone_of(request.user, inside)),
                 ):
-                    return repeated(lambda: view(request, *args, **kwargs))
+                    return locks.repeated(lambda: view(request, *args, **kwargs))
             except NotFound as error:
                 raise Http404 from error
             except OperationRefused as error:
@@ -141,18 +138,6 @@ def all_clients(request: HttpRequest) -> Iterator[None]:
     """Read over every client of this person on a page of one: the count in the rail, the queue beside a decision."""
     with tenant_scope(*(tenant.facts for tenant in request.tenants)):
         yield
-
-
-def repeated(call: Callable):
-    """Run it; when PostgreSQL gives up a deadlock or a serialization, run the whole of it again, three times at most."""
-    for attempt in range(1, RETRIES + 1):
-        try:
-            return call()
-        except OperationalError as error:
-            sqlstate = getattr(error.__cause__, "sqlstate", None)
-            if attempt == RETRIES or sqlstate not in TRY_AGAIN or connection.in_atomic_block:
-                raise
-    raise AssertionError("unreachable")
 
 
 def respond(request: HttpRequest, template: str, context: dict, *, status: int = 200) -> HttpResponse:

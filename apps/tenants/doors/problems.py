@@ -24,6 +24,7 @@ TITLES = {
     412: "Changed meanwhile",
     413: "Too large",
     415: "Unsupported content type",
+    422: "Not the same request",
     428: "Precondition required",
     429: "Too many requests",
     500: "Something went wrong",

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import render
 from django.utils import timezone
 
+from apps.shared import locks
 from apps.shared.errors import NotFound, OperationRefused
 from apps.shared.scoping import every_tenant, tenant_scope
 from apps.shared.transitions import MoveRefused
@@ -17,7 +18,7 @@ from apps.shared.transitions import MoveRefused
 from ..models import Invitation, Tenant
 from ..operations import InvitationClosed
 from ..statuses import UserStatus
-from .portal import repeated, zone_of
+from .portal import zone_of
 
 
 class LinkSpent(OperationRefused):
@@ -67,7 +68,7 @@ def invited(view: Callable[[HttpRequest, Invitation], HttpResponse]):
                 _scope_of(invitation),
                 timezone.override(zone_of(invitation.user, [invitation.tenant] if invitation.tenant else [])),
             ):
-                response = repeated(lambda: view(request, invitation))
+                response = locks.repeated(lambda: view(request, invitation))
         except (LinkSpent, InvitationClosed, MoveRefused):
             response = render(request, "public/link_spent.html", status=LinkSpent.http_status)
         response["Referrer-Policy"] = "no-referrer"

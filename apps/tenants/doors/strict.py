@@ -11,6 +11,7 @@ from rest_framework import exceptions, parsers, serializers
 MAX_DEPTH = 64
 MAX_UNKNOWN_NAMED = 20  # how many of the unknown fields an error names
 LATEST = timedelta(days=731)  # two years, whichever of them is a leap year
+DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 INVISIBLE = re.compile(r"[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]")
 
@@ -167,6 +168,17 @@ class Choice(serializers.ChoiceField):
     def to_internal_value(self, data):
         if not isinstance(data, str):
             self.fail("invalid_choice")
+        return super().to_internal_value(data)
+
+
+class Day(serializers.DateField):
+    """A day of the client's calendar, as 2026-03-31 and in no other way."""
+
+    default_error_messages = {"invalid": "A day, such as 2026-03-31."}
+
+    def to_internal_value(self, data):
+        if not isinstance(data, str) or not DAY.fullmatch(data):
+            self.fail("invalid", format="ISO 8601")
         return super().to_internal_value(data)
 
 

@@ -9,11 +9,14 @@ from typing import Any
 from django.core import signing
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, QueryDict
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework import exceptions, viewsets
 from rest_framework.response import Response
 
+from apps.shared import locks
 from apps.shared.errors import NotAllowed, NotFound, OperationRefused
-from apps.shared.ids import is_ref_id
+from apps.shared.ids import is_ref_id, new_id
 from apps.shared.scoping import facts_of, tenant_scope
 
 from .. import queries
@@ -67,6 +70,26 @@ def version_seen(request, tag: str) -> str:
     if found is None:
         raise VersionStale
     return found[1]
+
+
+KEY = re.compile(r"[\x21-\x7e]{1,255}")
+IDEMPOTENCY_KEY = OpenApiParameter(
+    openapi.IDEMPOTENCY_KEY,
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    description="Your name for this request, 1 to 255 visible ASCII characters. Sent again with the same key and body, it is "
+    "answered with what it made the first time. Keys of other people are none of yours.",
+)
+
+
+def key_of(request) -> str:
+    """What Idempotency-Key names the request; a name of its own where the header is missing."""
+    given = request.headers.get(openapi.IDEMPOTENCY_KEY)
+    if given is None:
+        return str(new_id())
+    if not KEY.fullmatch(given):
+        raise exceptions.ParseError("Idempotency-Key holds 1 to 255 visible ASCII characters.")
+    return given
 
 
 class InvalidCursor(exceptions.APIException):
@@ -146,7 +169,7 @@ class TenantViewSet(viewsets.GenericViewSet):
     def _repeat_on_deadlock(self, method: str) -> None:
         """DRF makes an answer of whatever a handler raises, so the handler itself is what is repeated."""
         if handler := getattr(self, method, None):
-            setattr(self, method, lambda *args, **kwargs: portal.repeated(lambda: handler(*args, **kwargs)))
+            setattr(self, method, lambda *args, **kwargs: locks.repeated(lambda: handler(*args, **kwargs)))
 
     def one_tenant(self) -> Tenant:
         """The client the request is for, where it has to be one. Raises TenantRequired."""

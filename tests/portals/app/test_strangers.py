@@ -22,7 +22,7 @@ def test_the_walk_knows_every_address():
     assert sorted(TAKES_A_REF) == ["approval", "approve", "fill_setup", "opened", "post", "reject", "report"]
     assert set(addresses(NOWHERE)) - TAKES_A_REF == {
         "home", "approvals", "strategy", "content", "backlinks", "reports", "progress", "contract", "contract_pdf",
-        "accept_contract", "setup",
+        "accept_contract", "setup", "ask",
     }  # fmt: skip
     assert addresses(NOWHERE)["approve"] == f"/app/approvals/{NOWHERE}/approve/"
 

@@ -28,14 +28,18 @@ AGENT_PAGES = {"switch_agent"}
 RECURRING_PAGES = {"recurring_task", "fill_values", "edit_recurring", "spawn_now"}
 BACKLINK_PAGES = {"backlink", "move_backlink"}
 SOCIAL_PAGES = {"figures"}
+LEAD_PAGES = {"lead", "import_columns", "import"}
+CHANNEL_PAGES = {"channel"}
 SKILL_PAGES = {"new_skill", "skill", "edit_skill", "switch_skill", "restore_skill", "assign_skill"}
 
 
 def test_the_walk_knows_every_address():
     decisions = {"approval", "approve", "edit", "reject"}
-    assert set(WITH_A_REF) == ACTIVITY_PAGES | AGENT_PAGES | RECURRING_PAGES | BACKLINK_PAGES | SOCIAL_PAGES | decisions
+    rows = AGENT_PAGES | RECURRING_PAGES | BACKLINK_PAGES | SOCIAL_PAGES | LEAD_PAGES | CHANNEL_PAGES
+    assert set(WITH_A_REF) == ACTIVITY_PAGES | rows | decisions
     assert set(OF_A_CLIENT) - set(WITH_A_REF) == SKILL_PAGES | {
-        "client", "work", "agents", "exports", "costs", "recurring", "backlinks", "skills", "context", "strategy",
+        "client", "work", "ask", "agents", "channels", "exports", "costs", "recurring", "backlinks", "skills", "context", "strategy",
+        "leads", "import_leads",
         "sync_goals",
     }  # fmt: skip
     assert set(addresses("a", NOWHERE)) - set(OF_A_CLIENT) == {"start", "inbox", "clients", "all_agents"}
@@ -52,6 +56,8 @@ def test_a_reviewer_who_is_not_assigned_sees_what_is_not_there(draft, olga, rita
         ref_id = Backlink.objects.create(
             tenant=draft.tenant, target_url="https://a.example/", source_url="https://b.example/", created_on=AT
         ).ref_id
+    if name in CHANNEL_PAGES:
+        ref_id = Channel.objects.filter(tenant=draft.tenant)[0].ref_id
     if name in SOCIAL_PAGES:
         request = a_request(tenant=draft.tenant)
         ref_id = a_post(request, Channel.objects.filter(tenant=draft.tenant)[0], tenant=draft.tenant).ref_id

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
-from apps.activities import operations, queries
+from apps.activities import operations
 from apps.activities.engine import providers
 from apps.activities.models import LlmProvider
 from apps.activities.seeds import DEFAULT_MODEL
@@ -39,6 +39,8 @@ TICKS = {
     "activities.sync_goals": HOUR,
     "activities.roll_up_costs": HOUR,
     "activities.close_sessions": HOUR,
+    "activities.ask_overdue_anew": HOUR,
+    "activities.score_channels": HOUR,
     "activities.ensure_partitions": DAY,
     "activities.propose_brand_rules": DAY,
     "storage.sweep": DAY,
@@ -57,7 +59,7 @@ class Command(BaseCommand):
         if settings.S3_ADMIN_ACCESS_KEY:
             made = bootstrap.s3()
             self.stdout.write(f"  S3: {len(made)} buckets made, versioning and Object Lock in place.")
-        self.stdout.write(f"  Partitions: {queries.ensure_partitions(at)} made.")
+        self.stdout.write(f"  Partitions: {operations.ensure_partitions(at)} made.")
         self.stdout.write(f"  Templates: {operations.seed_global_templates(at=at)} made.")
         self.stdout.write(f"  Skills: {operations.seed_global_skills(at=at)} versions written.")
         self.stdout.write(f"  Plans: {seed_plans(at=at)} made.")

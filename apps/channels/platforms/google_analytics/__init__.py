@@ -2,5 +2,6 @@
 
 from apps.channels.platforms.google import Figures, Unreadable
 from apps.channels.platforms.google_analytics.reports import Dimension, Row, run_report
+from apps.channels.platforms.google_analytics.score import read_facts
 
-__all__ = ["Dimension", "Figures", "Row", "Unreadable", "run_report"]
+__all__ = ["Dimension", "Figures", "Row", "Unreadable", "read_facts", "run_report"]

@@ -1,6 +1,7 @@
-"""Clicks, impressions, click-through rate and position of a property, grouped by one dimension.
+"""Clicks, impressions, click-through rate and position of a property, grouped by one dimension; and its sitemaps.
 
 https://developers.google.com/webmaster-tools/v1/searchanalytics/query
+https://developers.google.com/webmaster-tools/v1/sitemaps/list
 """
 
 import math
@@ -14,6 +15,7 @@ from apps.channels.platforms.google import Figures, Unreadable, ask
 
 Dimension = Literal["query", "page", "country", "device", "date"]
 MAX_ROWS = 25_000  # of one answer, says Google
+MAX_SITEMAPS = 500
 MAX_KEY = 500
 
 
@@ -52,3 +54,24 @@ def _row(row: dict[str, Any]) -> Row:
         raise ValueError("a row that is none")
     clicks, impressions, ctr, position = numbers
     return Row(key[:MAX_KEY], int(clicks), int(impressions), round(ctr, 4), round(position, 1))
+
+
+@dataclass(frozen=True)
+class Sitemap:
+    """A sitemap that was submitted; `errors` are those that keep it from being processed."""
+
+    path: str
+    errors: int
+
+
+def sitemaps(connection: Connection, *, site: str) -> Figures[Sitemap] | Unreadable:
+    """What was submitted for `site`; none where nothing was."""
+    path = f"/webmasters/v3/sites/{quote(site, safe='')}/sitemaps"
+    return ask(connection, path, None, limit=MAX_SITEMAPS, read=lambda told: _sitemap, rows_in="sitemap")
+
+
+def _sitemap(row: dict[str, Any]) -> Sitemap:
+    errors = int(row.get("errors", 0))  # a `long`, which Google's JSON writes as text
+    if not isinstance(row["path"], str) or errors < 0:
+        raise ValueError("a sitemap that is none")
+    return Sitemap(row["path"][:MAX_KEY], errors)

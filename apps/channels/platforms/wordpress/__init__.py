@@ -2,5 +2,6 @@
 
 from apps.channels.platforms.wordpress.client import check_connection
 from apps.channels.platforms.wordpress.publish import find_existing, publish
+from apps.channels.platforms.wordpress.score import read_facts
 
-__all__ = ["check_connection", "find_existing", "publish"]
+__all__ = ["check_connection", "find_existing", "publish", "read_facts"]
