@@ -82,7 +82,7 @@ def gather_figures(activity: Activity) -> list[DataBlock]:
             "target": str(goal.target_value),
             "targetDate": str(goal.target_date or ""),
         }
-        for goal in _goals()
+        for goal in strategy_queries.active_goals()
     ]
     return [
         material.context(),
@@ -92,15 +92,10 @@ def gather_figures(activity: Activity) -> list[DataBlock]:
     ]
 
 
-def _goals() -> list[Goal]:
-    active = strategy_queries.active_strategy()
-    return strategy_queries.goals_of(active) if active else []
-
-
 def receive_analysis(output: Analysis, *, activity: Activity, kept: Kept, by: Actor, at: datetime) -> None:
     """Each goal gets the figure that shows it as a reading, from the moment it was counted. Raises FigureUnknown."""
     collected = collected_by(activity)
-    goals = {goal.ref_id: goal for goal in _goals()}
+    goals = {goal.ref_id: goal for goal in strategy_queries.active_goals()}
     for update in sorted(output.goal_updates, key=lambda update: update.goal):  # goals are locked in one order
         goal, figure = goals.get(update.goal), collected.named(update.figure)
         if goal is None or figure is None or figure.value != update.value:
@@ -176,7 +171,7 @@ def appendix(activity: Activity) -> str:
             ]
         ),
     ]
-    goals = _goals()
+    goals = strategy_queries.active_goals()
     if goals:
         latest = {
             reading.goal_id: reading

@@ -77,9 +77,13 @@ def goals_of(strategy: Strategy) -> list[Goal]:
     return list(goal_progress(strategy))
 
 
-def goals_with_readings(strategy: Strategy) -> list[Goal]:
-    """The same goals, each with its latest `readings`, the newest first."""
-    goals = goals_of(strategy)
+def active_goals() -> list[Goal]:
+    """The goals of the strategy that applies to the one tenant in scope; none before there is one."""
+    return list(_with_progress(Goal.objects.filter(strategy__status=StrategyStatus.ACTIVE)))
+
+
+def with_readings(goals: list[Goal]) -> list[Goal]:
+    """These goals, each with its latest `readings`, the newest first."""
     readings: dict[UUID, list[GoalReading]] = {goal.pk: [] for goal in goals}
     by_goal = Window(RowNumber(), partition_by="goal", order_by=F("read_on").desc())
     latest = GoalReading.objects.filter(goal__in=readings).annotate(place=by_goal).filter(place__lte=READINGS_SHOWN)
@@ -222,10 +226,12 @@ def goal_progress(strategy: Strategy) -> QuerySet[Goal]:
 
     Below 0 when things got worse, over 100 when the target was passed, None when baseline and target are equal.
     """
+    return _with_progress(Goal.objects.filter(strategy=strategy))
+
+
+def _with_progress(goals: QuerySet[Goal]) -> QuerySet[Goal]:
     way, gone = F("target_value") - F("baseline_value"), F("current_value") - F("baseline_value")
-    return (
-        Goal.objects.filter(strategy=strategy).annotate(progress_pct=_percent(gone, way)).order_by("priority", "ref_id")
-    )
+    return goals.annotate(progress_pct=_percent(gone, way)).order_by("priority", "ref_id")
 
 
 def _percent(part, whole) -> Round:

@@ -2,7 +2,6 @@
 
 from rest_framework import serializers
 
-from apps.shared.ids import is_ref_id
 from apps.strategy import queries as strategies
 from apps.strategy.models import Goal
 from apps.strategy.statuses import DeliverableType
@@ -40,9 +39,7 @@ class NewWork(Input):
     def validate_goal(self, ref_id: str | None) -> Goal | None:
         if ref_id is None:
             return None
-        active = strategies.active_strategy()
-        goals = strategies.goals_of(active) if active and is_ref_id(ref_id) else []
-        goal = next((goal for goal in goals if goal.ref_id == ref_id), None)
+        goal = next((goal for goal in strategies.active_goals() if goal.ref_id == ref_id), None)
         if goal is None:
             raise serializers.ValidationError("The active strategy has no such goal.")
         return goal

@@ -88,10 +88,9 @@ def _page(
 
 def _offered(request: HttpRequest) -> dict:
     """What the form of this client offers, and where it asks for its fields again when another kind is chosen."""
-    active = strategies.active_strategy()
     connected = set(Channel.objects.exclude(status=ChannelStatus.REVOKED).values_list("platform", flat=True))
     return {
-        "goals": strategies.goals_of(active) if active else [],
+        "goals": strategies.active_goals(),
         "connected": connected,
         "href": request.path,
     }

@@ -104,8 +104,4 @@ class Promise:
 
 
 def promise(*, at: datetime) -> Promise:
-    active = strategy.active_strategy()
-    return Promise(
-        lines=strategy.deliverable_progress(at=at),
-        goals=strategy.goals_with_readings(active) if active else [],
-    )
+    return Promise(lines=strategy.deliverable_progress(at=at), goals=strategy.with_readings(strategy.active_goals()))

@@ -165,7 +165,7 @@ def strategy(request: HttpRequest) -> HttpResponse:
         "has_text": bound is not None,
         "decision_href": _decision_href(bound) if bound else "",
         "is_pending": bound is not None and bound.status == ApprovalStatus.PENDING,
-        "goals": strategies.goals_with_readings(chosen) if chosen else [],
+        "goals": strategies.with_readings(strategies.goals_of(chosen)) if chosen else [],
         "reading": _reading_of_goals(request) if chosen and chosen.status == StrategyStatus.ACTIVE else None,
         "deliverables": strategies.deliverables_of(chosen) if chosen else [],
     }

@@ -21,7 +21,7 @@ def strategy(request: HttpRequest) -> HttpResponse:
         "waiting": waits,
         "is_being_written": latest is not None and latest.status == StrategyStatus.DRAFT,
         "narrative": queries.narrative_of(shown) if shown else "",
-        "goals": queries.goals_with_readings(shown) if shown else [],
+        "goals": queries.with_readings(queries.goals_of(shown)) if shown else [],
         "deliverables": queries.deliverables_of(shown) if shown else [],
     }
     return portal.respond(request, "app/strategy/strategy.html", context)
