@@ -50,24 +50,24 @@ def _wanted(job: Job) -> list[Channel]:
 
 
 def _scored(job: Job, channel: Channel) -> dict[str, Any]:
-    since = job.activity.created_on
+    asked_for = {"period": job.activity.input_data["period"], "since": job.activity.created_on}
     try:
-        if not channels.is_scored_since(channel, since):
+        if not channels.is_scored(channel, **asked_for):
             source, search = channels.source_of(channel), _search_of(channel)
             found = outside.read_facts(channel.platform, source, at=timezone.now(), search=search)
             if isinstance(found, Unscored):
                 return _result(channel, None, found.sentence)
             job.check()
-            period = job.activity.input_data["period"]
             scored = scoring.scored(channel.platform, found)
-            channel = channels.record_score(channel, scored, period=period, since=since, by=job.by, at=timezone.now())
+            channel = channels.record_score(channel, scored, **asked_for, by=job.by, at=timezone.now())
     except (channels.ChannelDisconnected, channels.SecretUnreadable) as refused:
         return _result(channel, None, refused.detail)
     return _result(channel, channel.score, f"{channel.score} of 100{_compared(channel.score_change)}.")
 
 
-def _search_of(channel: Channel) -> Source | None:
-    """The client's Search Console property that covers this website, where one is connected."""
+def _search_of(channel: Channel) -> Source | Unscored | None:
+    """The client's Search Console property that covers this website, where one is connected; Unscored if it cannot be
+    reached."""
     if channel.channel_type != ChannelType.CMS:
         return None
     properties = Channel.objects.filter(
@@ -75,7 +75,10 @@ def _search_of(channel: Channel) -> Source | None:
     )
     for candidate in properties.order_by("ref_id"):
         if covers(candidate.external_id or candidate.external_url, channel.external_url):
-            return channels.source_of(candidate)
+            try:
+                return channels.source_of(candidate)
+            except channels.SecretUnreadable as refused:
+                return Unscored(refused.code, refused.detail)
     return None
 
 

@@ -220,14 +220,14 @@ def source_of(channel: Channel) -> Source:
 def record_score(channel: Channel, scored: Scored, *, period: str, since: datetime, by: Actor, at: datetime) -> Channel:
     """Keep what the channel scored in the month `period` (YYYY-MM), and what it scored before, for the difference.
 
-    Whoever asked for it at `since` gets one score: one that the channel has been given meanwhile stands. Raises
+    Whoever asked for it at `since` gets one score: one of this month that the channel was given meanwhile stands. Raises
     ChannelDisconnected for a channel that is not connected any more.
     """
     with transaction.atomic():
         channel = Channel.objects.select_for_update(of=("self",)).get(pk=channel.pk)
         if channel.status != ChannelStatus.CONNECTED:
             raise ChannelDisconnected
-        if is_scored_since(channel, since):
+        if is_scored(channel, period=period, since=since):
             return channel
         at = max(at, since)  # of two machines, the one that asked may be ahead
         before = {"score": channel.score}
@@ -258,8 +258,9 @@ def record_score(channel: Channel, scored: Scored, *, period: str, since: dateti
     return channel
 
 
-def is_scored_since(channel: Channel, moment: datetime) -> bool:
-    return channel.score_calculated_at is not None and channel.score_calculated_at >= moment
+def is_scored(channel: Channel, *, period: str, since: datetime) -> bool:
+    """Whether it has a score of this month from then or later."""
+    return ChannelScore.objects.filter(channel=channel, period=period, scored_on__gte=since).exists()
 
 
 def open_attempt(subject_ref: str, channel: Channel) -> PublishAttempt | None:

@@ -13,8 +13,9 @@ def check(platform: str, connection: Connection) -> ConnectionCheck:
 
 
 def read_facts(
-    platform: str, source: Source, *, at: datetime, search: Source | None = None
+    platform: str, source: Source, *, at: datetime, search: Source | Unscored | None = None
 ) -> dict[str, Fact] | Unscored:
-    """The facts for each part of the platform's rubric. `search` is the property of Search Console that covers a website."""
-    seen = google_search_console.seen(search, at=at) if search else None
+    """The facts for each part of the platform's rubric. `search` is the property of Search Console that covers a website,
+    or why it cannot be asked."""
+    seen = google_search_console.seen(search, at=at) if isinstance(search, Source) else search
     return READERS[platform](Question(source, at, seen))

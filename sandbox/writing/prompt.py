@@ -31,6 +31,7 @@ HEADINGS = {
 }
 GUIDANCE = re.compile(r"skill")  # blocks on how to write, which say nothing about the client
 HISTORY = "session_history"  # what the agent handed in before: nothing to write from, only what not to repeat
+WISH = "wish"  # what a person asked this one piece to be about
 SUBJECT = re.compile(r'"(?:primary|primaryKeyword|primary_keyword)":\s*"([^"]+)"')
 # Blocks that other agents wrote: good for topics, no source to quote from.
 SECOND_HAND = re.compile(
@@ -230,6 +231,8 @@ def _interpret(facts: Facts, outside: str) -> None:
         "clear answers",
         "careful work",
     ]
+    if wished := _wished(facts):
+        facts.phrases = [wished, *(phrase for phrase in facts.phrases if phrase != wished)]
     facts.sentences = _evidence(facts)
     facts.note = next(
         (facts.blocks[name].strip() for name in facts.blocks if normalised(name) in NOTE), ""
@@ -251,6 +254,13 @@ def _interpret(facts: Facts, outside: str) -> None:
         or ["local customers"]
     )
     facts.word_count = _word_count(facts, outside)
+
+
+def _wished(facts: Facts) -> str:
+    """The subject a person asked for: the first words of their title; '' where nobody asked."""
+    wish = _parsed(facts.blocks.get(WISH, ""))
+    title = wish.get("title", "") if isinstance(wish, dict) else ""
+    return " ".join(re.findall(r"\w+", title)[:4])[:40]
 
 
 def _evidence(facts: Facts) -> list[str]:

@@ -21,12 +21,13 @@ from apps.content.models import BlogPost, BlogRequest
 from apps.shared.errors import InvalidInput
 from apps.strategy.models import DeliverablePeriod, Goal
 from apps.strategy.statuses import DeliverableType
-from apps.tenants.models import Tenant
+from apps.tenants.models import Tenant, User
 from tests.activities import injections, promises
 from tests.activities.promises import agents_work, asked, decide, grant, standing, step_of, the_one_asked
-from tests.activities.work import fresh
+from tests.activities.work import fresh, together
 from tests.api.conftest import problem_fixture  # noqa: F401
 from tests.api.routes import state_of
+from tests.conftest import Person, World
 
 SALE = WantedWork("social_posts", "Sale on Friday", "A post about our sale on Friday: a third off all beans.")
 ARTICLE = WantedWork("blog_posts", "Descaling", "One more article, about descaling an espresso machine.")
@@ -97,6 +98,8 @@ def test_a_post_about_a_sale_goes_to_the_platforms_that_were_named(client, sandb
     agents_work()
 
     topic = the_one_asked(unit)
+    page = rita.get(f"/dm/c/{client.slug}/approvals/{topic.ref_id}/").text
+    assert SALE.wish in page and "Ad hoc: social post" in page and "sale on friday" in page.lower()
     assert topic.required_role == "reviewer"  # whoever asks: the agency looks first
     assert topic.activity.input_data["notes"] == [
         "TikTok is asked for and not connected: this topic brings no post there."
@@ -121,41 +124,27 @@ def test_a_post_about_a_sale_goes_to_the_platforms_that_were_named(client, sandb
 
 
 @pytest.mark.acceptance("FLOW-adhoc")
-def test_all_other_kinds_go_their_whole_way_without_a_promise_and_a_period(world, sandbox, rita):
-    """Everybody approves what they are asked and does what they are given; links are won elsewhere, by agreement."""
+def test_all_other_kinds_come_before_people_and_those_that_speak_of_periods_go_their_whole_way(world, sandbox, rita):
     with world.at("live") as tenant:
         Tenant.objects.filter(pk=tenant.pk).update(website=f"{sandbox.url}/site/harbour-coffee/")
-        for platform in ("google_business_profile", "mailchimp"):
-            promises.connect(platform, f"Harbour on {platform}")
-        alice, before = world.alice("live"), counts()
+        promises.connect("google_business_profile", "Harbour Coffee, Pier 4")
+        before = counts()
         others = [kind for kind in DeliverableType.values if kind not in ("blog_posts", "social_posts")]
         units = {kind: ask(tenant, WantedWork(kind, f"One {kind}", "About beans."), rita, kind) for kind in others}
+        agents_work()
+        assert {kind: len(asked(unit)) for kind, unit in units.items()} == dict.fromkeys(others, 1)
 
-        for _ in range(6):
-            agents_work()
-            for unit in units.values():
-                for approval in asked(unit):
-                    grant(approval, rita if approval.required_role == "reviewer" else alice)
-                for task in unit.steps.filter(assignee_type="human", is_approval_gate=False, status="assigned"):
-                    do_by_hand(task, rita)
+        whole = [units["performance_reports"], units["gbp_posts"]]
+        for unit in whole:
+            grant(the_one_asked(unit), rita)
+        agents_work()
+        publish = step_of(units["gbp_posts"], "publish")
+        work.confirm_published(publish, url="https://posts.gle/AbC12", by=rita.actor, at=timezone.now())
 
-        ended = {kind: fresh(unit).status for kind, unit in units.items()}
-        waits = {"backlinks": "in_progress", "email_newsletters": "in_progress"}
-        assert ended == dict.fromkeys(others, "completed") | waits
-        assert step_of(units["email_newsletters"], "results").status == "assigned"  # when there are figures
-        assert step_of(units["backlinks"], "send").status == "completed"  # and nobody has set a link yet
         report = reports.delivered_steps().get(parent_activity=units["performance_reports"])
+        assert world.alice("live").get(f"/app/reports/{report.ref_id}/").status_code == 200
+        assert [fresh(unit).status for unit in whole] == ["completed", "completed"]
         assert counts() == before
-        page = alice.get(f"/app/reports/{report.ref_id}/")
-        assert page.status_code == 200 and "One performance_reports" in alice.get("/app/reports/").text
-
-
-def do_by_hand(task: Activity, person) -> None:
-    if work.is_published_by_hand(task):
-        url = "https://posts.gle/AbC12" if "gbp" in task.unit.asked["type"] else "https://news.lumen-physio.com/1"
-        work.confirm_published(task, url=url, by=person.actor, at=timezone.now())
-    else:
-        work.finish_task(task, by=person.actor, at=timezone.now())
 
 
 def test_a_wish_reaches_every_agent_of_its_unit_as_data_and_no_other(client, sandbox, rita):
@@ -251,6 +240,20 @@ def test_the_same_key_is_the_same_request_of_this_person(client, rita, sam):
     assert state_of(client) == before
     assert ask(client, ARTICLE, sam) != first
     assert ask(client, ARTICLE, rita, "another form") != first
+
+
+def test_whoever_asks_at_the_same_moment_neither_doubles_nor_passes_the_bound(own_database, monkeypatch):
+    monkeypatch.setattr(asking, "MOST_OPEN", 3)
+    with World().at("topics") as tenant:
+        rita = Person(User.objects.get(email="rita@leadmetrics.test"))
+
+        answers = together(*(lambda key=key: ask(tenant, ARTICLE, rita, key) for key in ("a", "a", "a", "b", "c", "d")))
+
+        made = [each for each in answers if isinstance(each, Activity)]
+        refused = [each for each in answers if not isinstance(each, Activity)]
+        assert all(isinstance(each, work.TooMuchAsked) for each in refused)
+        assert {each.pk for each in made} == {unit.pk for unit in asking.open_units(tenant.facts)}
+        assert asking.open_units(tenant.facts).count() == 3
 
 
 def test_planning_does_not_count_it_and_cancelling_stops_it(client, rita):

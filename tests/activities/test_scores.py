@@ -226,6 +226,19 @@ def test_the_month_begins_with_the_clients_own_day_and_its_scoring_is_of_that_mo
     assert {row.period for row in ChannelScore.objects.all()} == {"2027-01"}
 
 
+def test_a_scoring_asked_for_before_the_months_end_takes_nothing_from_the_next_month(client):
+    last_month = timezone.now() - timedelta(days=31)
+    operations.begin_scoring(client.facts, by=BY, at=last_month)
+    operations.score_month(client.facts, by=BY, at=timezone.now())
+
+    assert worker.work() == 2
+
+    months = [job.input_data["period"] for job in jobs()]
+    assert len(set(months)) == 2
+    site = Channel.objects.get(platform="wordpress")
+    assert sorted(ChannelScore.objects.filter(channel=site).values_list("period", flat=True)) == sorted(months)
+
+
 def test_nothing_is_asked_for_while_nothing_is_connected(client):
     for channel in Channel.objects.all():
         channels.disconnect(channel, by=BY, at=AT)

@@ -197,10 +197,17 @@ def test_posts_that_google_shows_and_clicks_come_from_the_property_that_covers_t
 
 
 @pytest.mark.parametrize(
-    ("fault", "cause"), [("401", "wrong_credentials"), ("reset", "not_reachable"), ("garbage", "not_wordpress")]
+    ("fault", "match", "cause"),
+    [
+        ("401", "", "wrong_credentials"),
+        ("reset", "", "not_reachable"),
+        ("garbage", "", "not_wordpress"),
+        ("wrong_types", "/wp/v2/posts", "broken_answer"),
+    ],
 )
-def test_a_site_that_does_not_answer_has_no_score(sandbox, plan, fault, cause):
-    plan("wordpress", fault, times=9)
+def test_a_site_that_does_not_answer_has_no_score(sandbox, plan, fault, match, cause):
+    publish(sandbox, "away", "one", days_ago=1)
+    plan("wordpress", fault, match=match, times=9)
 
     found = outside.read_facts("wordpress", site_source(sandbox, "away"), at=AT)
 
@@ -281,7 +288,7 @@ def test_a_property_is_scored_against_the_30_days_before(google):
         "sitemaps": (False, "No sitemap is submitted."),
         "coverage": (None, "Search Console does not tell other programs how many pages are indexed."),
         "pages_change": (1.0, "2 pages, 1 in the 30 days before."),
-        "new_queries": (1, "1 searches among the first 20 that were not before."),
+        "new_queries": (1, "1 among the first 20 that were not before."),
         "clicks_change": (pytest.approx(0.05), "105 clicks, 100 in the 30 days before."),
         "click_rate": (105 / 4_000, "105 clicks of 4,000 impressions."),
         "position": (11.0, "On average at place 11.0."),

@@ -33,13 +33,6 @@ def channels(request: HttpRequest) -> HttpResponse:
     context = {
         "rows": [_row(channel, slug=request.tenant.slug) for channel in page.rows],
         "page": page,
-        "columns": [
-            {"label": "Channel"},
-            {"label": "Status", "tight": True},
-            {"label": "Score", "numeric": True},
-            {"label": "Change", "numeric": True},
-            {"label": "Last scored", "tight": True},
-        ],
         "job": jobs.job_row(latest) if latest else None,
         "not_scored": [one for one in latest.output_summary.get("results", []) if one["score"] is None]
         if latest
@@ -65,7 +58,6 @@ def channel(request: HttpRequest, ref_id: str) -> HttpResponse:
         "groups": _groups(found),
         "scores": page.rows,
         "page": page,
-        "columns": [{"label": "Month"}, {"label": "Score", "numeric": True}, {"label": "Scored"}],
         "job": jobs.job_row(latest) if latest else None,
         "may_score": is_scorable and may(request.actor, "channel.score"),
     }

@@ -149,6 +149,7 @@ def _opened(request: HttpRequest, found: Approval, *, status: int = 200, **probl
         "may_decide": is_pending and _may_decide(request, found),
         "may_edit": may_edit,
         "facts": history.facts_of(found),
+        "wish": found.activity.asked["wish"] if found.activity.asked else "",
         "events": history.events_of(found, decisions, versions, href=_href(request, found)),
         "runs": [history.run_row(run, slug=found.tenant.slug) for run in runs],
         "cost_usd": sum((run.cost_usd for run in runs), Decimal(0)),

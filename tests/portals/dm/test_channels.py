@@ -40,7 +40,7 @@ def test_the_list_shows_each_score_and_how_much_it_changed(rita, site):
 
     page = rita.get(PAGE).text
 
-    assert '28 <span class="muted">of 100</span>' in page  # 22.5 + 5, half up
+    assert "28 of 100" in page  # 22.5 + 5, half up
     assert ">+13<" in page
 
 
@@ -53,7 +53,7 @@ def test_a_channel_shows_its_parts_and_says_where_there_is_no_data(rita, site):
     assert "15 of 30" in page and "A figure." in page
     assert page.count("No data") == len(RUBRICS["wordpress"].parts) - 2
     assert "Why not." in page
-    assert "<td>2026-04</td>" in page
+    assert ">2026-04</span>" in page
 
 
 def test_a_reviewer_has_a_channel_scored_and_comes_to_the_job(rita, site, sandbox):

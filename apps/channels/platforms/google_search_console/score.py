@@ -61,7 +61,7 @@ def _facts(question: Question) -> dict[str, Fact]:
         ),
         "coverage": Fact(None, "Search Console does not tell other programs how many pages are indexed."),
         "pages_change": changed(len(shown), len(shown_before), "pages"),
-        "new_queries": Fact(len(new), f"{len(new)} searches among the first {TOP} that were not before."),
+        "new_queries": Fact(len(new), f"{len(new)} among the first {TOP} that were not before."),
         "clicks_change": changed(clicks, clicks_before, "clicks"),
         "click_rate": Fact(clicks / impressions, f"{clicks:,} clicks of {impressions:,} impressions.")
         if impressions

@@ -102,9 +102,15 @@ def _posts(site: Site, **question: Any) -> list[Post]:
     wanted: dict[str, Any] = {"order": "desc", "per_page": POSTS_LISTED, "_fields": "link,date_gmt,modified_gmt"}
     rows = json_of(get(site, "/wp/v2/posts", **wanted, **question))
     try:
-        return [Post(row["link"], _moment(row["date_gmt"]), _moment(row["modified_gmt"])) for row in rows]
+        return [Post(_text(row["link"]), _moment(row["date_gmt"]), _moment(row["modified_gmt"])) for row in rows]
     except (TypeError, KeyError, ValueError, AttributeError):
         raise WordPressFault("broken_answer", {}) from None
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("not a text")
+    return value
 
 
 def _moment(text: str) -> datetime:
