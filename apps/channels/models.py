@@ -1,5 +1,6 @@
 """Connected outside platforms and services, their scores, every attempt to publish, and the media that go out."""
 
+from datetime import date
 from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
@@ -106,6 +107,11 @@ class ChannelScore(TenantRecord):
 
     def __str__(self):
         return f"{self.score} in {self.period}"
+
+    @property
+    def month(self) -> date:
+        """Its first day."""
+        return date.fromisoformat(f"{self.period}-01")
 
 
 class PublishAttempt(TenantRecord, Mutable):
