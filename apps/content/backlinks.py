@@ -29,6 +29,7 @@ from apps.tenants.models import Tenant
 from . import operations, outside, queries
 from .backlink_bodies import LinkCheck, LinkReview, OutreachMail, OutreachMails, Prospects
 from .models import Backlink
+from .outcomes import Mail
 from .reports import NotApproved, tell_reviewer
 from .statuses import OutreachStatus
 
@@ -175,7 +176,7 @@ def _send_once(activity: Activity, mail: OutreachMail, *, claim: work.Claim, by:
     reviewer = tenant_queries.reviewer_of(activity.tenant_id)
     host = settings.DEFAULT_FROM_EMAIL.rpartition("@")[2].strip("> ")
     outcome = outside.send_mail(
-        outside.Mail(
+        Mail(
             to=mail.to,
             subject=mail.subject,
             body=mail.body,

@@ -2,13 +2,14 @@
 
 import contextlib
 import smtplib
-from dataclasses import dataclass
 from html.parser import HTMLParser
 from urllib.parse import urljoin, urlsplit
 
 from django.core.mail import EmailMessage, get_connection
 
 from apps.shared import egress
+
+from .outcomes import LinkSeen, Mail, NotSent, Outcome, Sent, Unsure
 
 HTML_TYPES = ("text/html", "application/xhtml+xml")
 MAX_PAGE_BYTES = 2_000_000
@@ -18,16 +19,6 @@ KINDS = (
     "ugc",
     "nofollow",
 )  # of `rel`, the strongest first; see developers.google.com/search, qualify links
-
-
-@dataclass(frozen=True)
-class LinkSeen:
-    """What a page showed. `is_live` is None when that could not be told, and `sentence` says why."""
-
-    is_live: bool | None
-    sentence: str = ""
-    anchor_text: str = ""
-    link_type: str = ""
 
 
 def find_link(page: str, to: str) -> LinkSeen:
@@ -104,40 +95,6 @@ class _Anchors(HTMLParser):
             text = " ".join("".join(c for c in "".join(self._text) if c.isprintable() or c.isspace()).split())
             self.found.append((*self._open, text))
         self._open, self._text = None, []
-
-
-@dataclass(frozen=True)
-class Mail:
-    """One mail as it is sent. `message_id` is what mailboxes can be searched for afterwards."""
-
-    to: str
-    subject: str
-    body: str
-    reply_to: str
-    message_id: str
-
-
-@dataclass(frozen=True)
-class Sent:
-    """The mail server took it."""
-
-
-@dataclass(frozen=True)
-class NotSent:
-    """The mail server refused it or was not there: nothing left. `is_passing` says whether it may be tried again."""
-
-    cause: str
-    is_passing: bool
-
-
-@dataclass(frozen=True)
-class Unsure:
-    """It may have left: no trustworthy answer came."""
-
-    cause: str
-
-
-Outcome = Sent | NotSent | Unsure
 
 
 def send_mail(mail: Mail) -> Outcome:

@@ -13,9 +13,10 @@ from apps.shared import journal
 from apps.shared.actors import Actor
 from apps.shared.errors import InvalidInput, NotAllowed
 
-from .. import outside, queries
+from .. import queries
 from ..backlink_bodies import OutreachMail, Prospect
 from ..models import Backlink
+from ..outcomes import LinkSeen, NotSent, Outcome, Sent, Unsure
 from ..statuses import BACKLINK_MOVES, OutreachStatus
 
 U = OutreachStatus
@@ -73,21 +74,21 @@ def let_mail_leave(mail: OutreachMail, *, claim: work.Claim, by: Actor, at: date
         return _note(step, mail, "leaving", at=at)
 
 
-def settle_mail(mail: OutreachMail, outcome: outside.Outcome, *, claim: work.Claim, by: Actor, at: datetime) -> str:
+def settle_mail(mail: OutreachMail, outcome: Outcome, *, claim: work.Claim, by: Actor, at: datetime) -> str:
     """Write down what became of a mail that was leaving: the state it is in now. Raises LeaseLost."""
     with transaction.atomic():
         _, step, _ = work.held(claim)
         match outcome:
-            case outside.Sent():
+            case Sent():
                 link = Backlink.objects.get(ref_id=mail.prospect)
                 BACKLINK_MOVES.perform(link, "ask", by=by, at=at, outreach_sent_on=at)
                 return _note(step, mail, "sent", at=at)
-            case outside.NotSent(is_passing=True):
+            case NotSent(is_passing=True):
                 return _note(step, mail, "put_off", at=at)
-            case outside.NotSent(cause=cause):
+            case NotSent(cause=cause):
                 _ask_person(step, mail, "This outreach mail was refused", cause, by=by, at=at)
                 return _note(step, mail, "refused", at=at)
-            case outside.Unsure(cause=cause):
+            case Unsure(cause=cause):
                 return _unsure(step, mail, cause, by=by, at=at)
 
 
@@ -143,7 +144,7 @@ def move_backlink(
 # Looking for the link
 
 
-def keep_looks(step: Activity, looks: Mapping[Backlink, outside.LinkSeen], *, by: Actor, at: datetime) -> None:
+def keep_looks(step: Activity, looks: Mapping[Backlink, LinkSeen], *, by: Actor, at: datetime) -> None:
     """What was seen on the pages of these links. A page that could not be read says nothing about its link."""
     checks = [{"link": link.ref_id, "page": link.target_url, **asdict(look)} for link, look in looks.items()]
     with transaction.atomic():
@@ -153,7 +154,7 @@ def keep_looks(step: Activity, looks: Mapping[Backlink, outside.LinkSeen], *, by
                 _keep_look(link, look, by=by, at=at)
 
 
-def _keep_look(link: Backlink, look: outside.LinkSeen, *, by: Actor, at: datetime) -> None:
+def _keep_look(link: Backlink, look: LinkSeen, *, by: Actor, at: datetime) -> None:
     link = Backlink.objects.select_for_update(of=("self",)).get(pk=link.pk)
     before = link.is_live
     link.is_live, link.last_checked_on, link.updated_by, link.updated_on = look.is_live, at, by.user, at
