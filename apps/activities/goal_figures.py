@@ -248,9 +248,7 @@ def _write_down(goal: Goal, told: Told, *, span: Span, by: Actor, at: datetime) 
         reading = strategy.record_reading(
             goal, value=told.value, source=told.source, evidence=told.evidence, read_on=span.ends, by=by, at=at
         )
-    except (
-        OperationRefused
-    ) as error:  # of this goal only: it was replaced meanwhile, or the figure is beyond all measure
+    except OperationRefused as error:  # of this goal only: replaced meanwhile, or the figure is beyond all measure
         return {**line, "value": error.detail}
     number = f"{reading.value:,.2f}".removesuffix(".00")
     return {**line, "is_read": True, "value": f"{number}, {reading.source}, {_days(span)}"}

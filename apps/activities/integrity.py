@@ -18,6 +18,7 @@ from apps.shared.batches import batches
 from apps.shared.findings import Finding
 from apps.shared.models import JournalDelivery, JournalEntry
 from apps.shared.scoping import TenantFacts
+from apps.storage import integrity as stores
 
 from . import registry
 from .bodies import PUBLISHER
@@ -197,6 +198,20 @@ def of_tenant(tenant: TenantFacts, *, at: datetime) -> list[Finding]:
                 Finding(code, detail, table, tenant.ref_id, ref_id) for table, ref_id, detail in cursor.fetchall()
             ]
     return found
+
+
+def of_skills(tenant: TenantFacts, *, older_than: datetime) -> Iterator[Finding]:
+    """Versions of the client's own skills that no entry tells of: whoever wrote one died before the journal did.
+
+    Raises StorageUnavailable.
+    """
+    for skills in stores.own_skills(older_than=older_than):
+        refs = [skill.refId for skill in skills]
+        told = set(JournalEntry.objects.filter(subject_ref__in=refs).values_list("subject_ref", flat=True))
+        for skill in skills:
+            if skill.refId not in told:
+                detail = f"no entry tells of version {skill.version} of {skill.name}"
+                yield Finding("journal_gap", detail, storage.Skill.collection, tenant.ref_id, skill.refId)
 
 
 def of_journal(tenant_refs: dict, *, at: datetime) -> Iterator[Finding]:

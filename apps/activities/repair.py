@@ -97,6 +97,10 @@ class Repair:
     only_if: Callable[[Finding], bool] = lambda finding: True
 
 
+def _tell_of_skill(finding: Finding, by: Actor, at: datetime) -> None:
+    operations.tell_of_skill(finding.ref_id or "", by=by, at=at)
+
+
 ADVANCING = ("every step is over", "waits for nothing", "all it waits for is done")
 
 
@@ -128,6 +132,7 @@ REPAIRS = [
     ),
     Repair("illegal_state", "approvals", "withdraw the question nobody waits for", _withdraw),
     Repair("run_not_closed", "activity_runs", "close the run as timed out", _close_run),
+    Repair("journal_gap", "skills", "write the entry that is missing", _tell_of_skill),
     Repair("orphan_old", None, "remove what nothing refers to", _sweep, once=True),
     Repair("relay_gap", "journal_entries", "copy the entry to the audit log again", _relay_again),
     Repair("partition_missing", None, "make the missing months", _partitions, once=True),

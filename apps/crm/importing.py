@@ -54,8 +54,7 @@ class Tally:
 
 def keep(content: bytes, *, name: str) -> storage.imports.Upload:
     """Store a file that can be read. Raises FileTooLarge, FileUnreadable and StorageUnavailable."""
-    for _ in csv_files.opened(content).rows():
-        """Every row is looked at once before anything is kept."""
+    sum(1 for _ in csv_files.opened(content).rows())  # every row is looked at before anything is kept
     name = " ".join(name.split())[:LONGEST_NAME] or "file.csv"
     return storage.imports.put(content, upload_ref=spell(new_id()), name=name)
 

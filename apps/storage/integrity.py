@@ -23,7 +23,7 @@ from apps.shared.findings import Finding
 from . import clients
 from .documents import GLOBAL_TENANT, Document, Skill, StoredPart
 from .errors import BodyMissing, StorageUnavailable, translated
-from .sweeping import IsReferenced, orphan_documents, orphan_objects, stored_keys, walk
+from .sweeping import IsReferenced, loaded, orphan_documents, orphan_objects, stored_keys, walk
 
 PARALLEL_READS = 8
 MALFORMED = {"InvalidArgument", "NoSuchVersionId", "MethodNotAllowed"}  # a version id that cannot be one, or a marker's
@@ -115,6 +115,14 @@ def orphans(is_referenced: IsReferenced, *, older_than: datetime) -> list[Findin
             for o in orphan_objects(older_than=older_than)
         ]
     return found
+
+
+def own_skills(*, older_than: datetime) -> Iterator[list[Skill]]:
+    """The versions of skills that people of the tenant in scope wrote, in batches."""
+    with translated():
+        for batch in walk(Skill, before=older_than):
+            skills = (loaded(Skill, raw) for _, raw in batch)
+            yield [skill for skill in skills if skill is not None and skill.source == "override"]
 
 
 def documents_of_strangers(

@@ -9,7 +9,7 @@ document it is not sure about it calls referenced.
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 from bson import ObjectId
@@ -20,6 +20,8 @@ from apps.shared import scoping
 from . import clients
 from .documents import COLLECTIONS, Document
 from .errors import translated
+
+D = TypeVar("D", bound=Document)
 
 BATCH = 500
 DENIED = {"AccessDenied", "AllAccessDisabled", "403"}
@@ -74,8 +76,8 @@ def orphan_documents(
 ) -> Iterator[list[tuple[str, Document]]]:
     """Batches of old documents of the tenant in scope that nothing refers to."""
     for batch in walk(model, before=older_than):
-        loaded = [(pointer, document) for pointer, raw in batch if (document := _load(model, raw))]
-        old = [(pointer, document) for pointer, document in loaded if document.createdOn < older_than]
+        readable = [(pointer, document) for pointer, raw in batch if (document := loaded(model, raw))]
+        old = [(pointer, document) for pointer, document in readable if document.createdOn < older_than]
         kept = live(old) if old else set()
         if orphans := [pair for pair in old if pair[0] not in kept]:
             yield orphans
@@ -154,7 +156,8 @@ def _mine() -> dict[str, str]:
     return {"tenantId": scoping.only_tenant().ref_id}
 
 
-def _load(model: type[Document], raw: dict[str, Any]) -> Document | None:
+def loaded(model: type[D], raw: dict[str, Any]) -> D | None:
+    """The document, None for one of another release."""
     try:
         return model.model_validate({name: value for name, value in raw.items() if name != "_id"})
     except ValidationError:

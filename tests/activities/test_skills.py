@@ -7,13 +7,13 @@ import pytest
 from django.utils import timezone
 
 from apps import storage
-from apps.activities import operations, skill_files, skill_library
+from apps.activities import integrity, operations, repair, skill_files, skill_library
 from apps.activities.models import AgentConfig
 from apps.activities.operations import skills as writing
 from apps.shared.actors import Actor
 from apps.shared.errors import InvalidInput, NotFound
 from apps.shared.models import JournalEntry
-from apps.shared.scoping import tenant_scope
+from apps.shared.scoping import only_tenant, tenant_scope
 from tests.activities.skills import SYSTEM, a_text, global_skill, own_skill
 from tests.activities.work import attempt, together
 
@@ -63,6 +63,27 @@ def test_every_change_is_a_new_version_with_who_and_when_and_the_journal_tells_i
     ]
     story = JournalEntry.objects.get(code="skill.restored", after__name=name)
     assert (story.tenant_id, story.actor_ref, story.after["restored"]) == (acme.id, rita.user.ref_id, 1)
+
+
+def test_a_version_whose_writer_died_before_the_journal_is_found_and_told(acme, rita, skill_names):
+    name, tomorrow = skill_names(), timezone.now() + timedelta(days=1)
+    told = own_skill(skill_names())
+    untold = writing._store(
+        a_text(name), version=1, is_active=True, is_global=False, created_by=rita.user.ref_id, at=NOW
+    )
+
+    def found() -> list:
+        refs = {untold.document.refId, told.document.refId}
+        return [each for each in integrity.of_skills(only_tenant(), older_than=tomorrow) if each.ref_id in refs]
+
+    assert [(each.code, each.table, each.ref_id) for each in found()] == [
+        ("journal_gap", "skills", untold.document.refId)
+    ]
+    assert repair.carry_out(repair.plan(found()), by=SYSTEM, at=timezone.now()) == 1
+
+    assert found() == []
+    entry = JournalEntry.objects.get(subject_ref=untold.document.refId)
+    assert (entry.code, entry.after["name"], entry.after["written_by"]) == ("skill.added", name, rita.user.ref_id)
 
 
 def test_what_changes_nothing_writes_nothing(acme, skill_names):

@@ -10,7 +10,7 @@ from django.db import connection, connections
 from django.utils import timezone
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
-from apps.activities import operations, queries, seeds
+from apps.activities import operations, seeds
 from apps.activities.management.commands import bootstrap
 from apps.activities.models import ActivityTemplate, RecurringTaskTemplate
 from apps.channels.models import Channel
@@ -45,7 +45,7 @@ def test_missing_partitions_are_made_once(own_database):
         cursor.execute(f"ALTER TABLE llm_calls DETACH PARTITION {partition}")
         cursor.execute(f"DROP TABLE {partition}")
 
-    made = at_once(lambda: queries.ensure_partitions(AT))
+    made = at_once(lambda: operations.ensure_partitions(AT))
 
     assert sorted(made) == [0] * (RUNNERS - 1) + [1]
     with connection.cursor() as cursor:

@@ -105,6 +105,7 @@ from .skills import (
     restore_skill,
     seed_global_skills,
     switch_skill,
+    tell_of_skill,
 )
 from .spawning import spawn_unit
 from .steps import keep_input, keep_outcome
@@ -138,6 +139,7 @@ __all__ = [
     "NotATask",
     "NotByHand",
     "NoEditor",
+    "tell_of_skill",
     "ask_overdue_anew",
     "ensure_partitions",
     "NotEditable",

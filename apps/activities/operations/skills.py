@@ -115,6 +115,19 @@ def assign_skill(skill: SkillVersion, roles: Collection[str], *, by: Actor, at: 
     return changed
 
 
+def tell_of_skill(ref_id: str, *, by: Actor, at: datetime) -> None:
+    """Journal a version of the client's own whose writer died between the document and its entry; it says who that was."""
+    ((pointer, document),) = storage.find(storage.Skill, {"refId": ref_id, "source": "override"}, limit=1)
+    wrote: dict[str, Any] = {"written_by": document.createdBy or "", "written_on": document.createdOn.isoformat()}
+    _tell(
+        "skill.added" if document.version == 1 else "skill.edited",
+        SkillVersion(pointer, document),
+        by=by,
+        at=at,
+        **wrote,
+    )
+
+
 def seed_global_skills(*, at: datetime) -> int:
     """Put the starter skills in place; returns how many versions were written.
 
@@ -185,18 +198,24 @@ def _write(
     **more: Any,
 ) -> SkillVersion:
     skill = _store(text, version=version, is_active=is_active, is_global=is_global, created_by=by.ref, at=at)
+    _tell(code, skill, former=former, by=by, at=at, **more)
+    return skill
+
+
+def _tell(
+    code: str, skill: SkillVersion, *, by: Actor, at: datetime, former: SkillVersion | None = None, **more: Any
+) -> None:
     with transaction.atomic():
         journal.record_document(
             code,
             storage.Skill.collection,
             skill.document.refId,
-            tenant_id=None if is_global else only_tenant().id,
+            tenant_id=None if skill.is_global else only_tenant().id,
             by=by,
             at=at,
             before=_told(former) if former else {},
             after={**_told(skill), **more},
         )
-    return skill
 
 
 def _told(skill: SkillVersion) -> dict[str, Any]:

@@ -78,7 +78,7 @@ def sync_goals(request: HttpRequest) -> HttpResponse:
     require(request.actor, "goal.measure")
     slug = request.tenant.slug
     if request.method != "POST":
-        return HttpResponseRedirect(reverse("dm:strategy", args=[slug]))
+        return HttpResponseRedirect(reverse("dm:strategy:strategy", args=[slug]))
     job = operations.begin_goal_sync(request.tenant.facts, by=request.actor, at=request.at)
     here = reverse("dm:activities:activity", args=[slug, job.ref_id])
     return portal.done(request, here, message="The goals are read now.")

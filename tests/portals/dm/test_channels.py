@@ -53,7 +53,7 @@ def test_a_channel_shows_its_parts_and_says_where_there_is_no_data(rita, site):
     assert "15 of 30" in page and "A figure." in page
     assert page.count("No data") == len(RUBRICS["wordpress"].parts) - 2
     assert "Why not." in page
-    assert ">2026-04</span>" in page
+    assert ">April 2026</span>" in page
 
 
 def test_a_reviewer_has_a_channel_scored_and_comes_to_the_job(rita, site, sandbox):

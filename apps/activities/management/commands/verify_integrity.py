@@ -84,6 +84,7 @@ class Command(BaseCommand):
         self.notes += notes
         self.findings += stores.orphans(registry.IS_REFERENCED, older_than=self.at - ORPHANS_AFTER)
         self.findings += integrity.of_tenant(tenant, at=self.at)
+        self.findings += integrity.of_skills(tenant, older_than=self.at - ORPHANS_AFTER)
 
     def _everything(self, refs: dict) -> None:
         with every_tenant(reason="the journal, the secrets and the walls are those of all clients"):
