@@ -39,7 +39,7 @@ down: $(BASE) ## stop what `make up` started (COMPOSE=1: the containers too)
 	@$(if $(COMPOSE),docker compose stop)
 
 test: $(BASE) $(SERVERS) $(TEST) ## run the suite against the real servers (ARGS="tests/channels -x")
-	@$(DOCKER) exec $(UNDER) --sandbox -- pytest --ds=config.settings.test -n 2 -q $(ARGS)
+	@$(DOCKER) exec $(UNDER) --sandbox -- pytest --ds=config.settings.test -n 2 --dist worksteal -q $(ARGS)
 
 check: $(BASE) $(SERVERS) $(TEST) $(LINT) ## lint, types, imports, templates, migrations, schema, documents, acceptance, OpenAPI, production settings
 	@code=0; sh devstack/check.sh lint || code=1; \

@@ -16,3 +16,4 @@ STORAGES |= {  # noqa: F405
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 LOGGING["root"]["level"] = "ERROR"  # noqa: F405
 STATEMENT_TIMINGS = False
+WHITENOISE_AUTOREFRESH = True  # or every client of every test looks at every static file there is
