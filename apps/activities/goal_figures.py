@@ -56,7 +56,7 @@ class SourceAway(OperationRefused):
     http_status = 503
 
 
-class Source(NamedTuple):
+class MetricSource(NamedTuple):
     """A question that is asked once for all goals it answers. `ask` gives figures by metric; one that is not told is absent."""
 
     platform: Platform
@@ -66,9 +66,8 @@ class Source(NamedTuple):
 
 def _searches(connection: Connection, channel: Channel, span: Span) -> dict[str, Decimal] | Unreadable:
     """By day, as no day is left out of that; a position counts as often as it was seen."""
-    site = channel.external_id or channel.external_url
     found = google_search_console.query(
-        connection, site=site, dimension="date", first=span.first, last=span.last, limit=MOST_DAYS
+        connection, site=channel.name_there, dimension="date", first=span.first, last=span.last, limit=MOST_DAYS
     )
     if isinstance(found, Unreadable):
         return found
@@ -120,9 +119,9 @@ def _figure(value: float) -> Decimal:
     return Decimal(str(value)).quantize(TWO_PLACES)
 
 
-SEARCHES = Source(Platform.GOOGLE_SEARCH_CONSOLE, SEARCH_DATA_LAGS, _searches)
-VISITS = Source(Platform.GOOGLE_ANALYTICS, VISITS_LAG, _visits)
-UNPAID_VISITS = Source(Platform.GOOGLE_ANALYTICS, VISITS_LAG, _unpaid_visits)
+SEARCHES = MetricSource(Platform.GOOGLE_SEARCH_CONSOLE, SEARCH_DATA_LAGS, _searches)
+VISITS = MetricSource(Platform.GOOGLE_ANALYTICS, VISITS_LAG, _visits)
+UNPAID_VISITS = MetricSource(Platform.GOOGLE_ANALYTICS, VISITS_LAG, _unpaid_visits)
 
 # `Goal.metric` -> where it is read, and what the figure is called there. Figures of registry.FIGURES stand beside these.
 MEASURED = {
@@ -196,9 +195,9 @@ def latest_sync() -> Activity | None:
     return Activity.objects.filter(assignee_agent_role=SYNC_GOALS).select_related("tenant").order_by("-ref_id").first()
 
 
-def _questions(goals: list[Goal], today: date) -> dict[tuple[Source | None, Span], list[Goal]]:
+def _questions(goals: list[Goal], today: date) -> dict[tuple[MetricSource | None, Span], list[Goal]]:
     """The goals by what has to be asked, platforms first; None asks what the product counts itself."""
-    asked: dict[tuple[Source | None, Span], list[Goal]] = {}
+    asked: dict[tuple[MetricSource | None, Span], list[Goal]] = {}
     for goal in sorted(goals, key=lambda goal: (goal.metric not in MEASURED, goal.ref_id)):
         source = MEASURED[goal.metric][0] if goal.metric in MEASURED else None
         span = span_of(goal.metric, goal.period, today=today, time_zone=only_tenant().time_zone)
@@ -206,7 +205,7 @@ def _questions(goals: list[Goal], today: date) -> dict[tuple[Source | None, Span
     return asked
 
 
-def _ask(source: Source | None, span: Span, metrics: set[str], *, may_wait: bool) -> dict[str, Told] | None:
+def _ask(source: MetricSource | None, span: Span, metrics: set[str], *, may_wait: bool) -> dict[str, Told] | None:
     """What is told of each metric; None where it is worth asking again later."""
     if source is None:
         figures = {figure.key: figure for count in registry.FIGURES for figure in count(span, timezone.now())}
@@ -224,7 +223,7 @@ def _ask(source: Source | None, span: Span, metrics: set[str], *, may_wait: bool
         if may_wait and found.cause in PASSES:
             return None
         return dict.fromkeys(metrics, Told(why_not=f"{name}: {found.next_step}"))
-    about = f"{_days(span)}, of {channel.name} ({channel.external_id or channel.external_url})"
+    about = f"{_days(span)}, of {channel.name} ({channel.name_there})"
     return {
         metric: Told(found[metric], name, f"{MEASURED[metric][1]}, {about}; metric {metric}.")
         if metric in found

@@ -74,7 +74,7 @@ def _search_of(channel: Channel) -> Source | Unscored | None:
         tenant_id=channel.tenant_id, platform=Platform.GOOGLE_SEARCH_CONSOLE, status=ChannelStatus.CONNECTED
     )
     for candidate in properties.order_by("ref_id"):
-        if covers(candidate.external_id or candidate.external_url, channel.external_url):
+        if covers(candidate.name_there, channel.external_url):
             try:
                 return channels.source_of(candidate)
             except channels.SecretUnreadable as refused:

@@ -170,7 +170,7 @@ class SearchConsole(ToolArguments):
 def read_search_console(arguments: SearchConsole, activity: Activity) -> Found:
     """How the client's own site was found on Google, from the property the client connected."""
     channel = _connected(Platform.GOOGLE_SEARCH_CONSOLE, called="Search Console")
-    ask = partial(google_search_console.query, site=channel.external_id or channel.external_url)
+    ask = partial(google_search_console.query, site=channel.name_there)
     return _figures(arguments, channel, lag=SEARCH_DATA_LAGS, ask=ask)
 
 

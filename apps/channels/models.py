@@ -75,6 +75,11 @@ class Channel(TenantRecord, Mutable, SoftDelete):
         return self.name
 
     @property
+    def name_there(self) -> str:
+        """What its platform calls it: the account or property, else the address."""
+        return self.external_id or self.external_url
+
+    @property
     def score_change(self) -> int | None:
         """How much the score differs from the one before; None before the second."""
         if self.score is None or self.score_previous is None:

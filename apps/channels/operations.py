@@ -214,7 +214,7 @@ def connection_of(channel: Channel) -> Connection:
 
 def source_of(channel: Channel) -> Source:
     """The channel as it is read: its connection, and what its platform calls it. Raises what `connection_of` raises."""
-    return Source(connection_of(channel), channel.external_id or channel.external_url)
+    return Source(connection_of(channel), channel.name_there)
 
 
 def record_score(channel: Channel, scored: Scored, *, period: str, since: datetime, by: Actor, at: datetime) -> Channel:

@@ -5,7 +5,7 @@ from apps.activities.bodies import IMPORT_LEADS
 from apps.activities.models import Activity
 from apps.shared.actors import Actor
 from apps.shared.errors import NotFound
-from apps.shared.ids import is_ref_id
+from apps.shared.lookups import by_ref
 from apps.tenants.permissions import require
 
 from .models import Lead
@@ -15,10 +15,7 @@ def lead_for(actor: Actor, ref_id: str, *, to: str) -> Lead:
     """`to`: "read"."""
     require(actor, f"lead.{to}")
     rows = Lead.objects.select_related("source_channel", "source_campaign", "assigned_to")
-    lead = rows.filter(ref_id=ref_id).first() if is_ref_id(ref_id) else None
-    if lead is None:
-        raise NotFound
-    return lead
+    return by_ref(rows, ref_id)
 
 
 def upload_for(actor: Actor, ref_id: str) -> storage.imports.Upload:
@@ -34,7 +31,4 @@ def import_for(actor: Actor, ref_id: str) -> Activity:
     """The job that reads or read a file."""
     require(actor, "lead.import")
     jobs = Activity.objects.select_related("tenant", "created_by").filter(assignee_agent_role=IMPORT_LEADS)
-    job = jobs.filter(ref_id=ref_id).first() if is_ref_id(ref_id) else None
-    if job is None:
-        raise NotFound
-    return job
+    return by_ref(jobs, ref_id)
