@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import reverse
 
 from apps.activities.models import Activity, Approval
+from apps.billing.queries import spent_this_month
 from apps.channels.models import Channel
 from apps.tenants.admin.clients import TenantAdmin
 from apps.tenants.doors.admin_display import (
@@ -13,6 +14,7 @@ from apps.tenants.doors.admin_display import (
     link,
     list_of,
     moment,
+    usd,
 )
 from apps.tenants.doors.admin_tasks import Panel
 from apps.tenants.models import Tenant
@@ -29,6 +31,16 @@ MARKS = {
 
 @admin.register(Tenant)
 class ClientAdmin(TenantAdmin):
+    list_display = (*TenantAdmin.list_display, "spent_this_month")
+    sections = (*TenantAdmin.sections, ("Model costs", ("monthly_spend_cap_usd", "spent_this_month")))
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).annotate(spent_usd=spent_this_month())
+
+    @admin.display(description="Spent this month")
+    def spent_this_month(self, row):
+        return usd(row.spent_usd)
+
     def links(self, row):
         lists = [
             ("Activities", list_of(Activity, client=row.slug)),

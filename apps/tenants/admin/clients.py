@@ -136,7 +136,6 @@ class TenantAdmin(ManageAdmin):
         column("status"),
         column("plan"),
         column("contract_accepted_on", label="Contract accepted"),
-        column("current_month_spend_usd", label="Spent this month"),
         column("created_on", label="Since"),
     )
     list_filter = ("status", "plan", "data_privacy_level")
@@ -166,8 +165,6 @@ class TenantAdmin(ManageAdmin):
                 "gstin",
                 "data_privacy_level",
                 "deployment_mode",
-                "monthly_spend_cap_usd",
-                "current_month_spend_usd",
                 "contract_accepted_on",
             ),
         ),

@@ -4,10 +4,12 @@ import signal
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connections
 from django.utils import timezone
 from rich.console import Console
 from rich.progress import track
@@ -25,10 +27,12 @@ class OperatorCommand(BaseCommand):
     """A command over tenants: `--tenant <ref_id or slug>` for one, otherwise every open one.
 
     Subclasses define `for_tenant(tenant, *, by, at)`, or `for_tenants`, which takes `at_once` of them; what it returns is
-    summed up and handed to `report`.
+    summed up and handed to `report`. With `side_by_side`, so many batches are worked on at one time, each on a thread and
+    a connection of its own; after one that fails no other begins.
     """
 
     at_once = 1
+    side_by_side = 1
 
     def add_arguments(self, parser):
         parser.add_argument("--tenant", help="ref_id or slug of one client; without it every open client")
@@ -40,14 +44,24 @@ class OperatorCommand(BaseCommand):
             tenants = [tenant for tenant in tenants if wanted in (tenant.ref_id, tenant.slug)]
             if not tenants:
                 raise CommandError(f"There is no open client {wanted!r}.")
-        done = 0
-        for first in self.progress(range(0, len(tenants), self.at_once), "Clients"):
-            batch = tenants[first : first + self.at_once]
+        batches = [tenants[first : first + self.at_once] for first in range(0, len(tenants), self.at_once)]
+
+        def work(batch: Sequence[TenantFacts]) -> int:
             with tenant_scope(*batch):
                 try:
-                    done += self.for_tenants(batch, by=by, at=at) or 0
+                    return self.for_tenants(batch, by=by, at=at) or 0
                 except OperationRefused as error:
                     raise CommandError(f"{', '.join(one.slug for one in batch)}: {error.detail}") from error
+
+        def work_beside(batch: Sequence[TenantFacts]) -> int:
+            try:
+                return work(batch)
+            finally:
+                connections.close_all()  # this thread's
+
+        with ThreadPoolExecutor(self.side_by_side) as pool:
+            counts = pool.map(work_beside, batches) if self.side_by_side > 1 else map(work, batches)
+            done = sum(count for count, _ in zip(counts, self.progress(batches, "Clients"), strict=True))
         self.report(done)
 
     def for_tenants(self, tenants: Sequence[TenantFacts], *, by: Actor, at) -> int | None:

@@ -3,11 +3,15 @@
 import hashlib
 import html
 import re
+from datetime import timedelta
 from decimal import Decimal
 from urllib.request import urlopen
 
 import pytest
+from django.db.models import Sum
 
+from apps.activities.models import LlmCall
+from apps.billing.models import SpendCounter
 from apps.shared.models import JournalDelivery, JournalEntry
 from apps.tenants.models import Contract, Invitation, Tenant, TenantAssignment, User
 from tests.portals.manage.conftest import UUID
@@ -153,6 +157,26 @@ def test_fields_nobody_offered_are_refused(sam, world, wanted, journal, field):
     assert Tenant.objects.values().get(pk=tenant.pk) == before
     assert not Tenant.objects.filter(slug="lantern-books").exists()
     assert journal() == []
+
+
+def test_a_client_shows_what_its_calls_of_this_month_add_up_to_with_every_digit(sam, world, everything):
+    tenant = world.tenant("live")
+    spent = LlmCall.objects.filter(tenant=tenant).aggregate(cost=Sum("cost_usd"))["cost"]
+
+    shown = f"${spent.normalize():f}"
+    assert shown in sam.get("/manage/tenants/tenant/").text
+    assert shown in sam.get(page(tenant)).text
+
+
+def test_a_new_month_begins_at_nothing_before_its_first_call(sam, world, everything):
+    tenant = world.tenant("live")
+    months = SpendCounter.objects.filter(tenant=tenant, month__isnull=False)
+    months.update(month=(months[0].month - timedelta(days=1)).replace(day=1))
+
+    facts = re.sub(r"<[^>]+>|\s+", " ", sam.get(page(tenant)).text)
+
+    assert re.search(r"Spent this month +\$0\.00 ", facts)
+    assert Tenant.objects.get(pk=tenant.pk).current_month_spend_usd > 0, "Nothing resets the running total."
 
 
 def facts(response) -> dict[str, str]:

@@ -10,6 +10,7 @@ class Command(OperatorCommand):
         " already is left alone; killed at any moment, the next run makes the rest."
     )
     at_once = operations.CLIENTS_AT_ONCE
+    side_by_side = 2  # one prepares while PostgreSQL works for the other
 
     def for_tenants(self, tenants, *, by, at):
         return operations.plan_tenants(tenants, by=by, at=at)
