@@ -113,6 +113,20 @@ def test_what_a_model_looks_up_comes_back_as_data_and_is_written_down(draft, eac
     assert kept == [{"name": SKILL, "version": 1, "pointer": skill, "isGlobal": False}]
 
 
+def test_the_context_file_is_no_skill_to_look_up(draft, skill, order, sandbox):
+    set_agent(ROLE, CLAUDE)
+    allow("skills")
+    assert "client-context" in {found.name for _, found in storage.search_skills("headlines, coffee, client")}
+    order(CLAUDE, ("search_skills", {"words": "headlines, coffee, client"}), ("load_skill", {"name": "client-context"}))
+
+    attempt(draft)
+
+    searched, loaded = map(inner, results(bodies(sandbox, CLAUDE)[1]))
+    told = {found["name"] for found in json.loads(searched)["skills"]}
+    assert SKILL in told and "client-context" not in told
+    assert loaded == "There is no skill called client-context."
+
+
 def test_every_call_of_the_loop_is_paid(draft, each_service, skill, order):
     allow("skills")
     order(each_service, ("load_skill", {"name": SKILL}), times=3)

@@ -178,7 +178,7 @@ def _work(attempt: Attempt, activity: Activity, role: registry.AgentRole, run_re
     assert output is not None
     checked = {}
     if role.to_check is not None and ground is not None:
-        found = checking.after_trying_links(role.to_check(output, activity), ground, own_only=is_local_only())
+        found = checking.after_trying_links(role.to_check(output, activity), ground, own_only=is_local_only)
         checked = {"checks": checks.as_json(found)}
     at = timezone.now()
     body, content_type = role.text(output)
