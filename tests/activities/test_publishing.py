@@ -13,12 +13,15 @@ from pymongo import MongoClient
 from apps import storage
 from apps.activities import operations as work
 from apps.activities.engine import worker
+from apps.activities.engine.claim import claim
 from apps.activities.models import Activity, Approval
 from apps.channels import operations as channels
 from apps.channels.models import Channel, PublishAttempt
+from apps.channels.platforms import wordpress
 from apps.content import operations as content
 from apps.content.models import BlogPost
 from apps.shared.actors import Actor
+from apps.tenants import operations as tenants
 from apps.tenants.models import Tenant
 from tests.activities.work import attempt, attempts_of, fresh, hurry, pending
 from tests.databases import with_database
@@ -223,6 +226,17 @@ def stop_client(step):
     Tenant.objects.filter(pk=step.tenant_id).update(status="suspended")
 
 
+def meanwhile(monkeypatch, stop) -> None:
+    """This happens when `sent` is committed and the request is about to leave."""
+    publish = wordpress.publish
+
+    def send(*args, **how):
+        stop()
+        return publish(*args, **how)
+
+    monkeypatch.setattr(wordpress, "publish", send)
+
+
 @pytest.mark.parametrize("stop", [stop_channel, stop_cancel, stop_unit, stop_client])
 @pytest.mark.parametrize("moment", ["before the claim", "while it is looked up"])
 def test_after_a_stop_nothing_is_sent(publish, plan, sandbox, stop, moment):
@@ -237,6 +251,45 @@ def test_after_a_stop_nothing_is_sent(publish, plan, sandbox, stop, moment):
 
     assert (sent(sandbox), created(sandbox)) == (before, [])
     assert post_of(publish).status == "approved"
+
+
+def test_a_client_that_is_suspended_after_the_claim_is_sent_nothing_until_it_is_resumed(publish, sandbox):
+    taken = claim("worker")
+    tenant = tenants.move_tenant(Tenant.objects.get(pk=publish.tenant_id), "suspend", by=SYSTEM, at=timezone.now())
+
+    worker.run(taken)
+
+    step = fresh(publish)
+    assert (sent(sandbox), attempts(step)) == (0, [("prepared", "")])
+    assert (step.status, step.input_data["failures_before"], post_of(step).status) == ("assigned", 1, "approved")
+    assert worker.work() == 0
+    tenants.move_tenant(tenant, "resume", by=SYSTEM, at=timezone.now())
+    attempt(step)
+    is_live_once(step, sandbox)
+
+
+def test_a_channel_that_is_disconnected_after_the_last_reading_is_sent_nothing(publish, sandbox, monkeypatch):
+    prepare = channels.prepare_attempt
+
+    def prepare_and_disconnect(**how):
+        stop_channel(publish)
+        return prepare(**how)
+
+    monkeypatch.setattr(channels, "prepare_attempt", prepare_and_disconnect)
+
+    step = attempt(publish)
+
+    assert (sent(sandbox), step.status, post_of(step).status) == (0, "failed", "approved")
+    assert Activity.objects.get(origin_key__startswith="escalation:").revision_note.startswith("no_website_channel")
+
+
+def test_what_left_before_the_client_was_suspended_is_recorded(publish, sandbox, monkeypatch):
+    tenant = Tenant.objects.get(pk=publish.tenant_id)
+    meanwhile(monkeypatch, lambda: tenants.move_tenant(tenant, "suspend", by=SYSTEM, at=timezone.now()))
+
+    attempt(publish)
+
+    is_live_once(publish, sandbox)
 
 
 def alter_object(step) -> None:

@@ -31,7 +31,7 @@ from apps.shared.errors import OperationRefused
 
 from .. import operations, registry
 from ..models import Activity
-from ..operations import Claim, LeaseLost, Spent
+from ..operations import Claim, ClientStopped, LeaseLost, Spent
 
 log = structlog.get_logger(__name__)
 
@@ -64,7 +64,9 @@ def run(claim: Claim) -> None:
         log.info("publish.lease_lost", activity=activity.ref_id, attempt=claim.attempt)
     except OperationRefused as error:
         told = f"{error.code}: {error.detail}"
-        if error.http_status == 503:  # a store or a mail server is away
+        if isinstance(error, ClientStopped):  # nobody claims it until the client is resumed
+            _end(step, operations.give_back, error=told, ready_on=timezone.now())
+        elif error.http_status == 503:  # a store or a mail server is away
             _end(step, operations.wait_out, error=told)
         else:
             _end(step, operations.fail_attempt, error=told, may_repeat=False)
@@ -124,8 +126,8 @@ def _send(step: Step, attempt: PublishAttempt, platform, ready) -> None:
     )
     deadline = time.monotonic() + settings.SETTLE_SECONDS * SEND_SHARE
     with transaction.atomic():
-        # The last look before the irreversible request: the lease, and the content once more under its locks.
-        operations.held(step.claim)
+        # The last look before the irreversible request: client and lease, content and channel once more under their locks.
+        operations.held_to_send(step.claim)
         registry.PUBLISHABLE[step.activity.subject_type].still_ready(step.activity, ready)
         attempt = channels.mark_sent(attempt, by=step.by, at=timezone.now())
     outcome = platform.publish(ready.connection, publication, deadline_monotonic=deadline)

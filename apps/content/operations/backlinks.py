@@ -59,10 +59,10 @@ def _add_prospect(outreach: Activity, prospect: Prospect, *, by: Actor, at: date
 def let_mail_leave(mail: OutreachMail, *, claim: work.Claim, by: Actor, at: datetime) -> str:
     """Write down that a mail is about to leave: 'leaving'; or what became of it already, and then it must not be sent.
 
-    Raises LeaseLost.
+    Raises LeaseLost, ClientStopped.
     """
     with transaction.atomic():
-        _, step, _ = work.held(claim)
+        _, step, _ = work.held_to_send(claim)
         state = step.output_summary.get("mails", {}).get(mail.prospect, {}).get("state")
         if state == "leaving":  # whoever sent it died before it heard the answer
             return _unsure(step, mail, "The attempt to send it ended without an answer.", by=by, at=at)
