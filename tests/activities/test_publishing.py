@@ -11,6 +11,7 @@ from django.utils import timezone
 from pymongo import MongoClient
 
 from apps import storage
+from apps.activities import integrity
 from apps.activities import operations as work
 from apps.activities.engine import worker
 from apps.activities.engine.claim import claim
@@ -21,6 +22,7 @@ from apps.channels.platforms import wordpress
 from apps.content import operations as content
 from apps.content.models import BlogPost
 from apps.shared.actors import Actor
+from apps.shared.models import JournalEntry
 from apps.tenants import operations as tenants
 from apps.tenants.models import Tenant
 from tests.activities.work import attempt, attempts_of, fresh, hurry, pending
@@ -290,6 +292,48 @@ def test_what_left_before_the_client_was_suspended_is_recorded(publish, sandbox,
     attempt(publish)
 
     is_live_once(publish, sandbox)
+
+
+@pytest.mark.parametrize("stop", [stop_cancel, stop_unit])
+def test_what_is_on_its_way_cannot_be_cancelled(publish, sandbox, monkeypatch, rita, stop):
+    told = []
+
+    def press_cancel():
+        journalled = JournalEntry.objects.count()
+        with pytest.raises(work.StillSending):
+            stop(publish)
+        told.append(rita.post(f"/dm/activities/{publish.ref_id}/cancel/"))
+        assert JournalEntry.objects.count() == journalled
+
+    meanwhile(monkeypatch, press_cancel)
+
+    attempt(publish)
+
+    assert told[0].status_code == 409
+    assert "This is being published at this moment." in told[0].text
+    is_live_once(publish, sandbox)
+
+
+@pytest.mark.parametrize("known", ["unknown", "sent"])
+def test_cancelling_what_may_be_live_asks_a_reviewer_to_look(publish, plan, sandbox, known):
+    """An attempt is still `sent` at a step that nobody works on when its worker died."""
+    plan("wordpress", "reset_after_accept", match=POST)
+    step = attempt(publish)
+    long_ago = timezone.now() - timedelta(hours=1)
+    PublishAttempt.objects.filter(subject_ref=step.subject_ref).update(status=known, settle_until=long_ago)
+
+    work.cancel_unit(step.parent_activity, by=SYSTEM, at=timezone.now())
+
+    row = PublishAttempt.objects.select_related("channel").get(subject_ref=step.subject_ref)
+    assert (fresh(step).status, row.status) == ("cancelled", "unknown")
+    task = Activity.objects.get(origin_key=f"cancelled:{row.ref_id}")
+    assert (task.status, task.assignee_user.email) == ("assigned", "rita@leadmetrics.test")
+    assert post_of(step).title in task.title and row.channel.name_there in task.revision_note
+    PublishAttempt.objects.filter(pk=row.pk).update(settle_until=long_ago)
+    found = integrity.of_tenant(step.tenant.facts, at=timezone.now())
+    assert "attempt_stuck" not in [finding.code for finding in found]
+    hurry()
+    assert (worker.work(), sent(sandbox)) == (0, 1)
 
 
 def alter_object(step) -> None:
