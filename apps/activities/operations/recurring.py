@@ -244,7 +244,8 @@ def open_since(tenant_id) -> datetime | None:
     return open_ones.values_list("contract_accepted_on", flat=True).first()
 
 
-def _zone_of(tenant_id) -> str:
+def zone_of(tenant_id) -> str:
+    """Of a client in any scope, also where Manage works over all."""
     return Tenant.objects.values_list("timezone", flat=True).get(pk=tenant_id)
 
 
@@ -270,7 +271,7 @@ def _spawn_if_due(
     if made is not None and template.periodicity == Periodicity.ONE_TIME:
         return None
     after = max(since or _since(template), opened_on, *([made] if made else []))
-    zone = _zone_of(template.tenant_id)
+    zone = zone_of(template.tenant_id)
     schedule = queries.schedule_of(template, zone, queries.events_of(template.tenant_id))
     due = schedules.latest_due(schedule, after=after, at=at)
     if due is None:
@@ -281,7 +282,7 @@ def _spawn_if_due(
 def _spawn(
     template: RecurringTaskTemplate, *, origin: str, slot: datetime, by: Actor, at: datetime, left_out: int = 0
 ) -> Activity:
-    zone = _zone_of(template.tenant_id)
+    zone = zone_of(template.tenant_id)
     defined, values = template.parsed_variables, template.variable_values or {}
     why_no_agent = _why_no_agent(template) if template.assignee_type == AssigneeType.AGENT else ""
     is_agents = template.assignee_type == AssigneeType.AGENT and not why_no_agent
