@@ -92,6 +92,8 @@ def problem_with(expression: str, periodicity: str) -> str:
         fields = croniter.expand(expression)[0]
     except (CroniterError, ValueError, IndexError, KeyError):
         return "This is no cron expression: a field is out of its range."
+    if any("*" in field and len(field) > 1 for field in fields):
+        return "A * in a list means every one already: write it alone."
     minutes = _values(fields[0], 60)
     times = sorted(60 * hour + minute for hour in _values(fields[1], 24) for minute in minutes)
     gaps = [later - earlier for earlier, later in zip(times, [*times[1:], times[0] + DAY_MINUTES], strict=True)]
