@@ -112,22 +112,38 @@ def test_of_missed_slots_only_the_latest_is_made_up_and_the_task_says_so(client)
     assert tasks_of(template)[1].input_data["notes"] == ["3 earlier ones were missed and left out; this is the latest."]
 
 
-def test_a_clock_that_is_set_back_brings_nothing_twice_and_nothing_that_was_left_out(client):
+def test_a_clock_that_is_set_back_brings_nothing_twice(client):
+    template = a_template(client)
+    made = [beat(client, utc(2025, 5, day, 9)) for day in range(1, 7)]
+
+    again = [beat(client, utc(2025, 5, day, hour)) for day, hour in ((6, 8), (5, 9), (3, 9), (1, 9), (6, 9))]
+
+    assert (made, again) == ([1] * 6, [0] * 5)
+    assert beat(client, utc(2025, 5, 7, 9)) == 1
+    assert slots_of(template) == [f"2025-05-0{day}T09:00:00Z" for day in range(1, 8)]
+
+
+def test_a_beat_whose_clock_is_minutes_behind_brings_nothing_that_another_left_out(client):
     template = a_template(client)
     beat(client, utc(2025, 5, 1, 9))
     beat(client, utc(2025, 5, 6, 9))
 
-    assert [beat(client, utc(2025, 5, day, hour)) for day, hour in ((6, 8), (5, 9), (3, 9), (1, 9))] == [0] * 4
+    assert beat(client, utc(2025, 5, 6, 8, 55)) == 0
     assert slots_of(template) == ["2025-05-01T09:00:00Z", "2025-05-06T09:00:00Z"]
-    assert beat(client, utc(2025, 5, 7, 9)) == 1
 
 
-def test_a_clock_that_was_years_ahead_does_not_hold_back_what_comes(client):
-    template = a_template(client)
-    beat(client, utc(2035, 1, 1, 9))
+@pytest.mark.parametrize("days_ahead", [1, 40])
+def test_a_clock_that_was_ahead_holds_nothing_back_and_brings_nothing_twice(client, days_ahead):
+    template, first = a_template(client, cron_expression="*/15 9 * * *"), utc(2025, 5, 1, 9)
+    beat(client, first)
+    beat(client, first + timedelta(days=days_ahead))
 
-    assert beat(client, utc(2025, 5, 7, 9)) == 1
-    assert slots_of(template) == ["2035-01-01T09:00:00Z", "2025-05-07T09:00:00Z"]
+    days = [first + timedelta(days=day) for day in (*range(3), days_ahead - 1, days_ahead, days_ahead + 1)]
+    slots = {day + timedelta(minutes=quarter) for day in days for quarter in (0, 15, 30, 45)}
+    for slot in sorted(slots):
+        beat(client, slot)
+
+    assert sorted(slots_of(template)) == [slot.strftime(queries.SLOT_FORMAT) for slot in sorted(slots)]
 
 
 def test_a_deleted_task_does_not_come_again(client):
