@@ -6,7 +6,7 @@ they show twice in autumn is the first of the two. So later wall times never mea
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from itertools import islice
@@ -78,6 +78,17 @@ def next_slot(schedule: Schedule, *, at: datetime) -> datetime | None:
     number = _steps_until(schedule, at)
     slots = (_recurrence(schedule, each) for each in range(max(0, number - 1), number + 3))
     return next((slot for slot in slots if slot > at), None)
+
+
+def same_slot(schedule: Schedule, slot: datetime, *, zone: str) -> datetime:
+    """When this schedule has the slot that was counted in `zone`, where the client lived then: at the same wall time, or
+    after as many days, weeks or months since the event. Later than `slot` where the client has moved west.
+    """
+    if schedule.anchor is None:
+        return moment_of(slot.astimezone(ZoneInfo(zone)).replace(tzinfo=None, fold=0), schedule.zone)
+    former = replace(schedule, zone=zone)
+    numbers = range(_steps_until(former, slot) + 1, -1, -1)
+    return next((_recurrence(schedule, number) for number in numbers if _recurrence(former, number) <= slot), slot)
 
 
 def problem_with(expression: str, periodicity: str) -> str:

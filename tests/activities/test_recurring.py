@@ -168,6 +168,47 @@ def test_the_time_of_day_is_the_clients(client):
     assert tasks_of(template)[-1].due_date.isoformat() == "2025-11-02"
 
 
+EVENT = {"trigger": "on_onboarding", "cron_expression": None}  # which happened on 31 January at nine in Kolkata
+
+
+@pytest.mark.acceptance("FLOW-recurring-spawn")
+@pytest.mark.parametrize(
+    ("settings", "zones", "made", "not_again", "next_one"),
+    [
+        (
+            {"periodicity": "monthly", "cron_expression": "0 9 1 * *"},
+            ("Asia/Kolkata", "America/New_York"),
+            utc(2025, 12, 1, 3, 30), utc(2025, 12, 1, 14), utc(2026, 1, 1, 14),
+        ),
+        (
+            {"periodicity": "monthly", "cron_expression": "0 9 1 * *"},
+            ("America/New_York", "Asia/Kolkata"),
+            utc(2025, 12, 1, 14), utc(2025, 12, 2, 14), utc(2026, 1, 1, 3, 30),
+        ),
+        (  # in New York it happened on 30 January, and a month later is half past ten in the evening of 28 February
+            {"periodicity": "monthly", **EVENT},
+            ("Asia/Kolkata", "America/New_York"),
+            utc(2025, 2, 28, 3, 30), utc(2025, 3, 1, 3, 30), utc(2025, 3, 31, 2, 30),
+        ),
+        (  # whose clocks were put forward meanwhile, and those of Kolkata were not
+            {"periodicity": "weekly", **EVENT},
+            ("America/New_York", "Asia/Kolkata"),
+            utc(2025, 5, 9, 2, 30), utc(2025, 5, 9, 3, 30), utc(2025, 5, 16, 3, 30),
+        ),
+    ],
+)  # fmt: skip
+def test_a_client_that_moves_to_another_zone_gets_nothing_twice(client, settings, zones, made, not_again, next_one):
+    OnboardingRun.objects.update(reviewed_on=utc(2025, 1, 31, 3, 30))
+    template = a_template(client, **settings)
+    Tenant.objects.filter(pk=client.pk).update(timezone=zones[0])
+    assert beat(client, made) == 1
+
+    Tenant.objects.filter(pk=client.pk).update(timezone=zones[1])
+
+    assert [beat(client, at) for at in (made + timedelta(minutes=20), not_again, next_one)] == [0, 0, 1]
+    assert slots_of(template) == [moment.strftime(queries.SLOT_FORMAT) for moment in (made, next_one)]
+
+
 def test_slots_before_the_template_and_before_the_contract_do_not_count(client):
     late = a_template(client, created_on=utc(2025, 5, 6, 10))
     Tenant.objects.filter(pk=client.pk).update(contract_accepted_on=utc(2025, 5, 8, 10))

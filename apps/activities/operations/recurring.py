@@ -271,10 +271,13 @@ def _spawn_if_due(
     made = queries.latest_slot_made(template, until=at + CLOCKS_APART)
     if made is not None and template.periodicity == Periodicity.ONE_TIME:
         return None
-    after = max(since or _since(template), opened_on, *([made] if made else []))
     zone = zone_of(template.tenant_id)
     schedule = queries.schedule_of(template, zone, queries.events_of(template.tenant_id))
-    due = schedules.latest_due(schedule, after=after, at=at)
+    after = [since or _since(template), opened_on]
+    if made is not None:
+        slot, its_zone = made
+        after += [slot, schedules.same_slot(schedule, slot, zone=its_zone or zone)]
+    due = schedules.latest_due(schedule, after=max(after), at=at)
     if due is None:
         return None
     return _spawn(template, origin=_origin(template, due.slot), slot=due.slot, left_out=due.left_out, by=by, at=at)
@@ -314,6 +317,7 @@ def _spawn(
             "step": step.model_dump(mode="json"),
             "template": template.ref_id,
             "slot": slot.astimezone(UTC).strftime(SLOT_FORMAT),
+            "zone": zone,
             "left_out": left_out,
             "prompt": variables.filled(template.prompt_template, defined, values),
             "values": {variable.key: values.get(variable.key, "") for variable in defined},
