@@ -1,6 +1,6 @@
 """The activity, its order, its claim and its attempts."""
 
-from datetime import datetime
+from datetime import date
 from typing import Any
 
 from django.db import models
@@ -151,8 +151,9 @@ class Activity(TenantRecord, Mutable, SoftDelete):
             return self.deliverable.platforms
         return self.asked["platforms"] if self.asked else []
 
-    def is_overdue(self, at: datetime) -> bool:
-        return self.due_date is not None and self.completed_on is None and self.due_date < at.date()
+    def is_overdue(self, today: date) -> bool:
+        """`today` is the client's day."""
+        return self.due_date is not None and self.completed_on is None and self.due_date < today
 
 
 class ActivityDependency(TenantRecord):
