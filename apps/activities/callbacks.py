@@ -1,7 +1,7 @@
 """What agents behind a webhook call back: a token for one question, the answer kept once, live text on the way."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.conf import settings
 from django.core import signing
@@ -22,7 +22,7 @@ from .models import ActivityRun
 from .operations import Claim, LeaseLost
 from .statuses import RunStatus
 
-LIVES = timedelta(hours=1)
+LIVES = operations.CALLS_BACK_WITHIN
 LONGEST_DELTA = 20_000  # characters
 
 

@@ -10,7 +10,7 @@ from django.db.models import Sum
 from apps import storage
 from apps.activities.adapters import ADAPTERS
 from apps.activities.adapters.base import ModelAnswer, ModelFailed, ModelUsage
-from apps.activities.engine import streams
+from apps.activities.engine import streams, sweep
 from apps.activities.models import Activity, ActivityRun, AgentConfig, LlmCall, LlmProvider, ModelPrice
 from apps.billing.models import SpendCounter, SpendReservation
 from apps.content.models import BlogPost
@@ -204,6 +204,28 @@ def test_a_dripping_answer_ends_with_the_time_limit(draft, plan, service):
     assert money() == [("expired", service.charges)]
     check_sums()
     nothing_kept(step)
+
+
+def test_a_call_whose_money_was_thought_lost_meanwhile_ends_like_any_other(draft, monkeypatch):
+    """It is set aside for as long as the attempt may last; where a sweep took it all the same, a time-out stays one."""
+    AgentConfig.objects.filter(agent_role="copywriter").update(timeout_ms=45 * 60_000)
+    lives = []
+
+    def ask(request, *, on_delta):
+        (held,) = SpendReservation.objects.filter(agent_role="copywriter")
+        lives.append((held.expires_on - held.created_on - timedelta(seconds=request.timeout_s)).total_seconds())
+        SpendReservation.objects.filter(pk=held.pk).update(expires_on=held.created_on)
+        assert sweep.sweep() == 1
+        raise ModelFailed("timed_out", "The model did not answer in time.", request_left=True)
+
+    monkeypatch.setitem(ADAPTERS, "claude", ask)
+
+    step = attempt(draft)
+
+    assert (step.status, runs_of(step)) == ("assigned", [(1, "timed_out", "timed_out")])
+    assert all(600 <= left < 660 for left in lives) and len(lives) == 1
+    assert money() == [("expired", True)]
+    check_sums()
 
 
 def test_overload_is_waited_out_as_the_service_asks_and_counts_no_failure(draft, plan, service):

@@ -3,6 +3,7 @@
 import multiprocessing
 import time
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from random import Random
 
@@ -72,6 +73,7 @@ def spend(calls: int) -> str:
                 model_id=work.claim.model_id,
                 activity_cap_usd=CAP,
                 role_cap_usd=CAP,
+                ends_by=began + timedelta(minutes=5),
                 at=began,
             )
             if number % NEVER_LEFT == 0:

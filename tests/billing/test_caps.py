@@ -1,6 +1,6 @@
 """Money set aside before a call and settled after it: caps hold at every instant, and every sum is exact."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -25,8 +25,17 @@ ACTIVITY, RUN = "01M7Z00000000000000000000A", "01M7Z00000000000000000000B"
 
 
 def reserve(
-    amount=CALL, *, activity=ACTIVITY, run=RUN, role="copywriter", activity_cap=Decimal(1_000), role_cap=None, at=None
+    amount=CALL,
+    *,
+    activity=ACTIVITY,
+    run=RUN,
+    role="copywriter",
+    activity_cap=Decimal(1_000),
+    role_cap=None,
+    lasts=timedelta(minutes=5),
+    at=None,
 ):
+    at = at or timezone.now()
     return billing.reserve(
         amount_usd=amount,
         activity_ref=activity,
@@ -35,7 +44,8 @@ def reserve(
         model_id="claude-sonnet-4-6",
         activity_cap_usd=activity_cap,
         role_cap_usd=role_cap,
-        at=at or timezone.now(),
+        ends_by=at + lasts,
+        at=at,
     )
 
 
@@ -158,6 +168,16 @@ def test_a_bill_that_comes_after_all_takes_the_place_of_the_estimate(client):
     assert spent_this_month() == Decimal("0.03")
 
 
+def test_what_is_kept_at_its_estimate_already_is_kept_once(client):
+    reservation = close(reserve(), "keep_at_estimate")
+    before, entries = counters(), JournalEntry.objects.count()
+
+    again = close(reservation, "keep_at_estimate")
+
+    assert (again.status, again.settled_usd, again.settled_on) == ("expired", CALL, reservation.settled_on)
+    assert (counters(), JournalEntry.objects.count()) == (before, entries)
+
+
 @pytest.mark.acceptance("SM-spend_reservations")
 @pytest.mark.parametrize("how", ["settle", "release", "keep_at_estimate"])
 def test_a_reservation_is_closed_once(client, how):
@@ -246,8 +266,8 @@ def test_each_month_has_a_cap_of_its_own_and_late_bills_go_where_they_belong(cli
 
 
 def test_the_sweep_keeps_the_money_of_calls_nobody_hears_of_any_more(client):
-    young, old = reserve(), reserve(run="01M7Z00000000000000000000D")
-    SpendReservation.objects.filter(pk=old.pk).update(expires_on=timezone.now())
+    young = reserve(lasts=timedelta(minutes=-9))  # its call was given up nine minutes ago
+    old = reserve(run="01M7Z00000000000000000000D", lasts=timedelta(minutes=-11))
 
     assert [sweep.sweep(), sweep.sweep()] == [1, 0]
 

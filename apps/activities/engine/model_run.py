@@ -4,7 +4,7 @@ import hashlib
 import json
 import time
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import structlog
@@ -59,6 +59,11 @@ class Attempt:
     deadline: float
     spent: Spent = Spent()
     asked: int = 0
+
+    @property
+    def left_s(self) -> float:
+        """Seconds until it is over; never nothing, so that a call which begins too late ends as timed out."""
+        return max(self.deadline - time.monotonic(), 0.1)
 
     def charge(self, usd: Decimal) -> None:
         """What a tool has cost."""
@@ -324,6 +329,7 @@ def _ask(
         model_id=claim.model_id,
         activity_cap_usd=attempt.config.max_cost_usd_per_activity,
         role_cap_usd=attempt.config.monthly_cap_usd,
+        ends_by=started_on + timedelta(seconds=attempt.left_s),
         at=started_on,
     )
     # Once more: setting money aside may have waited for others, and the client may have changed its mind meanwhile.
@@ -331,14 +337,13 @@ def _ask(
     if local_only and not provider.is_local:
         billing.release(reservation, by=attempt.by, at=timezone.now())
         raise providers.LocalModelsOnly
-    left_s = attempt.deadline - time.monotonic()
     request = ModelRequest(
         model_id=claim.model_id,
         system=system,
         messages=tuple(messages),
         schema=role.schema,
         max_tokens=MAX_OUTPUT_TOKENS,
-        timeout_s=max(left_s, 0.1),
+        timeout_s=attempt.left_s,
         api_key=providers.key_of(provider),
         base_url=providers.address_of(provider.adapter_type, provider.base_url),
         context_tokens=providers.context_of(provider, claim.model_id),

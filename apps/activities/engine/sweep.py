@@ -44,7 +44,7 @@ def sweep() -> int:
 
 
 def _lost_reservations() -> QuerySet[SpendReservation]:
-    """Open ones that are older than any call, or whose run is over: its worker died between the call and its settling."""
+    """Open ones whose call must have ended, or whose run is over: the worker died between the call and its settling."""
     closed = ActivityRun.objects.filter(ref_id=OuterRef("run_ref")).exclude(status=RunStatus.RUNNING)
     return SpendReservation.objects.filter(
         Q(expires_on__lt=Now()) | Exists(closed), status=ReservationStatus.OPEN

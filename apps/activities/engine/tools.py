@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -196,6 +197,7 @@ class Toolbox:
         if not tool.most_usd:
             return None
         operations.may_go_on(self.claim)
+        at = timezone.now()
         reservation = billing.reserve(
             amount_usd=tool.most_usd,
             activity_ref=self.activity.ref_id,
@@ -204,7 +206,8 @@ class Toolbox:
             model_id=tool.integration,
             activity_cap_usd=self.config.max_cost_usd_per_activity,
             role_cap_usd=self.config.monthly_cap_usd,
-            at=timezone.now(),
+            ends_by=at + timedelta(seconds=self.deadline - time.monotonic()),
+            at=at,
         )
         try:
             _refuse_third_party(tool)  # once more: setting money aside may have waited for others

@@ -30,6 +30,7 @@ from .brand_rules import (
 from .by_hand import NotByHand, confirm_published, report_not_published
 from .callbacks import AlreadyClosed, keep_answer
 from .configuration import (
+    CALLS_BACK_WITHIN,
     AgentSettings,
     ProviderFacts,
     add_provider,
@@ -125,6 +126,7 @@ __all__ = [
     "AgentsOff",
     "ApprovalHeld",
     "ApprovalStale",
+    "CALLS_BACK_WITHIN",
     "CLIENTS_AT_ONCE",
     "Claim",
     "ClientClosed",

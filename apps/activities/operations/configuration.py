@@ -1,7 +1,7 @@
 """What a super admin sets up: agents of a client, and model providers."""
 
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -17,7 +17,10 @@ from .. import queries, registry
 from ..engine import providers
 from ..engine.pricing import ModelUnpriced, price_of
 from ..models import AgentConfig, LlmProvider
+from ..statuses import AdapterType
 from .prices import price_listed_models
+
+CALLS_BACK_WITHIN = timedelta(hours=1)  # an agent behind a webhook; as long the token lives that opens its run
 
 
 @dataclass(frozen=True)
@@ -41,11 +44,14 @@ def edit_agent_config(
     """Runs that begin after this obey it.
 
     Raises InvalidInput for a model that no provider of this kind offers, that has no price, or that leaves the house
-    although the client allows local models only, and for names under which there are no tools.
+    although the client allows local models only, for names under which there are no tools, and for a run behind a
+    webhook that would last longer than its token.
     """
     if unknown := sorted(set(wanted.tool_names) - set(integrations_of_tools())):
         raise InvalidInput({"tool_names": [f"There are no tools called {', '.join(unknown)[:200]}."]})
     wanted = replace(wanted, tool_names=sorted(set(wanted.tool_names)))
+    if wanted.adapter_type == AdapterType.WEBHOOK and timedelta(milliseconds=wanted.timeout_ms) > CALLS_BACK_WITHIN:
+        raise InvalidInput({"timeout_ms": ["An agent behind a webhook has an hour at most: 3600000."]})
     if (wanted.adapter_type, wanted.model_id) != (config.adapter_type, config.model_id):
         serving = queries.providers_serving(wanted.adapter_type, wanted.model_id)
         if not serving:

@@ -16,7 +16,7 @@ from .credits import (
 from .plans import seed_plans
 from .spend import (
     NEAR_CAP,
-    RESERVATION_LIVES,
+    SETTLES_WITHIN,
     CapReached,
     cap_of,
     cap_of_month,
@@ -30,7 +30,7 @@ from .spend import (
 
 __all__ = [
     "NEAR_CAP",
-    "RESERVATION_LIVES",
+    "SETTLES_WITHIN",
     "AlreadyReserved",
     "CapReached",
     "KeyTaken",

@@ -13,14 +13,13 @@ from apps.shared import journal, scoping
 from apps.shared.actors import Actor
 from apps.shared.errors import OperationRefused
 from apps.shared.ids import new_id
+from apps.shared.transitions import MoveRefused
 from apps.tenants.models import Tenant
 
 from ..models import SpendCounter, SpendReservation
 from ..statuses import RESERVATION_MOVES, CounterScope, ReservationStatus
 
-RESERVATION_LIVES = timedelta(minutes=30)  # longer than any call; an older open one belongs to a dead worker
-
-
+SETTLES_WITHIN = timedelta(minutes=10)  # of the latest end of its call; what is open then belongs to a dead worker
 NEAR_CAP = Decimal("0.8")  # from this share of the month's cap on, people are warned
 
 
@@ -66,11 +65,13 @@ def reserve(
     model_id: str,
     activity_cap_usd: Decimal,
     role_cap_usd: Decimal | None,
+    ends_by: datetime,
     at: datetime,
 ) -> SpendReservation:
     """Set the call's largest possible cost aside on the three counters of the one tenant in scope.
 
-    Raises CapReached, with nothing changed, when one of the caps would be passed.
+    `ends_by` is when the call is given up at the latest; until then nobody takes its money for lost. Raises CapReached,
+    with nothing changed, when one of the caps would be passed.
     """
     facts = scoping.only_tenant()
     month = month_of(at, facts.time_zone)
@@ -95,7 +96,7 @@ def reserve(
             agent_role=agent_role,
             model_id=model_id,
             reserved_usd=amount_usd,
-            expires_on=at + RESERVATION_LIVES,
+            expires_on=ends_by + SETTLES_WITHIN,
             created_on=at,
         )
 
@@ -147,8 +148,17 @@ def release(reservation: SpendReservation, *, by: Actor, at: datetime) -> SpendR
 
 
 def keep_at_estimate(reservation: SpendReservation, *, by: Actor, at: datetime) -> SpendReservation:
-    """The request left and nothing is known of its cost: what was set aside counts as spent, never silently freed."""
-    return _close(reservation, "expire", reservation.reserved_usd, by=by, at=at)
+    """The request left and nothing is known of its cost: what was set aside counts as spent, never silently freed.
+
+    Where a sweep has kept it already, thinking the worker dead, nothing changes.
+    """
+    try:
+        return _close(reservation, "expire", reservation.reserved_usd, by=by, at=at)
+    except MoveRefused:
+        kept = SpendReservation.objects.get(pk=reservation.pk)
+        if kept.status != ReservationStatus.EXPIRED:
+            raise
+        return kept
 
 
 def _close(reservation: SpendReservation, move: str, cost_usd: Decimal, *, by: Actor, at: datetime) -> SpendReservation:

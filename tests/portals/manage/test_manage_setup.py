@@ -111,6 +111,16 @@ def test_settings_out_of_range_are_refused(sam, agent, journal, field, value):
     assert journal() == []
 
 
+def test_an_agent_behind_a_webhook_gets_no_more_time_than_its_token_lives(sam, agent, journal):
+    AgentConfig.objects.filter(pk=agent.pk).update(adapter_type="webhook")
+
+    response = sam.post(address(agent, "edit/"), {**form_of(sam, agent), "timeout_ms": "3600001"})
+
+    assert response.status_code in (400, 422) and "An agent behind a webhook has an hour at most" in response.text
+    assert (AgentConfig.objects.get(pk=agent.pk).timeout_ms, journal()) == (agent.timeout_ms, [])
+    assert sam.post(address(agent, "edit/"), {**form_of(sam, agent), "timeout_ms": "3600000"}).status_code == 302
+
+
 def test_a_model_without_a_price_is_refused_even_when_a_provider_lists_it(sam, agent, journal):
     sam.post(
         "/manage/activities/llmprovider/add/",
