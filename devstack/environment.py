@@ -22,7 +22,7 @@ SERVER_VARIABLES = {
     "valkey": ("REDIS_URL",),
 }
 # Nothing is generated for these, but whoever reads the file later has to see what the stack was started with.
-PASSED_THROUGH = ("LEASE_SECONDS", "HEARTBEAT_SECONDS", "SWEEP_SECONDS", "SETTLE_SECONDS")
+PASSED_THROUGH = ("LEASE_SECONDS", "HEARTBEAT_SECONDS", "SWEEP_SECONDS", "SETTLE_SECONDS", "DRAIN_SECONDS")
 
 
 def kept_secrets(places: Places) -> dict[str, str]:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import structlog
 from celery import shared_task
+from celery.signals import worker_shutting_down
 from django.utils import timezone
 
 from apps import storage
@@ -27,6 +28,12 @@ from .models import Activity
 log = structlog.get_logger(__name__)
 
 ORPHANS_AFTER = timedelta(days=1)  # longer than any transaction may take between its body and its row
+
+
+@worker_shutting_down.connect
+def drain(**_) -> None:
+    """`celery worker` is told to end. It waits for the tasks that are under way; this tells them that it waits."""
+    worker.drain()
 
 
 @shared_task(name="activities.work")

@@ -209,6 +209,7 @@ LEASE_SECONDS = env.float("LEASE_SECONDS", default=30.0)
 HEARTBEAT_SECONDS = env.float("HEARTBEAT_SECONDS", default=10.0)
 SWEEP_SECONDS = env.float("SWEEP_SECONDS", default=10.0)
 SETTLE_SECONDS = env.float("SETTLE_SECONDS", default=30.0)
+DRAIN_SECONDS = env.float("DRAIN_SECONDS", default=20.0)
 # What an agent remembers of its work towards a goal: over a month, so that one month's work knows the last one's.
 SESSION_SECONDS = env.float("SESSION_SECONDS", default=45 * 86_400.0)
 

@@ -65,6 +65,17 @@ def endings(taken) -> dict:
     }
 
 
+def test_a_worker_that_was_told_to_end_claims_nothing_more(draft, monkeypatch):
+    monkeypatch.setattr(worker, "_draining", bytearray(1))  # or no later test of this process would work
+    worker.drain()
+    before = everything(draft)
+
+    assert worker.work() == 0
+
+    assert everything(draft) == before
+    assert fresh(draft).status == "assigned"
+
+
 @pytest.mark.parametrize("name", ["finish_run", "finish_job", "give_back", "wait_out", "fail_attempt"])
 @pytest.mark.parametrize("lost_to", ["another attempt", "the sweep", "a person who cancelled"])
 def test_whoever_lost_the_lease_changes_nothing(draft, name, lost_to):

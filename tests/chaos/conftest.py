@@ -139,13 +139,13 @@ class Chaos:
         with self.sandbox.world.lock:
             self.sandbox.world.holds.append(Hold(target, stage, match, times))
 
-    def until_held(self, count: int = 1) -> list[dict]:
+    def until_held(self, count: int = 1, *, seconds: float = 30.0) -> list[dict]:
         held = self.sandbox.world.held_now
-        assert self.sandbox.world.wait_until(lambda: len(held()["held"]) >= count, seconds=30), "Nothing was held."
+        assert self.sandbox.world.wait_until(lambda: len(held()["held"]) >= count, seconds=seconds), "Nothing was held."
         return held()["held"]
 
-    def release(self, *, drop: bool = False) -> None:
-        self.sandbox.world.release(drop=drop)
+    def release(self, *, target: str = "", drop: bool = False) -> None:
+        self.sandbox.world.release(target=target, drop=drop)
 
     @contextmanager
     def row_locked(self, table: str, row_id) -> Iterator[None]:

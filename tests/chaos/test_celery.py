@@ -1,4 +1,5 @@
-"""The product's own processes, `celery worker` and `celery beat`, on a real broker: killed, and the broker emptied."""
+"""The product's own processes, `celery worker` and `celery beat`, on a real broker: killed, told to end, kept busy, and the
+broker emptied."""
 
 import os
 import signal
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 from django.conf import settings
+from django.utils import timezone
 from redis import Redis
 
 from apps.content.models import BlogPost
@@ -16,6 +18,7 @@ from tests.chaos.processes import environment
 from tests.databases import ROOT
 
 CREATE_POST = "POST /wordpress/acme/wp-json/wp/v2/posts"
+START_SECONDS = 90  # a whole Celery on a busy machine, until its first request
 
 
 class Celery:
@@ -69,7 +72,7 @@ def test_a_killed_celery_worker_and_an_emptied_broker_lose_and_double_nothing(ch
     chaos.hold("anthropic", "received")
     chaos.hold("wordpress", "recorded", CREATE_POST)
     workers.append(Celery("worker", "--concurrency", "2"))
-    chaos.until_held(2)
+    chaos.until_held(2, seconds=START_SECONDS)
     workers[0].kill()
     chaos.count_kill()
     with Redis.from_url(broker()) as redis:
@@ -96,7 +99,7 @@ def test_the_dead_are_swept_and_deliveries_made_while_all_who_work_wait_for_slow
     chaos.hold("wordpress", "recorded", CREATE_POST)
     for held in (1, 2):
         workers.append(Celery("worker", "-Q", "work", "-n", f"work{held}", "-c", "1"))
-        chaos.until_held(held)
+        chaos.until_held(held, seconds=START_SECONDS)
     workers.append(Celery("worker", "-Q", "ticks", "-n", "ticks", "-c", "1"))
     leased = [id for (id,) in chaos.ask("SELECT activity_id FROM activity_leases WHERE expires_on IS NOT NULL")]
     (swept,), (held,) = ([id for id in leased if worker.has(chaos, id)] for worker in (workers[1], workers[0]))
@@ -114,4 +117,40 @@ def test_the_dead_are_swept_and_deliveries_made_while_all_who_work_wait_for_slow
     beat.kill()
     for worker in workers:
         worker.kill()
+    chaos.check()
+
+
+def test_a_worker_that_is_told_to_end_claims_nothing_more_and_what_it_gives_back_is_no_failure(chaos, beat, workers):
+    chaos.decide("client")
+    chaos.decide("topics")
+    written, not_begun = chaos.steps("topics", "copywriter")
+    published, not_published = chaos.steps("client", "publisher")
+    chaos.hold("anthropic", "received")
+    chaos.hold("wordpress", "recorded", CREATE_POST)
+    workers.append(Celery("worker", "--concurrency", "2"))
+    chaos.until_held(2, seconds=START_SECONDS)
+
+    workers[0].process.terminate()
+
+    chaos.until(
+        lambda: chaos.status_of(written.id) == "assigned", "the answer that does not come is waited for no more"
+    )
+    assert chaos.status_of(published.id) == "in_progress"
+    chaos.release(target="wordpress")
+    chaos.until(lambda: chaos.status_of(published.id) == "completed", "what was begun ends")
+    chaos.release()
+    assert workers[0].process.wait(timeout=30) == 0
+    assert (chaos.attempt_of(not_begun.id), chaos.attempt_of(not_published.id)) == (0, 0)
+    with chaos.world.at("topics"):
+        written.refresh_from_db()
+        assert (written.status, chaos.attempt_of(written.id)) == ("assigned", 1)
+        assert written.input_data["failures_before"] == 1
+        assert written.ready_on <= timezone.now()
+
+    workers.append(Celery("worker", "--concurrency", "2"))
+    chaos.rest(seconds=90)
+    assert chaos.ask("SELECT subject_ref FROM journal_entries WHERE code = 'activity.failed'") == []
+    assert chaos.attempt_of(written.id) == 2
+    beat.kill()
+    workers[1].kill()
     chaos.check()

@@ -1,7 +1,11 @@
-"""The loop of a worker: claim, keep the lease alive, run, go on until nothing is due."""
+"""The loop of a worker: claim, keep the lease alive, run, go on until nothing is due or the worker is told to end."""
 
+import mmap
 import os
 import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import structlog
 from django.conf import settings
@@ -23,8 +27,12 @@ from .heartbeat import Heartbeat
 
 log = structlog.get_logger(__name__)
 
-MOST_AT_ONCE = 20  # then the next bell: a worker that never ends cannot be drained
+MOST_AT_ONCE = 20  # then the next bell
+LOOK_SECONDS = 1.0  # how often a run is asked whether the worker is to end
 
+# A byte that a process shares with those it forks: Celery tells only their parent to end. Not a multiprocessing.Event,
+# whose lock stays taken for good when a process is killed while it looks.
+_draining = mmap.mmap(-1, 1)
 _heartbeat: Heartbeat | None = None
 
 
@@ -32,10 +40,23 @@ def worker_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
+def drain() -> None:
+    """From now on nothing is claimed, here and in processes forked from this one; what they have begun may end.
+
+    A run that still goes on DRAIN_SECONDS later is given back, to be done anew by another worker. A signal handler may
+    call this.
+    """
+    _draining[0] = 1
+
+
+def is_draining() -> bool:
+    return bool(_draining[0])
+
+
 def work(*, limit: int = MOST_AT_ONCE) -> int:
-    """Work off due activities, `limit` at most; returns how many were worked on."""
+    """Work off due activities, `limit` at most and none once this worker drains; returns how many were worked on."""
     done = 0
-    while done < limit and (taken := claim(worker_name())):
+    while done < limit and not is_draining() and (taken := claim(worker_name())):
         run(taken)
         done += 1
     return done
@@ -47,7 +68,7 @@ def run(taken: Claim) -> None:
     beat.hold(taken.activity_id, taken.attempt)
     structlog.contextvars.bind_contextvars(activity=spell(taken.activity_id), role=taken.role, attempt=taken.attempt)
     try:
-        with inside(taken.tenant_id):
+        with _given_back_in_time(taken), inside(taken.tenant_id):
             if taken.role == PUBLISHER:
                 publishing.run(taken)
             elif taken.role in registry.SYSTEM_JOBS:
@@ -65,6 +86,47 @@ def run(taken: Claim) -> None:
     finally:
         beat.drop()
         structlog.contextvars.clear_contextvars()
+
+
+@contextmanager
+def _given_back_in_time(taken: Claim) -> Iterator[None]:
+    """Meanwhile a thread gives the work back if it outlasts the end of this worker, before somebody kills that.
+
+    A publish step is left to end: its requests do so within a minute, and whoever took it over would have to find out
+    first what of it has left.
+    """
+    if taken.role == PUBLISHER:
+        yield
+        return
+    is_over = threading.Event()
+    watch = threading.Thread(target=_give_back_late, args=(taken, is_over), name="drain", daemon=True)
+    watch.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        watch.join()
+
+
+def _give_back_late(taken: Claim, is_over: threading.Event) -> None:
+    """The run itself goes on. It finds its lease lost before its next call, or with the answer that comes too late."""
+    while not is_draining():
+        if is_over.wait(LOOK_SECONDS):
+            return
+    if is_over.wait(settings.DRAIN_SECONDS):
+        return
+    at, told = timezone.now(), "stopped: The worker had to end before this run did. Another one begins it anew."
+    by = Actor.system("engine.drain")
+    try:
+        with inside(taken.tenant_id):
+            operations.give_back(taken, error=told, spent=Spent(), ready_on=at, by=by, at=at)
+        log.warning("run.given_back", activity=spell(taken.activity_id), role=taken.role, attempt=taken.attempt)
+    except LeaseLost:
+        log.info("run.lease_lost", activity=spell(taken.activity_id), attempt=taken.attempt)
+    except Exception as error:  # PostgreSQL is away, say: then the lease runs out and the sweep takes it back
+        log.error("run.not_given_back", activity=spell(taken.activity_id), exc_info=error)
+    finally:
+        connection.close()  # this thread's
 
 
 def _run_job(taken: Claim) -> None:

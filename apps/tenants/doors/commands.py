@@ -120,7 +120,7 @@ class RepeatedCommand(BaseCommand):
         self._stop = threading.Event()
         if not options["once"]:
             for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, lambda *_: self._stop.set())
+                signal.signal(number, lambda *_: self.stop())
         is_first = True
         while True:
             self.stdout.write(self.round(is_first=is_first))
@@ -128,9 +128,9 @@ class RepeatedCommand(BaseCommand):
             if options["once"] or self._stop.wait(getattr(settings, self.every)):
                 return
 
-    @property
-    def is_told_to_stop(self) -> bool:
-        return self._stop.is_set()
+    def stop(self) -> None:
+        """The current round is the last one; called by a signal handler."""
+        self._stop.set()
 
     def round(self, *, is_first: bool) -> str:
         raise CommandError("This command does nothing in a round.")

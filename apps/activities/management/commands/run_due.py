@@ -12,10 +12,14 @@ class Command(RepeatedCommand):
     )
     every = "SWEEP_SECONDS"
 
+    def stop(self) -> None:
+        super().stop()
+        worker.drain()
+
     def round(self, *, is_first: bool) -> str:
         done, made = 0, tasks.spawn_recurring()
         try:
-            while not self.is_told_to_stop and (worked := worker.work(limit=1)):
+            while worked := worker.work(limit=1):
                 done += worked
                 self.show(f"{done} worked on")
         finally:
