@@ -1,6 +1,7 @@
 # Everything people do with this checkout. `make` alone lists it.
 # ARGS goes to the program behind a target: make test ARGS="tests/channels -x", make up ARGS=--no-demo.
 # KILLS=20 is how many processes `make chaos` kills at least over a month of all kinds of work; 100 unless told.
+# EXAMPLES=1000 is how many bodies, queries and headers `make fuzz` throws at each route; 100 unless told.
 # COMPOSE=1 runs the servers with Docker instead of the wheels, where those do not fit.
 
 .DEFAULT_GOAL := help
@@ -23,7 +24,7 @@ SERVERS := $(VENV)/devstack.stamp
 DOCKER :=
 endif
 
-.PHONY: help up demo down test check assets e2e bench chaos screenshots requirements
+.PHONY: help up demo down test check assets e2e bench chaos fuzz screenshots requirements
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -50,6 +51,9 @@ e2e: $(BASE) $(SERVERS) $(TEST) ## walk the product in a browser
 
 chaos: $(BASE) $(SERVERS) $(TEST) ## kill processes (KILLS=100) and servers, and see that nothing is lost
 	@$(DOCKER) exec $(UNDER) --sandbox -- pytest --ds=config.settings.test tests/chaos -q $(ARGS)
+
+fuzz: $(BASE) $(SERVERS) $(TEST) ## throw whatever JSON, query or header at every route of the API (EXAMPLES=100)
+	@$(DOCKER) exec $(UNDER) --sandbox -- pytest --ds=config.settings.test tests/fuzz -n 2 -q $(ARGS)
 
 bench: $(BASE) $(SERVERS) $(TEST) ## measure against the promised numbers (ARGS=--help)
 	@$(DOCKER) exec $(UNDER) -- python -m tests.bench $(ARGS)

@@ -15,7 +15,7 @@ from devstack.ports import HOST, Block
 from devstack.processes import Service, Supervisor
 
 TIER = 10  # stops before every server
-NAMES = ("sandbox", "web", "worker", "beat")
+NAMES = ("sandbox", "web", "worker", "ticks", "beat")
 
 
 def sandbox(block: Block, environment: Mapping[str, str]) -> Service:
@@ -39,7 +39,7 @@ def sandbox(block: Block, environment: Mapping[str, str]) -> Service:
 
 
 def serving(places: Places, block: Block, environment: Mapping[str, str]) -> list[Service]:
-    """Web, worker and beat. Web is ready when /readyz is, which asks every server."""
+    """Web, the two workers and beat. Web is ready when /readyz is, which asks every server."""
     port = block.port("web")
 
     def ready() -> None:
@@ -58,13 +58,13 @@ def serving(places: Places, block: Block, environment: Mapping[str, str]) -> lis
         "--no-ws --respawn-failed-workers --workers-kill-timeout 5"
     ).split()
     quiet = ["--loglevel", "WARNING"]
+    worker = ["celery", "-A", "config", "worker", *quiet]
     scheduler = "django_celery_beat.schedulers:DatabaseScheduler"
     files = ["--schedule", str(beat / "schedule"), "--pidfile", str(beat / "pid")]
     return [
         _python("web", "Web", granian, environment, ready=ready, detail=f"http://{HOST}:{port}"),
-        _python(
-            "worker", "Worker", ["celery", "-A", "config", "worker", "-c", "2", *quiet], environment, detail="started"
-        ),
+        _python("worker", "Worker", [*worker, "-n", "work@%h", "-Q", "work", "-c", "2"], environment, detail="started"),
+        _python("ticks", "Ticks", [*worker, "-n", "ticks@%h", "-Q", "ticks", "-c", "1"], environment, detail="started"),
         _python(
             "beat",
             "Beat",

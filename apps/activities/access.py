@@ -1,10 +1,13 @@
 """The gate to work and approvals: fetch and authorise in one step; absent and foreign look the same."""
 
+from django.db.models import Q, QuerySet
+
 from apps.shared.actors import Actor
 from apps.shared.errors import NotAllowed, NotFound
 from apps.shared.ids import is_ref_id
 from apps.shared.lookups import by_ref
 from apps.tenants.permissions import require
+from apps.tenants.statuses import STAFF_ROLES
 
 from . import skill_library
 from .models import Activity, ActivityRun, AgentConfig, Approval, RecurringTaskTemplate
@@ -18,10 +21,18 @@ def approval_for(actor: Actor, ref_id: str, *, to: str) -> Approval:
     return approval
 
 
+def activities_for(actor: Actor) -> QuerySet[Activity]:
+    """What this person may see of the clients in scope: tasks that staff have among themselves are staff's."""
+    if actor.role in STAFF_ROLES:
+        return Activity.objects.all()
+    is_staffs = Q(parent_activity__isnull=True, assignee_user__isnull=False, assignee_user__tenant__isnull=True)
+    return Activity.objects.filter(~is_staffs)
+
+
 def activity_for(actor: Actor, ref_id: str, *, to: str) -> Activity:
     """`to`: "read", "retry", "cancel" or "finish"."""
     require(actor, f"activity.{to}")
-    return _activity(ref_id)
+    return _activity(actor, ref_id)
 
 
 def run_for(actor: Actor, ref_id: str, *, to: str) -> ActivityRun:
@@ -33,13 +44,13 @@ def run_for(actor: Actor, ref_id: str, *, to: str) -> ActivityRun:
 
 def export_for(actor: Actor, ref_id: str) -> Activity:
     """The job that makes a file of everything a client has, to fetch it."""
-    export = _activity(ref_id)
+    export = _activity(actor, ref_id)
     require(actor, "tenant.export")
     return export
 
 
-def _activity(ref_id: str) -> Activity:
-    rows = Activity.objects.select_related(
+def _activity(actor: Actor, ref_id: str) -> Activity:
+    rows = activities_for(actor).select_related(
         "tenant", "parent_activity", "deliverable", "goal", "assignee_user", "created_by"
     )
     return by_ref(rows, ref_id)

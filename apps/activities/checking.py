@@ -1,17 +1,15 @@
 """A draft held against its client's rules: where the rules are read, and what is kept of the findings."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from apps import storage
 from apps.shared.scoping import only_tenant
-from apps.storage.documents import GLOBAL_TENANT
 from apps.tenants.models import Tenant
 
 from . import checks, outside
 from .checks import Draft, Finding, Ground, LinkState
 from .operations import context_files
-from .skill_library import BRAND_VOICE
+from .skill_library import BRAND_VOICE, in_force
 
 
 def ground() -> Ground:
@@ -24,9 +22,11 @@ def ground() -> Ground:
     )
 
 
-def after_trying_links(draft: Draft, ground: Ground, *, own_only: bool) -> list[Finding]:
-    """All findings, its links opened where they may be: `own_only` keeps to the client's website. Uses the network."""
-    tried = outside.try_links(checks.links_to_try(draft, ground, own_only=own_only))
+def after_trying_links(draft: Draft, ground: Ground, *, own_only: Callable[[], bool]) -> list[Finding]:
+    """All findings, its links opened where they may be: while `own_only`, nothing but the client's website. Uses the
+    network."""
+    addresses = checks.links_to_try(draft, ground, own_only=own_only())
+    tried = outside.try_links(addresses, may_open=lambda address: ground.is_own(address) or not own_only())
     return checks.run(draft, replace(ground, tried=tried))
 
 
@@ -38,8 +38,6 @@ def of_edit(draft: Draft, former: Sequence[Mapping]) -> list[Finding]:
 
 
 def _skill_rules() -> checks.BrandRules:
-    """Of the client's skill of that name, which replaces the platform's."""
-    found = storage.find(storage.Skill, {"name": BRAND_VOICE}, sort=[("version", -1)])
-    own = [skill for _, skill in found if skill.tenantId != GLOBAL_TENANT]
-    skill = next(iter(own or [skill for _, skill in found]), None)
-    return checks.rules_of(skill.frontmatter) if skill and skill.isActive else checks.BrandRules()
+    """Of the skill of that name that holds for the client: its own, and the platform's while it has none switched on."""
+    skill = in_force().get(BRAND_VOICE)
+    return skill.text.rules if skill else checks.BrandRules()

@@ -28,6 +28,7 @@ KNOWN = {
         "It goes on when the month ends, or when a super admin raises the cap.",
     ),
     "agent_off": ("", "Switch the agent on: the step goes on by itself."),
+    "client_stopped": ("", "It goes on by itself when the client is resumed."),
     "local_models_only": ("", "Choose a local model for this agent in Manage."),
     "model_unpriced": ("", "A super admin sets the model's price in Manage."),
     "lease_expired": ("The worker that did this stopped in the middle.", BY_ITSELF),

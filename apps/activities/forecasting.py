@@ -17,7 +17,7 @@ from apps.strategy.statuses import OPEN_PERIODS
 
 from . import queries
 from .bodies import PUBLISHER
-from .models import Activity, Approval
+from .models import Activity, AgentConfig, Approval
 from .statuses import ActivityStatus, HeldUpBy, HumanRole
 
 
@@ -33,7 +33,8 @@ class Blocker:
     """Whose turn it is, and at how many units of a promise.
 
     `name` is the person, the channel or the agent's role, '' where it is several or nobody known; `activity_ref` is the
-    step that waits longest, '' where there is no work; `is_stuck`: nothing goes on before somebody acts.
+    step that waits longest, '' where there is no work; `is_stuck`: nothing goes on before somebody acts; `is_off`: what
+    to do about it is to switch the agent on.
     """
 
     who: HeldUpBy
@@ -41,6 +42,7 @@ class Blocker:
     units: int
     activity_ref: str
     is_stuck: bool
+    is_off: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ class _OpenUnit:
     name: str
     activity_ref: str
     hours: float | None  # None = nothing goes on by itself
+    is_off: bool = False  # because the agent is switched off
 
 
 DELAYS_SINCE = timedelta(days=90)  # how a client decides now, not a year ago
@@ -87,15 +90,17 @@ DECIDED_BY = {HumanRole.REVIEWER: HeldUpBy.REVIEWER, HumanRole.ADMIN: HeldUpBy.C
 def forecast(periods: Iterable[DeliverablePeriod], *, at: datetime) -> dict[str, Forecast]:
     """By the period's ref_id: how each of these promises will end, and who holds up what is missing.
 
-    Of the one tenant in scope; four statements at most, however many periods and units.
+    Of the one tenant in scope; five statements at most, however many periods and units.
 
     * A unit comes to its counting step when the gates before it are decided, each after the median time this client's
       decisions of that role took from being asked to being made (90 days, else a day). One that waited longer already
-      is expected to wait as long again. Agents' own work is minutes and counts as nothing.
+      is expected to wait as long again. Agents' own work is minutes and counts as nothing, but no step
+      is done before its time, which is when an approved post is scheduled for.
     * No unit comes sooner than the pace allows: with c units done in the time since the period began (or was opened,
       when that was later), one more is due every time / (c + 1). The one added is the unit in hand: the first days of
       a month, in which nothing can be done yet, are no bad sign.
-    * What failed, has no money left or was never planned does not come at all before somebody acts.
+    * What failed, has no money left, needs an agent that is switched off or was never planned does not come at all
+      before somebody acts.
 
     A closed period is what it is: its count, and nobody to blame.
     """
@@ -141,9 +146,9 @@ def _day(moment: datetime, zone: ZoneInfo) -> date:
 
 
 def _blockers(units: list[_OpenUnit]) -> list[Blocker]:
-    alike: dict[tuple[HeldUpBy, bool], list[_OpenUnit]] = {}
+    alike: dict[tuple[HeldUpBy, bool, bool], list[_OpenUnit]] = {}
     for unit in units:
-        alike.setdefault((unit.who, unit.hours is None), []).append(unit)
+        alike.setdefault((unit.who, unit.hours is None, unit.is_off), []).append(unit)
     return [
         Blocker(
             who=who,
@@ -151,8 +156,9 @@ def _blockers(units: list[_OpenUnit]) -> list[Blocker]:
             units=len(found),
             activity_ref=min(unit.activity_ref for unit in found),
             is_stuck=is_stuck,
+            is_off=is_off,
         )
-        for (who, is_stuck), found in alike.items()
+        for (who, is_stuck, is_off), found in alike.items()
     ]
 
 
@@ -173,6 +179,7 @@ def _open_units(period_ids: list[UUID], *, at: datetime) -> dict[UUID, list[_Ope
             "status",
             "assignee_agent_role",
             "started_on",
+            "ready_on",
             "assignee_user__name",
             step=step,
             subject_ref=KeyTextTransform("ref", KeyTransform("subject", "input_data")),
@@ -182,16 +189,19 @@ def _open_units(period_ids: list[UUID], *, at: datetime) -> dict[UUID, list[_Ope
     for row in rows:
         steps_by_unit.setdefault(row["parent_activity_id"], []).append(row)
     ahead = [found for steps in steps_by_unit.values() if (found := _until_counted(steps))]
-    now = [_current(steps) for steps in ahead]
+    working = _agents_working() if ahead else set()
+    now = [_current(steps, working) for steps in ahead]
     names = _channel_names([step["subject_ref"] for step in now if step["assignee_agent_role"] == PUBLISHER])
     unpaid = queries.out_of_money([step["id"] for step in now if step["assignee_agent_role"]])
     delays = _decision_delays(at=at)
     units: dict[UUID, list[_OpenUnit]] = {}
     for steps, current in zip(ahead, now, strict=True):
         who, name = _whose_turn(current, names=names, unpaid=unpaid)
-        is_stuck = current["status"] == ActivityStatus.FAILED or who == HeldUpBy.BUDGET
-        hours = None if is_stuck else sum(_hours_at(each, delays, at=at) for each in steps)
-        units.setdefault(current["deliverable_period_id"], []).append(_OpenUnit(who, name, current["ref_id"], hours))
+        is_off = _is_off(current, working)
+        is_stuck = is_off or current["status"] == ActivityStatus.FAILED or who == HeldUpBy.BUDGET
+        hours = None if is_stuck else _hours_until_counted(steps, delays, at=at)
+        unit = _OpenUnit(who, name, current["ref_id"], hours, is_off)
+        units.setdefault(current["deliverable_period_id"], []).append(unit)
     return units
 
 
@@ -205,11 +215,26 @@ def _until_counted(steps: list[dict]) -> list[dict]:
     return [step for key, step in by_key.items() if key in wanted]
 
 
-def _current(steps: list[dict]) -> dict:
-    """Where a unit is: at what failed, else at the first step that is somebody's turn."""
+def _current(steps: list[dict], working: set[str]) -> dict:
+    """Where a unit is: at what failed, else at what nobody will take, else at the first step that is somebody's turn."""
     failed = (step for step in steps if step["status"] == ActivityStatus.FAILED)
+    off = (step for step in steps if _is_off(step, working))
     ready = (step for step in steps if step["status"] != ActivityStatus.CREATED)
-    return next(failed, None) or next(ready, None) or steps[0]
+    return next(failed, None) or next(off, None) or next(ready, None) or steps[0]
+
+
+def _agents_working() -> set[str]:
+    """The roles whose work is claimed at this client."""
+    configs = AgentConfig.objects.filter(is_enabled=True, max_concurrent__gt=0)
+    return set(configs.values_list("agent_role", flat=True))
+
+
+def _is_off(step: dict, working: set[str]) -> bool:
+    """Whether the step waits for an agent whose work is not claimed. Publication and our own jobs are no agent's."""
+    role = step["assignee_agent_role"]
+    if not role or role == PUBLISHER or role.startswith("system."):
+        return False
+    return role not in working and step["status"] in (ActivityStatus.CREATED, ActivityStatus.ASSIGNED)
 
 
 def _whose_turn(step: dict, *, names: dict[str, str], unpaid: set[UUID]) -> tuple[HeldUpBy, str]:
@@ -223,8 +248,16 @@ def _whose_turn(step: dict, *, names: dict[str, str], unpaid: set[UUID]) -> tupl
     return DECIDED_BY[HumanRole(human_role)], step["assignee_user__name"] or ""
 
 
+def _hours_until_counted(steps: list[dict], delays: dict[str, timedelta], *, at: datetime) -> float:
+    """How long these steps are expected to take yet, one after the other, none before its time."""
+    hours = 0.0
+    for step in steps:
+        hours = max(hours, (step["ready_on"] - at) / timedelta(hours=1)) + _hours_at(step, delays, at=at)
+    return hours
+
+
 def _hours_at(step: dict, delays: dict[str, timedelta], *, at: datetime) -> float:
-    """How long a step is expected to take yet; agents' work is minutes."""
+    """How long a step is expected to take from when it is ready; agents' work is minutes."""
     if step["assignee_agent_role"]:
         return 0.0
     usual = delays.get(step["step"].get("human_role") or HumanRole.REVIEWER, UNKNOWN_DELAY)

@@ -21,7 +21,7 @@ from apps.shared.scoping import TenantFacts
 from apps.storage import integrity as stores
 
 from . import registry
-from .bodies import PUBLISHER
+from .bodies import MOST_ATTEMPTS, PUBLISHER
 
 RELAY = "storage.relay_audit"
 RELAY_MAY_TAKE = timedelta(minutes=10)
@@ -137,6 +137,9 @@ SELECT 'activities', ref_id, reason FROM (
      AND a.assignee_agent_role <> %(publisher)s
      AND NOT EXISTS (SELECT FROM agent_configs c WHERE c.tenant_id = a.tenant_id AND c.agent_role = a.assignee_agent_role)
          THEN 'no agent of the client has this role'
+    WHEN a.status = 'assigned' AND a.assignee_type = 'agent'
+     AND EXISTS (SELECT FROM activity_leases l WHERE l.tenant_id = a.tenant_id AND l.activity_id = a.id AND l.attempt >= %(most)s)
+         THEN 'has used up its attempts, nobody claims it any more'
     END AS reason
     FROM activities a
    CROSS JOIN LATERAL (
@@ -162,14 +165,15 @@ SELECT 'activity_runs', r.ref_id, 'running without a live lease'
    AND NOT EXISTS (SELECT FROM activity_leases l WHERE l.tenant_id = r.tenant_id AND l.activity_id = r.activity_id
                       AND l.attempt = r.attempt AND l.expires_on > statement_timestamp() - interval '1 minute')
 """
-# An attempt whose publish step failed is with a person.
+# An attempt whose publish step failed is with a person; so is an unknown one whose step was cancelled.
 ATTEMPT_STUCK = """
 SELECT 'publish_attempts', p.ref_id, format('%%s since the settle time ran out', p.status)
   FROM publish_attempts p
  WHERE p.tenant_id = %(tenant)s AND p.status IN ('sent', 'unknown')
    AND coalesce(p.settle_until, p.sent_on) < statement_timestamp() - interval '15 minutes'
    AND NOT EXISTS (SELECT FROM activities a
-                    WHERE a.tenant_id = p.tenant_id AND a.deleted_on IS NULL AND a.status = 'failed' AND a.assignee_type = 'agent'
+                    WHERE a.tenant_id = p.tenant_id AND a.deleted_on IS NULL AND a.assignee_type = 'agent'
+                      AND (a.status = 'failed' OR a.status = 'cancelled' AND p.status = 'unknown')
                       AND a.assignee_agent_role = %(publisher)s AND a.input_data #>> '{subject,ref}' = p.subject_ref)
 """
 RULES = [
@@ -189,7 +193,12 @@ RULES = [
 
 def of_tenant(tenant: TenantFacts, *, at: datetime) -> list[Finding]:
     """What breaks a rule in the rows of one client."""
-    values = {"tenant": tenant.id, "publisher": PUBLISHER, "month": month_of(at, tenant.time_zone)}
+    values = {
+        "tenant": tenant.id,
+        "publisher": PUBLISHER,
+        "most": MOST_ATTEMPTS,
+        "month": month_of(at, tenant.time_zone),
+    }
     found = []
     with connection.cursor() as cursor:
         for code, statement in [*RULES, *registry.INTEGRITY_RULES]:

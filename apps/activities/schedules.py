@@ -6,7 +6,7 @@ they show twice in autumn is the first of the two. So later wall times never mea
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from itertools import islice
@@ -80,6 +80,17 @@ def next_slot(schedule: Schedule, *, at: datetime) -> datetime | None:
     return next((slot for slot in slots if slot > at), None)
 
 
+def same_slot(schedule: Schedule, slot: datetime, *, zone: str) -> datetime:
+    """When this schedule has the slot that was counted in `zone`, where the client lived then: at the same wall time, or
+    after as many days, weeks or months since the event. Later than `slot` where the client has moved west.
+    """
+    if schedule.anchor is None:
+        return moment_of(slot.astimezone(ZoneInfo(zone)).replace(tzinfo=None, fold=0), schedule.zone)
+    former = replace(schedule, zone=zone)
+    numbers = range(_steps_until(former, slot) + 1, -1, -1)
+    return next((_recurrence(schedule, number) for number in numbers if _recurrence(former, number) <= slot), slot)
+
+
 def problem_with(expression: str, periodicity: str) -> str:
     """What is wrong with a cron expression, as a sentence for the person who typed it; '' if nothing is.
 
@@ -92,6 +103,8 @@ def problem_with(expression: str, periodicity: str) -> str:
         fields = croniter.expand(expression)[0]
     except (CroniterError, ValueError, IndexError, KeyError):
         return "This is no cron expression: a field is out of its range."
+    if any("*" in field and len(field) > 1 for field in fields):
+        return "A * in a list means every one already: write it alone."
     minutes = _values(fields[0], 60)
     times = sorted(60 * hour + minute for hour in _values(fields[1], 24) for minute in minutes)
     gaps = [later - earlier for earlier, later in zip(times, [*times[1:], times[0] + DAY_MINUTES], strict=True)]

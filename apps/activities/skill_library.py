@@ -127,9 +127,9 @@ def brand_voice() -> SkillVersion | None:
 def versions_of(name: str, *, is_global: bool) -> list[SkillVersion]:
     """The versions of a client's own skill, or of the global one, newest first; a hundred at most."""
     owner = GLOBAL_TENANT if is_global else only_tenant().ref_id
-    found = storage.find(storage.Skill, {"name": name}, sort=[("version", -1)], limit=200)  # of both owners
-    versions = (SkillVersion(pointer, document) for pointer, document in found if document.tenantId == owner)
-    return [skill for skill in versions if skill.document.source != CONTEXT_FILE][:100]
+    wanted = {"name": name, "tenantId": owner, "source": {"$ne": CONTEXT_FILE}}
+    found = storage.find(storage.Skill, wanted, sort=[("version", -1)], limit=100)
+    return [SkillVersion(pointer, document) for pointer, document in found]
 
 
 def newest_of(ref_id: str) -> SkillVersion | None:

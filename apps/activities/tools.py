@@ -21,7 +21,6 @@ from apps.channels.models import Channel, ChannelScore
 from apps.channels.platforms import google_analytics, google_search_console
 from apps.channels.platforms.google import Unreadable
 from apps.channels.statuses import ChannelStatus, ChannelType, Platform
-from apps.storage.documents import GLOBAL_TENANT
 from apps.strategy import outside
 from apps.tenants.models import Tenant
 from apps.tenants.statuses import PrivacyLevel
@@ -29,7 +28,7 @@ from apps.tenants.statuses import PrivacyLevel
 from .models import Activity, Approval
 from .operations import context_files
 from .registry import Found, ToolArguments, ToolFailed
-from .skill_library import SkillVersion
+from .skill_library import in_force
 from .statuses import ApprovalStatus, SubjectType
 
 ADDRESS = re.compile(r"https?://[^\s<>\"')\]},|]+")
@@ -48,14 +47,10 @@ class SearchSkills(ToolArguments):
 
 
 def search_skills(arguments: SearchSkills, activity: Activity) -> Found:
-    """Names and descriptions, best first. A skill of the client stands in for the global one of the same name."""
-    found = [skill for _, skill in storage.search_skills(arguments.words)]
-    own = {skill.name for skill in found if skill.tenantId != GLOBAL_TENANT}
-    told = [
-        {"name": skill.name, "description": skill.description}
-        for skill in found
-        if skill.tenantId != GLOBAL_TENANT or skill.name not in own
-    ]
+    """Names and descriptions of what holds for the client, best first."""
+    holding = {skill.pointer: skill for skill in in_force().values()}
+    found = [holding[pointer] for pointer, _ in storage.search_skills(arguments.words) if pointer in holding]
+    told = [{"name": skill.name, "description": skill.document.description} for skill in found]
     return Found({"skills": told}, {"found": len(told)})
 
 
@@ -66,19 +61,11 @@ class LoadSkill(ToolArguments):
 
 
 def load_skill(arguments: LoadSkill, activity: Activity) -> Found:
-    """The body of a skill: the client's own, else the platform's, in the newest version."""
-    found = [
-        SkillVersion(pointer, document)
-        for pointer, document in storage.find(storage.Skill, {"name": arguments.name}, sort=[("version", -1)])
-    ]
-    own = [skill for skill in found if not skill.is_global]
-    everybodys = [skill for skill in found if skill.is_global]
-    for newest in (own[:1], everybodys[:1]):
-        if newest and newest[0].is_active:
-            skill = newest[0]
-            told = {"name": skill.name, "description": skill.document.description, "body": skill.document.body}
-            return Found(told, {"version": skill.version}, skill=skill)
-    raise ToolFailed(f"There is no skill called {arguments.name}.")
+    """The body of a skill as it holds for the client."""
+    if (skill := in_force().get(arguments.name)) is None:
+        raise ToolFailed(f"There is no skill called {arguments.name}.")
+    told = {"name": skill.name, "description": skill.document.description, "body": skill.document.body}
+    return Found(told, {"version": skill.version}, skill=skill)
 
 
 class ReadPage(ToolArguments):

@@ -15,7 +15,9 @@ from apps.shared.errors import OperationRefused
 
 LARGEST_BYTES = 10 * 1024 * 1024
 MOST_ROWS = 100_000
+MOST_RECORDS = 250_000  # with the empty ones: some programs write one after each row, and sheets end in many
 MOST_COLUMNS = 100
+MOST_CELLS = 1_000  # of a row, the empty ones too
 LONGEST_CELL = 100_000
 SPREADSHEETS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # xlsx and other archives; xls
 MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
@@ -30,6 +32,10 @@ class FileUnreadable(OperationRefused):
 
     code = "file_unreadable"
     http_status = 422
+
+
+class RowTooWide(FileUnreadable):
+    """A row has more cells than any file of people needs."""
 
 
 class FileTooLarge(OperationRefused):
@@ -59,7 +65,7 @@ class CsvFile:
         next(records)
         count = 0
         for number, cells in records:
-            if not any(cell.strip() for cell in cells):
+            if not "".join(cells).strip():
                 continue
             count += 1
             if count > MOST_ROWS:
@@ -123,13 +129,15 @@ def _delimiter(text: str) -> tuple[str, int]:
     for delimiter in DELIMITERS:
         try:
             counts[delimiter] = len(next(_records(text, delimiter, 0), (0, []))[1])
+        except RowTooWide:
+            raise
         except FileUnreadable:
             continue
     return max(counts, key=lambda one: counts[one], default=","), 0
 
 
 def _records(text: str, delimiter: str, begins: int) -> Iterator[tuple[int, list[str]]]:
-    """(number, cells) of every record, empty ones too."""
+    """(number, cells) of every record, empty ones too. Raises FileUnreadable at what is more than a file may hold."""
     lines = io.StringIO(text, newline="")
     for _ in range(begins):
         lines.readline()
@@ -145,6 +153,15 @@ def _records(text: str, delimiter: str, begins: int) -> Iterator[tuple[int, list
             ) from error
         if cells is None:
             return
+        if number > MOST_RECORDS:
+            raise FileUnreadable(
+                f"The file has more than {MOST_RECORDS:,} rows, most of them empty. "
+                "Save only the filled part of the sheet as CSV."
+            )
+        if len(cells) > MOST_CELLS:
+            raise RowTooWide(
+                f"Row {number} has more than {MOST_CELLS:,} cells. Save only the filled part of the sheet as CSV."
+            )
         if max(map(len, cells), default=0) > LONGEST_CELL:
             raise FileUnreadable(f"Row {number} has a cell of more than {LONGEST_CELL:,} characters.")
         yield number, cells

@@ -82,9 +82,9 @@ def answer_markdown(text: str) -> str:
     """
     try:
         answer = json.loads(text)
-    except ValueError:
+        return "\n\n".join(_told(answer, level=3)) if isinstance(answer, dict | list) else text
+    except (ValueError, RecursionError):  # no JSON, or nested beyond all reason
         return text
-    return "\n\n".join(_told(answer, level=3)) if isinstance(answer, dict | list) else text
 
 
 def _told(value: Any, *, level: int) -> list[str]:

@@ -52,6 +52,10 @@ def _to_staff(blocker: Blocker) -> str:
             return f"{count} could not be published" + (f" on {blocker.name}" if blocker.name else "")
         case HeldUpBy.CHANNEL:
             return f"{count} {'is' if count == 1 else 'are'} being published"
+        case HeldUpBy.AGENT if blocker.is_off:
+            return _wait(
+                count, f"for the {role}, which is switched off" if role else "for agents that are switched off"
+            )
         case HeldUpBy.AGENT if blocker.is_stuck:
             return f"{count} failed" + (f" at the {role}" if role else "")
         case HeldUpBy.AGENT:

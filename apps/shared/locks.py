@@ -1,8 +1,8 @@
 """Row locks in one fixed order, so that approve, publish and cancel never wait for each other in a circle.
 
-The order, top to bottom: tenant counters, credits' orders, unit, activity, approval, subject, attempt, period, goal. A
-unit and its steps lie in one table; the unit's id is older, and rows of one table are locked by id, so it comes first by
-itself.
+The order, top to bottom: tenant, its counters, credits' orders, unit, activity, approval, subject, channel, attempt,
+period, goal. A unit and its steps lie in one table; the unit's id is older, and rows of one table are locked by id, so
+it comes first by itself.
 """
 
 from collections.abc import Callable
@@ -32,6 +32,7 @@ ORDER = (
     "blog_posts",
     "social_media_requests",
     "social_posts",
+    "channels",
     "publish_attempts",
     "deliverable_periods",
     "goals",

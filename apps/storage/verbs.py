@@ -109,7 +109,8 @@ def find(
 ) -> list[tuple[str, D]]:
     """(pointer, document) pairs of tenants in scope that match; filters are plain values or operators of ours only."""
     with translated():
-        rows = _collection(model).find({**filters, "deletedOn": None, **_scope(model)}, sort=sort, limit=limit)
+        within = {"deletedOn": None, **_scope(model)}
+        rows = _collection(model).find({"$and": [filters, within]} if filters else within, sort=sort, limit=limit)
         return [(str(raw["_id"]), _load(model, raw)) for raw in rows]
 
 

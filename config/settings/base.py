@@ -184,6 +184,11 @@ CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_PUBLISH_RETRY = False  # a bell that does not ring is rung again by the sweep
+# Work has a queue of its own: while every process of one worker waits for models, another hears the sweep and the
+# deliveries. A worker without -Q hears both.
+CELERY_TASK_QUEUES: dict[str, dict] = {"ticks": {}, "work": {}}
+CELERY_TASK_DEFAULT_QUEUE = "ticks"
+CELERY_TASK_ROUTES = {"activities.work": {"queue": "work"}}
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 1_800,  # longer than any run; a lost bell is found by the sweep long before
     "unacked_restore_interval": 2,

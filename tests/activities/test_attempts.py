@@ -7,8 +7,10 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
+from apps.activities import integrity, queries, registry
 from apps.activities import operations as work
-from apps.activities import registry
+from apps.activities.adapters import ADAPTERS
+from apps.activities.bodies import MOST_ATTEMPTS
 from apps.activities.engine import sweep, worker
 from apps.activities.engine.claim import claim
 from apps.activities.models import Activity, ActivityLease, ActivityRun, AgentConfig, LlmCall
@@ -19,7 +21,10 @@ from apps.content.models import BlogPost
 from apps.shared.actors import Actor
 from apps.shared.models import JournalEntry
 from apps.shared.transitions import MoveRefused
+from apps.tenants import operations as tenants
+from apps.tenants.models import Tenant
 from tests.activities.work import (
+    CLAUDE,
     attempt,
     claim_of,
     due_at,
@@ -108,6 +113,46 @@ def test_what_is_given_back_is_no_failure(draft):
         hurry()
     assert work.fail_attempt(claim("worker"), error="broken", spent=SPENT, by=AGENT, at=timezone.now())
     assert fresh(step).status == "assigned"
+
+
+def test_an_agent_asks_nothing_more_once_its_client_is_suspended(draft, order, sandbox, monkeypatch):
+    """It was asked once and wants to look something up; the second question would be about what it found."""
+    AgentConfig.objects.filter(agent_role="copywriter").update(tool_names=["skills"])
+    order(CLAUDE, ("search_skills", {"words": "headlines"}))
+    tenant, ask = Tenant.objects.get(pk=draft.tenant_id), ADAPTERS["claude"]
+
+    def ask_and_suspend(*args, **how):
+        answer = ask(*args, **how)
+        tenants.move_tenant(tenant, "suspend", by=AGENT, at=timezone.now())
+        return answer
+
+    monkeypatch.setitem(ADAPTERS, "claude", ask_and_suspend)
+
+    step = attempt(draft)
+
+    assert len(sandbox.world.entries(target="anthropic")) == 1
+    assert (step.status, step.input_data["failures_before"]) == ("assigned", 1)
+    assert runs_of(step) == [(1, "failed", "client_stopped")]
+    run = ActivityRun.objects.get(activity=step)
+    assert run.cost_usd == LlmCall.objects.get(activity_run_id=run.id).cost_usd > 0
+    monkeypatch.undo()
+    tenants.move_tenant(tenant, "resume", by=AGENT, at=timezone.now())
+    assert attempt(step).status == "completed"
+
+
+def test_what_has_used_up_its_attempts_is_left_to_a_person_and_stops_no_other_claim(drafts):
+    first, second = drafts
+    last = replace(claim("worker"), attempt=MOST_ATTEMPTS)
+    ActivityLease.objects.filter(activity=first).update(attempt=MOST_ATTEMPTS)
+    at = timezone.now()
+    work.give_back(last, error="x", spent=Spent(), ready_on=at, by=AGENT, at=at)
+
+    assert claim("worker").activity_id == second.id
+    assert claim("worker") is None
+
+    assert (fresh(first).status, queries.queue_state(at)["due"]) == ("assigned", 0)
+    found = integrity.of_tenant(first.tenant.facts, at=at)
+    assert [each.ref_id for each in found if each.code == "stranded_activity"] == [first.ref_id]
 
 
 def test_an_outage_is_waited_out_for_half_an_hour_and_then_calls_a_person(draft):

@@ -6,7 +6,8 @@ import pytest
 from django.utils import timezone
 
 from apps import storage
-from apps.activities import operations
+from apps.activities import checking, operations, outside, skill_library
+from apps.activities.checks import LinkState
 from apps.activities.models import Activity, ActivityDependency, AgentConfig, Approval
 from apps.activities.statuses import ACTIVITY_MOVES
 from apps.billing.models import SpendReservation
@@ -170,12 +171,43 @@ def test_links_are_opened_where_they_may_be(answers, draft, sandbox):
     found = {f["address"]: f["code"] for f in step.output_summary["checks"] if f["address"]}
     assert found == {
         f"{site}nowhere/": "link_dead",
-        f"{sandbox.url}/site/lumen-physio/gone": "link_dead",
+        f"{sandbox.url}/site/lumen-physio/gone": "link_unknown",  # on the same host, but not below the client's folder
         "https://evil.example/?stolen=secret": "link_unknown",
     }
     assert {entry["path"] for entry in sandbox.world.entries(target="site")} == {
-        "/site/harbour-coffee/", "/site/harbour-coffee/nowhere/", "/site/lumen-physio/gone",
+        "/site/harbour-coffee/", "/site/harbour-coffee/nowhere/",
     }  # fmt: skip
+
+
+def test_a_page_that_sends_on_elsewhere_works_and_is_not_followed(answers, draft, sandbox, plan):
+    plan("site", "redirect", times=1)
+    answers.say({"bodyMarkdown": f"{BODY}\n\n[a]({sandbox.url}/site/harbour-coffee/)"})
+
+    step = attempt(draft)
+
+    assert not {"link_dead", "link_untried"} & set(codes(step))
+    assert [entry["path"] for entry in sandbox.world.entries(target="site")] == ["/site/harbour-coffee/"]
+    assert sandbox.world.entries(target="home") == []
+
+
+def test_whether_a_link_may_be_opened_is_asked_just_before_each_one(sandbox):
+    site, allowed = f"{sandbox.url}/site/harbour-coffee/", iter([True, False])
+
+    state = outside.try_links([site, f"{site}menu/"], may_open=lambda address: next(allowed))
+
+    assert list(state.values()) == [LinkState.WORKS, LinkState.UNCLEAR]
+    assert [entry["path"] for entry in sandbox.world.entries(target="site")] == ["/site/harbour-coffee/"]
+
+
+def test_while_the_clients_own_voice_is_switched_off_the_platforms_rules_hold(answers, draft):
+    brand(GLOBAL_TENANT, banned=["dreadful"])
+    brand(banned=["lovely"])
+    (own,) = (entry.own for entry in skill_library.library() if entry.name == "brand-voice")
+    operations.switch_skill(own, is_active=False, by=Actor.system("tests"), at=timezone.now(), seen_version=own.version)
+
+    rules = checking.ground().rules
+
+    assert ("dreadful" in rules.banned, "lovely" in rules.banned) == (True, False)
 
 
 def test_a_website_that_is_away_delays_nothing_and_is_said_to_be_unclear(answers, draft, sandbox, plan):

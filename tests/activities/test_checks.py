@@ -230,6 +230,24 @@ def test_a_host_that_only_looks_like_the_clients_is_not_its_own():
     assert not Ground().is_own("https://shop.example/")
 
 
+def test_of_a_website_that_is_a_part_of_its_host_the_rest_is_not_the_clients():
+    ground = Ground(website="https://builder.example/view/shop/")
+
+    assert all(map(ground.is_own, ["https://builder.example/view/shop", "https://www.builder.example/view/shop/teas"]))
+    assert not any(
+        map(
+            ground.is_own,
+            [
+                "https://builder.example/",
+                "https://builder.example/view/shopper",
+                "https://builder.example/view/shop/../evil",
+                "https://builder.example/view/shop/%2e%2e/evil",
+                "https://evil.builder.example/view/shop/",
+            ],
+        )
+    )
+
+
 # ---- what a reader would stumble over
 
 

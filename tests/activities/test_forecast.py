@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from apps.activities import forecasting, operations
 from apps.activities.forecasting import Blocker, Forecast
-from apps.activities.models import Activity, ActivityRun, Approval
+from apps.activities.models import Activity, ActivityRun, AgentConfig, Approval
 from apps.activities.operations.planning import plan_tenant
 from apps.activities.statuses import ACTIVITY_MOVES, HeldUpBy
 from apps.shared.actors import Actor
@@ -185,6 +185,56 @@ def test_what_is_to_be_published_is_with_the_channel(publishing):
     ACTIVITY_MOVES.perform(first, "fail", by=BY, at=timezone.now())
 
     assert blocked(outlook(at=timezone.now())) == [(HeldUpBy.CHANNEL, "", 1, True), (HeldUpBy.CHANNEL, "", 1, False)]
+
+
+def test_what_is_scheduled_for_after_the_last_day_is_not_expected_in_time(publishing):
+    at = timezone.now()
+    lasts_until(at + 5 * 24 * HOUR)
+    DeliverablePeriod.objects.update(target_count=2)
+    scheduled, _ = publishing
+    Activity.objects.filter(pk=scheduled.pk).update(ready_on=at + 9 * 24 * HOUR)
+
+    forecast = outlook(at=at)
+
+    assert (forecast.expected_count, forecast.is_on_course) == (1, False)
+    assert forecast.expected_on == local_day(at + 9 * 24 * HOUR)
+    assert blocked(forecast) == [(HeldUpBy.CHANNEL, "", 2, False)]
+
+
+def test_what_goes_out_to_several_channels_comes_with_the_last_and_not_after_the_sum():
+    at = timezone.now()
+    gate = {"assignee_agent_role": "", "step": {"human_role": "admin"}, "status": "created", "started_on": None}
+    posts = [{"assignee_agent_role": "publisher", "ready_on": at + days * 24 * HOUR} for days in (10, 12)]
+
+    hours = forecasting._hours_until_counted([{**gate, "ready_on": at - HOUR}, *posts], {"admin": 7 * HOUR}, at=at)
+
+    assert hours == 12 * 24
+
+
+@pytest.mark.parametrize("switch", [{"is_enabled": False}, {"max_concurrent": 0}])
+def test_what_needs_an_agent_that_is_switched_off_does_not_come_and_the_agent_is_named(db, sandbox, rita, switch):
+    with due_at("topics") as tenant:
+        first, _ = steps_of("copywriter")
+        ACTIVITY_MOVES.perform(first, "start", by=BY, at=timezone.now())  # one is being written already
+        AgentConfig.objects.filter(agent_role="copywriter").update(**switch)
+
+        forecast = outlook(at=timezone.now())
+
+        assert blocked(forecast) == [(HeldUpBy.AGENT, "copywriter", 1, True), (HeldUpBy.AGENT, "copywriter", 1, False)]
+        assert [blocker.is_off for blocker in forecast.blockers] == [True, False]
+        assert (forecast.expected_count, forecast.expected_on) == (1, None)
+        page = rita.get(f"/dm/c/{tenant.slug}/").text
+        assert "1 waits for the copywriter, which is switched off" in " ".join(page.split())
+
+
+def test_a_decision_after_which_an_agent_that_is_off_would_go_on_brings_nothing(world):
+    with world.at("topics"):
+        AgentConfig.objects.filter(agent_role="copywriter").update(is_enabled=False)
+
+        forecast = outlook(at=timezone.now())
+
+        assert blocked(forecast) == [(HeldUpBy.AGENT, "copywriter", 2, True)]
+        assert forecast.expected_count == 0
 
 
 def test_what_was_cancelled_leaves_a_gap_that_nobody_fills(waiting):

@@ -27,8 +27,9 @@ from apps.shared.models import JournalEntry
 from apps.shared.scoping import every_tenant
 from apps.storage import sweeping
 from apps.strategy import operations as strategy
+from apps.tenants import operations as tenants
 from apps.tenants.models import Tenant, User
-from tests.activities.work import attempts_of, fresh, hurry, kill_leases
+from tests.activities.work import attempt, attempts_of, fresh, hurry, kill_leases
 from tests.conftest import World
 
 BY = Actor.system("tests")
@@ -114,6 +115,19 @@ def test_a_job_that_was_cancelled_notices_at_its_next_word(export, rita):
         job.check()
 
     assert (fresh(export).status, fresh(export).output_summary) == ("cancelled", before)
+
+
+def test_a_job_rests_while_its_client_is_suspended_and_no_failure_is_counted(client, export, monkeypatch):
+    def stopped(job):
+        tenants.move_tenant(Tenant.objects.get(pk=client.id), "suspend", by=BY, at=timezone.now())
+        job.check()
+        raise AssertionError("It went on.")
+
+    monkeypatch.setitem(registry.SYSTEM_JOBS, EXPORT_CLIENT, stopped)
+
+    job = attempt(export)
+
+    assert (job.status, job.input_data["failures_before"]) == ("assigned", 1)
 
 
 def test_a_worker_that_was_thought_dead_tells_nothing_into_the_next_attempt(export):

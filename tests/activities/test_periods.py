@@ -489,14 +489,59 @@ def test_a_unit_is_born_as_its_first_moves_would_leave_it(live):
     assert [step.status for step in steps] == ["created" if step.step.depends_on else "assigned" for step in steps]
     assert {step.deliverable_period_id for step in steps} == {unit.deliverable_period_id}
     assert {step.goal_id for step in steps} == {deliverable.goal_id}
-    assert [step.due_date for step in steps] == [
-        (now + timedelta(days=step.step.due_offset_days)).date() for step in steps
-    ]
+    today = now.astimezone(ZoneInfo(live.timezone)).date()
+    assert [step.due_date for step in steps] == [today + timedelta(days=step.step.due_offset_days) for step in steps]
     assert unit.due_date == max(step.due_date for step in steps)
     order = ActivityDependency.objects.filter(activity__in=steps)
     assert {(one.activity.pipeline_step, one.depends_on.pipeline_step) for one in order} == {
         (step.key, needed) for step in template.parsed_steps for needed in step.depends_on
     }
+
+
+@pytest.mark.acceptance("FLOW-planner")
+def test_due_days_are_counted_from_the_day_it_is_at_each_client(world):
+    at, days = datetime(2030, 11, 30, 18, 40, tzinfo=UTC), {"acme-live": date(2030, 12, 1), "rival": date(2030, 11, 30)}
+    with every_tenant(reason="the test plans for two clients at once, where it is not the same day"):
+        Tenant.objects.filter(slug="acme-live").update(timezone="Asia/Kolkata")
+        Tenant.objects.filter(slug="rival").update(timezone="America/New_York")
+        clients = list(Tenant.objects.filter(slug__in=days).order_by("slug"))
+    for client in clients:
+        with tenant_scope(client.facts):
+            Deliverable.objects.update(is_active=False)
+            promise(2, name="At ten past midnight")
+
+    with tenant_scope(*[client.facts for client in clients]):
+        assert plan_tenants([client.facts for client in clients], by=BY, at=at) == 4
+
+        for client in clients:
+            units = Activity.objects.filter(tenant_id=client.pk, deliverable__name="At ten past midnight")
+            steps = list(units.filter(parent_activity__isnull=False))
+            assert {step.due_date - timedelta(days=step.step.due_offset_days) for step in steps} == {days[client.slug]}
+            assert {unit.due_date for unit in units.filter(parent_activity=None)} == {max(s.due_date for s in steps)}
+            assert all(step.due_date >= step.deliverable_period.period_start for step in steps)
+
+
+def test_an_agents_task_is_due_on_the_clients_day(live):
+    at = datetime(2030, 11, 30, 18, 40, tzinfo=UTC)
+    task = {"role": "copywriter", "title": "Look", "instruction": "Look.", "about": {}, "by": BY, "at": at}
+
+    for zone, day in (("Asia/Kolkata", date(2030, 12, 1)), ("America/New_York", date(2030, 11, 30))):
+        moved_into(zone)
+        given = operations.give_task(tenant_id=live.pk, origin=f"test:{zone}", **task)
+
+        assert given is not None and given.due_date == day
+
+
+@pytest.mark.parametrize(("zone", "is_late"), [("Pacific/Kiritimati", True), ("Pacific/Pago_Pago", False)])
+def test_work_is_late_when_its_day_is_over_at_the_client(world, rita, zone, is_late):
+    """Between the two zones lie 25 hours: it is never the same day in both."""
+    with world.at("drafts") as tenant:
+        moved_into(zone)
+        Activity.objects.update(due_date=datetime.now(ZoneInfo("Pacific/Pago_Pago")).date())
+
+    page = rita.get(f"/dm/c/{tenant.slug}/work/?status=awaiting_approval").text
+
+    assert ("is-tight text-danger-ink" in page) is is_late
 
 
 def digest_of(rows) -> str:

@@ -11,14 +11,19 @@ from django.utils import timezone
 from pymongo import MongoClient
 
 from apps import storage
+from apps.activities import integrity
 from apps.activities import operations as work
 from apps.activities.engine import worker
+from apps.activities.engine.claim import claim
 from apps.activities.models import Activity, Approval
 from apps.channels import operations as channels
 from apps.channels.models import Channel, PublishAttempt
+from apps.channels.platforms import wordpress
 from apps.content import operations as content
 from apps.content.models import BlogPost
 from apps.shared.actors import Actor
+from apps.shared.models import JournalEntry
+from apps.tenants import operations as tenants
 from apps.tenants.models import Tenant
 from tests.activities.work import attempt, attempts_of, fresh, hurry, pending
 from tests.databases import with_database
@@ -85,7 +90,7 @@ def test_an_answer_that_never_came_is_looked_up_after_the_settle_time_and_nothin
 
     (row,) = PublishAttempt.objects.filter(subject_ref=publish.subject_ref)
     assert (row.status, step.status, post_of(step).status) == ("unknown", "assigned", "approved")
-    assert row.settle_until == step.ready_on > at + timedelta(seconds=3)
+    assert step.ready_on >= row.settle_until > at + timedelta(seconds=3)
     hurry()
     attempt(step)  # too early: it is not even looked for
     assert sandbox.world.entries(target="wordpress", match=LOOK) == []
@@ -176,18 +181,27 @@ def test_a_site_that_is_down_before_the_request_is_tried_again_and_was_never_sen
     is_live_once(step, sandbox)
 
 
-def test_waiting_for_the_platform_counts_no_failure(publish, plan, sandbox):
-    """Five lost answers in a row: each is looked up, none counts towards calling a person."""
-    plan("wordpress", "reset", match=POST, times=5)
+def test_a_site_that_takes_no_post_is_sent_three_and_then_a_person_is_called(publish, plan, sandbox):
+    """It answers every question, so each time the post is known not to be there. Asking too early counts no failure."""
+    plan("wordpress", "500", match=POST, times=3)
 
     step = publish
-    for _ in range(5):
+    for number in (1, 2, 3):
         step = attempt(step)
-        assert attempts(step)[0][0] == "unknown"
-        settle_time_is_over(step)
-    attempt(step)
+        assert (sent(sandbox), attempts(step)) == (number, [("unknown", "site_error")])
+        if number < 3:
+            hurry()
+            attempt(step)  # too early
+            settle_time_is_over(step)
 
-    assert not Activity.objects.filter(origin_key__startswith="escalation:").exists()
+    assert step.status == "failed"
+    (task,) = Activity.objects.filter(origin_key__startswith=f"escalation:{step.ref_id}")
+    assert task.title.startswith("Failed 3 times") and task.revision_note.startswith("outcome_unknown: ")
+    hurry()
+    assert (worker.work(), sent(sandbox)) == (0, 3)
+    settle_time_is_over(step)
+    work.retry_activity(step, by=SYSTEM, at=timezone.now())
+    attempt(step)
     is_live_once(step, sandbox)
 
 
@@ -223,6 +237,17 @@ def stop_client(step):
     Tenant.objects.filter(pk=step.tenant_id).update(status="suspended")
 
 
+def meanwhile(monkeypatch, stop) -> None:
+    """This happens when `sent` is committed and the request is about to leave."""
+    publish = wordpress.publish
+
+    def send(*args, **how):
+        stop()
+        return publish(*args, **how)
+
+    monkeypatch.setattr(wordpress, "publish", send)
+
+
 @pytest.mark.parametrize("stop", [stop_channel, stop_cancel, stop_unit, stop_client])
 @pytest.mark.parametrize("moment", ["before the claim", "while it is looked up"])
 def test_after_a_stop_nothing_is_sent(publish, plan, sandbox, stop, moment):
@@ -237,6 +262,87 @@ def test_after_a_stop_nothing_is_sent(publish, plan, sandbox, stop, moment):
 
     assert (sent(sandbox), created(sandbox)) == (before, [])
     assert post_of(publish).status == "approved"
+
+
+def test_a_client_that_is_suspended_after_the_claim_is_sent_nothing_until_it_is_resumed(publish, sandbox):
+    taken = claim("worker")
+    tenant = tenants.move_tenant(Tenant.objects.get(pk=publish.tenant_id), "suspend", by=SYSTEM, at=timezone.now())
+
+    worker.run(taken)
+
+    step = fresh(publish)
+    assert (sent(sandbox), attempts(step)) == (0, [("prepared", "")])
+    assert (step.status, step.input_data["failures_before"], post_of(step).status) == ("assigned", 1, "approved")
+    assert worker.work() == 0
+    tenants.move_tenant(tenant, "resume", by=SYSTEM, at=timezone.now())
+    attempt(step)
+    is_live_once(step, sandbox)
+
+
+def test_a_channel_that_is_disconnected_after_the_last_reading_is_sent_nothing(publish, sandbox, monkeypatch):
+    prepare = channels.prepare_attempt
+
+    def prepare_and_disconnect(**how):
+        stop_channel(publish)
+        return prepare(**how)
+
+    monkeypatch.setattr(channels, "prepare_attempt", prepare_and_disconnect)
+
+    step = attempt(publish)
+
+    assert (sent(sandbox), step.status, post_of(step).status) == (0, "failed", "approved")
+    assert Activity.objects.get(origin_key__startswith="escalation:").revision_note.startswith("no_website_channel")
+
+
+def test_what_left_before_the_client_was_suspended_is_recorded(publish, sandbox, monkeypatch):
+    tenant = Tenant.objects.get(pk=publish.tenant_id)
+    meanwhile(monkeypatch, lambda: tenants.move_tenant(tenant, "suspend", by=SYSTEM, at=timezone.now()))
+
+    attempt(publish)
+
+    is_live_once(publish, sandbox)
+
+
+@pytest.mark.parametrize("stop", [stop_cancel, stop_unit])
+def test_what_is_on_its_way_cannot_be_cancelled(publish, sandbox, monkeypatch, rita, stop):
+    told = []
+
+    def press_cancel():
+        journalled = JournalEntry.objects.count()
+        with pytest.raises(work.StillSending):
+            stop(publish)
+        told.append(rita.post(f"/dm/activities/{publish.ref_id}/cancel/"))
+        assert JournalEntry.objects.count() == journalled
+
+    meanwhile(monkeypatch, press_cancel)
+
+    attempt(publish)
+
+    assert told[0].status_code == 409
+    assert "This is being published at this moment." in told[0].text
+    is_live_once(publish, sandbox)
+
+
+@pytest.mark.parametrize("known", ["unknown", "sent"])
+def test_cancelling_what_may_be_live_asks_a_reviewer_to_look(publish, plan, sandbox, known):
+    """An attempt is still `sent` at a step that nobody works on when its worker died."""
+    plan("wordpress", "reset_after_accept", match=POST)
+    step = attempt(publish)
+    long_ago = timezone.now() - timedelta(hours=1)
+    PublishAttempt.objects.filter(subject_ref=step.subject_ref).update(status=known, settle_until=long_ago)
+
+    work.cancel_unit(step.parent_activity, by=SYSTEM, at=timezone.now())
+
+    row = PublishAttempt.objects.select_related("channel").get(subject_ref=step.subject_ref)
+    assert (fresh(step).status, row.status) == ("cancelled", "unknown")
+    task = Activity.objects.get(origin_key=f"cancelled:{row.ref_id}")
+    assert (task.status, task.assignee_user.email) == ("assigned", "rita@leadmetrics.test")
+    assert post_of(step).title in task.title and row.channel.name_there in task.revision_note
+    PublishAttempt.objects.filter(pk=row.pk).update(settle_until=long_ago)
+    found = integrity.of_tenant(step.tenant.facts, at=timezone.now())
+    assert "attempt_stuck" not in [finding.code for finding in found]
+    hurry()
+    assert (worker.work(), sent(sandbox)) == (0, 1)
 
 
 def alter_object(step) -> None:

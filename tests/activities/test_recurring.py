@@ -112,22 +112,38 @@ def test_of_missed_slots_only_the_latest_is_made_up_and_the_task_says_so(client)
     assert tasks_of(template)[1].input_data["notes"] == ["3 earlier ones were missed and left out; this is the latest."]
 
 
-def test_a_clock_that_is_set_back_brings_nothing_twice_and_nothing_that_was_left_out(client):
+def test_a_clock_that_is_set_back_brings_nothing_twice(client):
+    template = a_template(client)
+    made = [beat(client, utc(2025, 5, day, 9)) for day in range(1, 7)]
+
+    again = [beat(client, utc(2025, 5, day, hour)) for day, hour in ((6, 8), (5, 9), (3, 9), (1, 9), (6, 9))]
+
+    assert (made, again) == ([1] * 6, [0] * 5)
+    assert beat(client, utc(2025, 5, 7, 9)) == 1
+    assert slots_of(template) == [f"2025-05-0{day}T09:00:00Z" for day in range(1, 8)]
+
+
+def test_a_beat_whose_clock_is_minutes_behind_brings_nothing_that_another_left_out(client):
     template = a_template(client)
     beat(client, utc(2025, 5, 1, 9))
     beat(client, utc(2025, 5, 6, 9))
 
-    assert [beat(client, utc(2025, 5, day, hour)) for day, hour in ((6, 8), (5, 9), (3, 9), (1, 9))] == [0] * 4
+    assert beat(client, utc(2025, 5, 6, 8, 55)) == 0
     assert slots_of(template) == ["2025-05-01T09:00:00Z", "2025-05-06T09:00:00Z"]
-    assert beat(client, utc(2025, 5, 7, 9)) == 1
 
 
-def test_a_clock_that_was_years_ahead_does_not_hold_back_what_comes(client):
-    template = a_template(client)
-    beat(client, utc(2035, 1, 1, 9))
+@pytest.mark.parametrize("days_ahead", [1, 40])
+def test_a_clock_that_was_ahead_holds_nothing_back_and_brings_nothing_twice(client, days_ahead):
+    template, first = a_template(client, cron_expression="*/15 9 * * *"), utc(2025, 5, 1, 9)
+    beat(client, first)
+    beat(client, first + timedelta(days=days_ahead))
 
-    assert beat(client, utc(2025, 5, 7, 9)) == 1
-    assert slots_of(template) == ["2035-01-01T09:00:00Z", "2025-05-07T09:00:00Z"]
+    days = [first + timedelta(days=day) for day in (*range(3), days_ahead - 1, days_ahead, days_ahead + 1)]
+    slots = {day + timedelta(minutes=quarter) for day in days for quarter in (0, 15, 30, 45)}
+    for slot in sorted(slots):
+        beat(client, slot)
+
+    assert sorted(slots_of(template)) == [slot.strftime(queries.SLOT_FORMAT) for slot in sorted(slots)]
 
 
 def test_a_deleted_task_does_not_come_again(client):
@@ -150,6 +166,47 @@ def test_the_time_of_day_is_the_clients(client):
 
     assert slots_of(template)[-1] == "2025-11-02T07:30:00Z"
     assert tasks_of(template)[-1].due_date.isoformat() == "2025-11-02"
+
+
+EVENT = {"trigger": "on_onboarding", "cron_expression": None}  # which happened on 31 January at nine in Kolkata
+
+
+@pytest.mark.acceptance("FLOW-recurring-spawn")
+@pytest.mark.parametrize(
+    ("settings", "zones", "made", "not_again", "next_one"),
+    [
+        (
+            {"periodicity": "monthly", "cron_expression": "0 9 1 * *"},
+            ("Asia/Kolkata", "America/New_York"),
+            utc(2025, 12, 1, 3, 30), utc(2025, 12, 1, 14), utc(2026, 1, 1, 14),
+        ),
+        (
+            {"periodicity": "monthly", "cron_expression": "0 9 1 * *"},
+            ("America/New_York", "Asia/Kolkata"),
+            utc(2025, 12, 1, 14), utc(2025, 12, 2, 14), utc(2026, 1, 1, 3, 30),
+        ),
+        (  # in New York it happened on 30 January, and a month later is half past ten in the evening of 28 February
+            {"periodicity": "monthly", **EVENT},
+            ("Asia/Kolkata", "America/New_York"),
+            utc(2025, 2, 28, 3, 30), utc(2025, 3, 1, 3, 30), utc(2025, 3, 31, 2, 30),
+        ),
+        (  # whose clocks were put forward meanwhile, and those of Kolkata were not
+            {"periodicity": "weekly", **EVENT},
+            ("America/New_York", "Asia/Kolkata"),
+            utc(2025, 5, 9, 2, 30), utc(2025, 5, 9, 3, 30), utc(2025, 5, 16, 3, 30),
+        ),
+    ],
+)  # fmt: skip
+def test_a_client_that_moves_to_another_zone_gets_nothing_twice(client, settings, zones, made, not_again, next_one):
+    OnboardingRun.objects.update(reviewed_on=utc(2025, 1, 31, 3, 30))
+    template = a_template(client, **settings)
+    Tenant.objects.filter(pk=client.pk).update(timezone=zones[0])
+    assert beat(client, made) == 1
+
+    Tenant.objects.filter(pk=client.pk).update(timezone=zones[1])
+
+    assert [beat(client, at) for at in (made + timedelta(minutes=20), not_again, next_one)] == [0, 0, 1]
+    assert slots_of(template) == [moment.strftime(queries.SLOT_FORMAT) for moment in (made, next_one)]
 
 
 def test_slots_before_the_template_and_before_the_contract_do_not_count(client):

@@ -113,6 +113,20 @@ def test_what_a_model_looks_up_comes_back_as_data_and_is_written_down(draft, eac
     assert kept == [{"name": SKILL, "version": 1, "pointer": skill, "isGlobal": False}]
 
 
+def test_the_context_file_is_no_skill_to_look_up(draft, skill, order, sandbox):
+    set_agent(ROLE, CLAUDE)
+    allow("skills")
+    assert "client-context" in {found.name for _, found in storage.search_skills("headlines, coffee, client")}
+    order(CLAUDE, ("search_skills", {"words": "headlines, coffee, client"}), ("load_skill", {"name": "client-context"}))
+
+    attempt(draft)
+
+    searched, loaded = map(inner, results(bodies(sandbox, CLAUDE)[1]))
+    told = {found["name"] for found in json.loads(searched)["skills"]}
+    assert SKILL in told and "client-context" not in told
+    assert loaded == "There is no skill called client-context."
+
+
 def test_every_call_of_the_loop_is_paid(draft, each_service, skill, order):
     allow("skills")
     order(each_service, ("load_skill", {"name": SKILL}), times=3)
@@ -163,37 +177,36 @@ REFUSALS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", REFUSALS)
 @pytest.mark.acceptance("FLOW-tool-audit")
-def test_a_use_that_is_refused_is_told_and_logged_and_the_run_goes_on(draft, each_service, skill, order, sandbox, case):
-    name, arguments, integration, sentence = REFUSALS[case]
+def test_a_use_that_is_refused_is_told_and_logged_and_the_run_goes_on(draft, each_service, skill, order, sandbox):
     allow("skills")
-    order(each_service, (name, arguments))
+    order(each_service, *[(name, arguments) for name, arguments, *_ in REFUSALS.values()])
 
     step = attempt(draft)
 
+    sentences = [sentence for *_, sentence in REFUSALS.values()]
     assert (step.status, runs_of(step)) == ("completed", [(1, "completed", "")])
-    assert [inner(result) for result in results(bodies(sandbox, each_service)[1])] == [sentence]
-    assert calls() == [(integration, name, sentence)]
-    call = ToolCall.objects.get()
-    assert (call.status, call.output, len(json.dumps(call.input)) < 600) == ("error", {}, True)
-    ((_, log),) = storage.find(storage.ToolCallLog, {"toolCallId": call.ref_id})
-    assert log.response == {"error": sentence}
+    assert [inner(result) for result in results(bodies(sandbox, each_service)[1])] == sentences
+    assert calls() == [(integration, name, sentence) for name, _, integration, sentence in REFUSALS.values()]
+    for call, sentence in zip(ToolCall.objects.order_by("ref_id"), sentences, strict=True):
+        assert (call.status, call.output, len(json.dumps(call.input)) < 600) == ("error", {}, True)
+        ((_, log),) = storage.find(storage.ToolCallLog, {"toolCallId": call.ref_id})
+        assert log.response == {"error": sentence}
 
 
 @pytest.mark.parametrize("service", [CLAUDE, OPENAI], ids=lambda service: service.adapter_type)
-@pytest.mark.parametrize("written", ['{"name": ', "[]", "\x00\ufffe", '{"name": "a", "name": "b\\u0000"}', "[" * 5_000])
-def test_arguments_that_are_no_json_object_are_refused(draft, service, skill, order, sandbox, written):
+def test_arguments_that_are_no_json_object_are_refused(draft, service, skill, order, sandbox):
+    written = ['{"name": ', "[]", "\x00\ufffe", '{"name": "a", "name": "b\\u0000"}', "[" * 5_000]
     set_agent(ROLE, service)
     allow("skills")
-    order(service, ("load_skill", written))
+    order(service, *[("load_skill", arguments) for arguments in written])
 
     step = attempt(draft)
 
     assert step.status == "completed"
-    ((integration, method, error),) = calls()
-    assert (integration, method) == ("skills", "load_skill")
-    assert error.startswith("These arguments do not fit: ")
+    told = calls()
+    assert [(integration, method) for integration, method, _ in told] == [("skills", "load_skill")] * len(written)
+    assert all(error.startswith("These arguments do not fit: ") for *_, error in told)
     assert len(bodies(sandbox, service)) == 2
 
 

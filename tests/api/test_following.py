@@ -197,6 +197,7 @@ def test_what_was_written_when_the_agent_died_is_no_output_and_nobody_is_asked_a
         ('Sure: {"a": "one', "one"),
         ("no answer", ""),
         ("", ""),
+        pytest.param('{"a": ' + "[" * 100_000, "", id="nested beyond reason"),
     ],
 )
 def test_of_several_answers_the_last_is_read(streamed, text):

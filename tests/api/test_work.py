@@ -5,8 +5,12 @@ from decimal import Decimal
 from urllib.request import urlopen
 
 import pytest
+from django.utils import timezone
 
+from apps.activities import operations
 from apps.activities.models import Activity, ActivityRun, Approval, LlmCall
+from apps.shared.actors import Actor
+from apps.shared.scoping import tenant_scope
 from apps.strategy.models import Deliverable, Goal, OnboardingRun, Strategy
 from tests.api.routes import copy_of, state_of
 
@@ -39,6 +43,33 @@ def test_why_a_run_failed_is_for_staff(rita, alice, acme, at_drafts):
 
     assert [r["error"] for r in rita.get(path).json()["data"]] == ["", "rate_limited: The model asks for a pause."]
     assert [r["error"] for r in alice.get(path).json()["data"]] == ["", ""]
+
+
+def test_what_reviewers_have_among_themselves_is_for_staff(rita, alice, acme, at_drafts, problem):
+    with tenant_scope(acme.facts):
+        task = operations.raise_task(
+            tenant_id=acme.pk,
+            title="Failed 3 times: draft",
+            note="rate_limited: pause",
+            origin="x",
+            by=Actor.system("tests"),
+            at=timezone.now(),
+        )
+        Activity.objects.filter(ref_id=at_drafts.activity).update(revision_note="Shorter.")
+        Approval.objects.filter(required_role="reviewer").update(decision_note="Too long.")
+        Approval.objects.filter(required_role="admin").update(decision_note="We like it.")
+    paths = [f"/api/v1/activities/{task.ref_id}/", f"/api/v1/activities/{at_drafts.activity}/"]
+
+    told = [rita.get(path).json()["data"]["revision_note"] for path in paths]
+    seen = alice.get(paths[1]).json()["data"]["revision_note"]
+    titles = {row["title"] for row in alice.get("/api/v1/activities/?limit=100").json()["data"]}
+    notes = {row["decision_note"] for row in alice.get("/api/v1/approvals/?limit=100").json()["data"]}
+
+    assert told == ["rate_limited: pause", "Shorter."]
+    assert seen == ""
+    problem(alice.get(paths[0]), 404, "not_found")
+    assert task.title not in titles
+    assert notes == {"", "We like it."}
 
 
 def test_a_failed_step_is_retried(rita, alice, world, problem):

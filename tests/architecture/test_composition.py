@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 from django.conf import settings
 
 from apps.activities import registry, seeds
@@ -66,6 +67,25 @@ def test_every_bell_and_every_tick_is_a_task():
     celery.app.loader.import_default_modules()
 
     assert {*celery.BELLS.values(), *TICKS} <= set(celery.app.tasks)
+
+
+def test_only_work_stands_in_the_queue_of_work_so_that_no_tick_waits_behind_an_agent():
+    route = celery.app.amqp.router.route
+    queue_of = {task: route({}, task)["queue"].name for task in {*celery.BELLS.values(), *TICKS}}
+
+    assert {task for task, queue in queue_of.items() if queue != "ticks"} == {"activities.work"}
+    assert queue_of["activities.work"] == "work"
+
+
+def test_a_worker_that_is_told_of_no_queue_hears_all_of_them():
+    assert set(celery.app.amqp.queues.consume_from) == {"work", "ticks"}
+
+
+def test_every_queue_is_heard_in_production_by_a_worker_of_its_own():
+    services = yaml.safe_load((settings.BASE_DIR / "docker-compose.yml").read_text())["services"]
+    heard = [re.findall(r" -Q (\S+)", str(service.get("command"))) for service in services.values()]
+
+    assert sorted(sum(heard, [])) == sorted(celery.app.amqp.queues.consume_from)
 
 
 def test_start_up_wired_what_config_says():

@@ -18,7 +18,7 @@ from .test_source import TREES, ast, calls
 ROOT = settings.BASE_DIR
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES = COMPOSE["services"]
-PRODUCT = ("migrate", "web", "worker", "beat")
+PRODUCT = ("migrate", "web", "worker", "ticks", "beat")
 MIGRATE = "apps/shared/management/commands/migrate.py"
 SESSION_STATE = {
     "a setting of the session": r"(?<!DEFINER )\bSET\s+(SESSION\s+)?(ROLE|TIME ZONE|timezone|role|search_path|\w+_timeout|work_mem|plan_cache_mode|"
@@ -151,7 +151,7 @@ def test_the_product_goes_through_pgbouncer_and_only_the_migrating_job_knows_the
     assert "DATABASE_MIGRATOR_URL=" in (ROOT / "docker/migrate.env.example").read_text()
     assert [name for name, paths in files.items() if "docker/migrate.env" in paths] == ["migrate"]
     assert "manage.py migrate" in SERVICES["migrate"]["command"]
-    for name in ("web", "worker", "beat"):
+    for name in ("web", "worker", "ticks", "beat"):
         assert SERVICES[name]["depends_on"] == {"migrate": {"condition": "service_completed_successfully"}}
 
 

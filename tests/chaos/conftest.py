@@ -171,6 +171,10 @@ class Chaos:
             0,
         )
 
+    def status_of(self, activity_id) -> str:
+        ((status,),) = self.ask("SELECT status FROM activities WHERE id = %s", activity_id)
+        return status
+
     def run_of(self, activity_id, *, attempt: int) -> str:
         """ref_id of the run of this attempt; '' before it is claimed."""
         statement = "SELECT ref_id FROM activity_runs WHERE activity_id = %s AND attempt = %s"

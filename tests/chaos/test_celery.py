@@ -29,6 +29,11 @@ class Celery:
             start_new_session=True,
         )
 
+    def has(self, chaos, activity_id) -> bool:
+        """Whether the activity's lease is of one of these processes."""
+        ((worker,),) = chaos.ask("SELECT worker FROM activity_leases WHERE activity_id = %s", activity_id)
+        return os.getpgid(int(worker.rpartition(":")[2])) == self.process.pid
+
     def kill(self) -> None:
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
@@ -81,4 +86,32 @@ def test_a_killed_celery_worker_and_an_emptied_broker_lose_and_double_nothing(ch
     assert len(checking.posts_created(chaos.sandbox)) == 2
     beat.kill()
     workers[1].kill()
+    chaos.check()
+
+
+def test_the_dead_are_swept_and_deliveries_made_while_all_who_work_wait_for_slow_answers(chaos, beat, workers):
+    chaos.decide("client")
+    chaos.decide("topics")
+    chaos.hold("anthropic", "received")
+    chaos.hold("wordpress", "recorded", CREATE_POST)
+    for held in (1, 2):
+        workers.append(Celery("worker", "-Q", "work", "-n", f"work{held}", "-c", "1"))
+        chaos.until_held(held)
+    workers.append(Celery("worker", "-Q", "ticks", "-n", "ticks", "-c", "1"))
+    leased = [id for (id,) in chaos.ask("SELECT activity_id FROM activity_leases WHERE expires_on IS NOT NULL")]
+    (swept,), (held,) = ([id for id in leased if worker.has(chaos, id)] for worker in (workers[1], workers[0]))
+    workers[1].kill()
+    chaos.count_kill()
+
+    chaos.until(lambda: chaos.status_of(swept) == "assigned", "the dead worker's activity is ready again")
+    chaos.until(lambda: not chaos.ask("SELECT 1 FROM journal_deliveries"), "the audit copy is written")
+    assert (chaos.status_of(held), chaos.attempt_of(held)) == ("in_progress", 1)
+
+    chaos.release()
+    chaos.rest(seconds=90)
+    with chaos.world.at("client"):
+        assert list(BlogPost.objects.values_list("status", flat=True)) == ["published", "published"]
+    beat.kill()
+    for worker in workers:
+        worker.kill()
     chaos.check()

@@ -9,7 +9,7 @@ from django.utils import timezone
 from apps.activities import operations as work
 from apps.activities import queries
 from apps.activities.models import Activity, RecurringTaskTemplate
-from apps.content import backlinks, operations
+from apps.content import backlinks, operations, outside
 from apps.content import queries as content_queries
 from apps.content.backlink_bodies import OutreachMails, Prospects
 from apps.content.models import Backlink
@@ -18,6 +18,7 @@ from apps.shared.errors import InvalidInput, NotAllowed
 from apps.shared.models import JournalEntry
 from apps.shared.transitions import MoveRefused
 from apps.strategy.models import DeliverablePeriod
+from apps.tenants import operations as tenants
 from apps.tenants.models import Tenant
 from sandbox.faults import Fault
 from tests.activities.promises import asked_at, decide, step_of
@@ -214,6 +215,52 @@ def test_a_mail_that_was_leaving_when_its_worker_died_is_not_sent_again(unit, ri
     assert [mail["to"] for mail in sandbox.world.mails] == [[mails[1]["to"]]]
     assert step.output_summary["mails"][dead["prospect"]]["state"] == "unsure"
     assert Activity.objects.filter(origin_key=f"mail:{step.ref_id}/{dead['prospect']}").count() == 1
+
+
+def test_once_the_client_is_suspended_no_further_mail_leaves_and_the_rest_leaves_when_it_is_resumed(
+    unit, rita, sandbox, monkeypatch
+):
+    mails = approved(unit, rita)
+    send, at = outside.send_mail, timezone.now()
+
+    def send_and_suspend(mail):
+        outcome = send(mail)
+        monkeypatch.undo()
+        tenants.move_tenant(unit.tenant, "suspend", by=WRITER, at=at)
+        return outcome
+
+    monkeypatch.setattr(outside, "send_mail", send_and_suspend)
+
+    first = do(unit, "send")
+
+    assert [mail["to"] for mail in sandbox.world.mails] == [[mails[0]["to"]]]
+    assert (first.status, first.input_data["failures_before"]) == ("assigned", 1)
+    assert [each["state"] for each in first.output_summary["mails"].values()] == ["sent"]
+    tenants.move_tenant(unit.tenant, "resume", by=WRITER, at=at)
+    second = do(unit, "send")
+    assert (second.status, second.output_summary["sent"]) == ("completed", 2)
+    assert [mail["to"] for mail in sandbox.world.mails] == [[mail["to"]] for mail in mails]
+
+
+def test_a_mail_that_left_before_its_step_was_cancelled_is_written_down_and_no_other_leaves(
+    unit, rita, sandbox, monkeypatch
+):
+    mails = approved(unit, rita)
+    send = outside.send_mail
+
+    def cancel_and_send(mail):
+        work.cancel_unit(unit, by=rita.actor, at=timezone.now())
+        return send(mail)
+
+    monkeypatch.setattr(outside, "send_mail", cancel_and_send)
+
+    step = do(unit, "send")
+
+    assert [mail["to"] for mail in sandbox.world.mails] == [[mails[0]["to"]]]
+    assert step.status == "cancelled"
+    assert [each["state"] for each in step.output_summary["mails"].values()] == ["sent"]
+    statuses_now = {link.ref_id: link.outreach_status for link in links(unit).values()}
+    assert statuses_now == {mails[0]["prospect"]: "outreach_sent", mails[1]["prospect"]: "prospecting"}
 
 
 def test_a_mail_server_that_is_busy_is_tried_again_for_what_it_did_not_take(unit, rita, sandbox):

@@ -88,6 +88,11 @@ def test_what_an_export_guarded_against_spreadsheets_is_as_it_was():
         (b"E-mail\n" + b"x" * 200_000 + b"\n", "Row 2 cannot be read"),
         (b"," * 100 + b"x\n1\n", "more than 100 columns"),
         (b"E-mail\n" + b"a@visitors.test\n" * 100_001, "more than 100,000 rows"),
+        (b"E-mail,Name\na@visitors.test,A\n" + b",\n" * 1_048_574, "more than 250,000 rows, most of them empty"),
+        (b"E-mail\n" + b"\n" * 10_000_000, "Save only the filled part of the sheet"),
+        (b"," * 10_000_000, "Row 1 has more than 1,000 cells"),
+        (b";" * 10_000_000, "Row 1 has more than 1,000 cells"),
+        (b"E-mail,Name\n" + b"," * 10_000_000, "Row 2 has more than 1,000 cells"),
     ],
 )
 def test_a_file_that_cannot_be_read_for_certain_is_refused_with_the_reason(content, says):
@@ -100,6 +105,10 @@ def test_a_file_that_cannot_be_read_for_certain_is_refused_with_the_reason(conte
 def test_a_file_beyond_the_limit_is_refused_unread():
     with pytest.raises(FileTooLarge):
         csv_files.opened(b"x" * (csv_files.LARGEST_BYTES + 1))
+
+
+def test_a_file_with_an_empty_row_after_each_is_read():
+    assert len(rows_of(b"E-mail\n\n" + b"a@visitors.test\n\n" * 100_000)) == 100_000
 
 
 def test_a_hundred_thousand_rows_are_read():

@@ -20,10 +20,11 @@ from tests import world as worlds
 
 @dataclass
 class Ran:
-    """What a command came to: its exit code and what it wrote to stdout."""
+    """What a command came to: its exit code, what it wrote to stdout, and why it failed."""
 
     code: int
     text: str
+    error: str = ""
 
     @property
     def report(self) -> dict:
@@ -46,7 +47,7 @@ def run():
         try:
             call_command(name, *arguments, stdout=out, stderr=io.StringIO())
         except CommandError as error:
-            return Ran(error.returncode, out.getvalue())
+            return Ran(error.returncode, out.getvalue(), str(error))
         return Ran(0, out.getvalue())
 
     return call

@@ -14,6 +14,7 @@ from django.core.management import get_commands, load_command_class
 from django.db import connection
 from django.utils import timezone
 
+from apps.activities.management.commands.plan_periods import Command as PlanPeriods
 from apps.activities.models import Activity, ActivityLease, AgentConfig, LlmProvider
 from apps.activities.queries import queue_state
 from apps.channels.models import Channel, PublishAttempt
@@ -22,7 +23,7 @@ from apps.shared.actors import Actor
 from apps.shared.encryption import Undecryptable
 from apps.shared.models import JournalDelivery, JournalEntry
 from apps.shared.scoping import every_tenant
-from apps.strategy.models import DeliverablePeriod
+from apps.strategy.models import Deliverable, DeliverablePeriod
 from apps.tenants import operations as tenants
 from apps.tenants.models import Contract, Invitation, Tenant
 
@@ -205,6 +206,23 @@ def test_plan_periods_adds_nothing_twice_and_takes_one_client_by_name(world, run
     assert run("plan_periods", "--tenant", "nobody").code == 1
     with world.at("drafts"):
         assert Activity.objects.count() == before
+
+
+def test_of_batches_side_by_side_a_client_that_cannot_be_planned_is_named_and_keeps_no_other_waiting(
+    own_database, run, monkeypatch
+):
+    monkeypatch.setattr(PlanPeriods, "at_once", 2)
+    with every_tenant(reason="a test promises more and breaks one client's clock"):
+        Tenant.objects.filter(slug="acme-topics").update(timezone="Nowhere/At_all")
+        wanted = {"tenant__slug__in": ["acme-drafts", "acme-client", "acme-topics"]}
+        Deliverable.objects.filter(**wanted).update(quantity_per_period=3)
+        DeliverablePeriod.objects.filter(**wanted).update(target_count=3)
+
+    ran = run("plan_periods")
+
+    assert (ran.code, ran.text) == (1, "2 units of work planned.\n")
+    assert ran.error == "acme-topics: ZoneInfoNotFoundError, as the log tells."
+    assert run("plan_periods").text == ""  # nothing is made twice, and what failed is told again
 
 
 def test_sync_goals_asks_for_this_weeks_readings_once(world, run, db):

@@ -6,6 +6,7 @@ from html import unescape
 import pytest
 
 from apps.portals import markup
+from apps.portals.templatetags import kit
 from tests.portals.elements import Elements, attributes_of
 
 
@@ -41,6 +42,15 @@ def test_markup_in_markdown_appears_as_typed(text):
         "code",
     }
     assert all(set(attributes) <= {"class"} for _, attributes in Elements(html).found)
+
+
+@pytest.mark.parametrize("depth", [900, 100_000])
+def test_an_answer_nested_beyond_reason_breaks_no_page(depth):
+    text = '{"a": ' + "[" * depth + "]" * depth + "}"
+
+    assert kit.answer(text)
+    assert set(kit.fields(text)) <= {"a"}
+    assert "before" in kit.difference(text, "before")
 
 
 @pytest.mark.parametrize(

@@ -15,17 +15,26 @@ from apps.tenants.statuses import STAFF_ROLES
 
 from ..forms import NOTE_LENGTH
 from ..models import Activity, ActivityRun, Approval, ToolCall
-from ..statuses import ACTIVITY_MOVES, APPROVAL_MOVES, HeldUpBy
+from ..statuses import ACTIVITY_MOVES, APPROVAL_MOVES, HeldUpBy, HumanRole
 
 MOVES_OFFERED = ("retry", "cancel")
 POINTERS = ("content_ref", "context_file_id")  # where a text lies; of use to nobody outside
 CHANNELS = ("channel", "target_channel")  # written down by id
 
 
+class ForStaff(serializers.CharField):
+    """What is written for whoever does the work: for platform staff, empty for others."""
+
+    def __init__(self, about: str):
+        super().__init__(read_only=True, help_text=f"{about}; for platform staff, empty for others.")
+
+    def to_representation(self, value):
+        return super().to_representation(value) if self.context["request"].actor.role in STAFF_ROLES else ""
+
+
 class RunSerializer(Row):
     activity = Ref(source="activity_id")
-    error = serializers.SerializerMethodField(help_text="Why it failed; for platform staff, empty for others.")
-    reads = ("error",)
+    error = ForStaff("Why it failed")
 
     class Meta:
         model = ActivityRun
@@ -45,9 +54,6 @@ class RunSerializer(Row):
             "started_on",
             "ended_on",
         ]
-
-    def get_error(self, run) -> str:
-        return run.error if self.context["request"].actor.role in STAFF_ROLES else ""
 
 
 class PromptPartSerializer(serializers.Serializer):
@@ -143,6 +149,8 @@ class ActivitySerializer(Row):
 
 
 class ActivityDetail(ActivitySerializer):
+    rejection_note = ForStaff("Why it was sent back")
+    revision_note = ForStaff("What to do about it, or differently")
     subject_type = serializers.CharField(read_only=True, help_text="What it is about; empty for nothing in particular.")
     subject_ref = serializers.CharField(read_only=True)
     wish = serializers.SerializerMethodField(help_text="What a person asked for, at ad-hoc work; null at all other.")
@@ -188,6 +196,10 @@ class ApprovalSerializer(Row):
     activity = Ref(source="activity_id")
     assigned_to = Person(read_only=True, allow_null=True)
     decided_by = Person(read_only=True, allow_null=True)
+    decision_note = serializers.SerializerMethodField(
+        help_text="What the person who decided wrote; of reviewers' decisions for platform staff, empty for others."
+    )
+    reads = ("decision_note",)
 
     class Meta:
         model = Approval
@@ -209,6 +221,10 @@ class ApprovalSerializer(Row):
             "decision_note",
             "created_on",
         ]
+
+    def get_decision_note(self, approval) -> str:
+        is_staff = self.context["request"].actor.role in STAFF_ROLES
+        return approval.decision_note if is_staff or approval.required_role == HumanRole.ADMIN else ""
 
 
 class FindingSerializer(serializers.Serializer):

@@ -62,7 +62,7 @@ class ActivityViewSet(TenantViewSet):
     paged_actions = ("list", "runs")
 
     def get_queryset(self):
-        return Activity.objects.select_related("assignee_user")
+        return access.activities_for(self.request.actor).select_related("assignee_user")
 
     @extend_schema(responses=ActivityDetail)
     def retrieve(self, request, ref_id):

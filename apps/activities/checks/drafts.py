@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
+from urllib.parse import urlsplit
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -93,9 +94,19 @@ class Ground:
         host = host_of(self.website)
         return host.removeprefix("www.")
 
+    @cached_property
+    def own_folder(self) -> str:
+        """Of a website that is a part of its host, as on a builder of sites; '' for a whole host."""
+        return folder_of(self.website)
+
     def is_own(self, address: str) -> bool:
+        """On the client's host or below it, and within the website's folder where it has one."""
         host = host_of(address)
-        return bool(self.own_host) and (host == self.own_host or host.endswith(f".{self.own_host}"))
+        if not self.own_host or (host != self.own_host and not host.endswith(f".{self.own_host}")):
+            return False
+        return not self.own_folder or (
+            host.removeprefix("www.") == self.own_host and f"{folder_of(address)}/".startswith(f"{self.own_folder}/")
+        )
 
     def is_known(self, address: str) -> bool:
         """The very address stands in the material."""
@@ -185,6 +196,15 @@ def matching(draft: Draft, pattern: str) -> Iterator[Found]:
     for passage in draft.passages:
         if match := re.search(pattern, passage.prose, re.I):
             yield Found(passage.part, passage.line, passage.prose[max(0, match.start() - 40) :], {"match": match[0]})
+
+
+def folder_of(address: str) -> str:
+    """The path without the slashes at its end, as a browser asks for it; '/' for one that climbs out of folders."""
+    try:
+        path = urlsplit(address).path
+    except ValueError:
+        return "/"
+    return "/" if re.search(r"(?:^|[/\\])(?:\.|%2e){1,2}(?:[/\\]|$)", path, re.I) else path.rstrip("/")
 
 
 def host_of(address: str) -> str:

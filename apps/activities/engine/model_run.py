@@ -24,7 +24,7 @@ from .. import callbacks, checking, checks, material, memory, operations, prompt
 from ..adapters import ADAPTERS
 from ..adapters.base import Message, ModelAnswer, ModelFailed, ModelRequest, storable
 from ..models import Activity, AgentConfig, LlmProvider
-from ..operations import Claim, LeaseLost, Spent, context_files
+from ..operations import Claim, ClientStopped, LeaseLost, Spent, context_files
 from ..statuses import RunStatus
 from . import pricing, providers, traces
 from .streams import Stream
@@ -91,7 +91,7 @@ def run(claim: Claim) -> None:
         )
     except LeaseLost:
         log.info("run.lease_lost", activity=activity.ref_id, attempt=claim.attempt)
-    except AgentOff as error:  # nobody claims it until the agent is switched on
+    except (AgentOff, ClientStopped) as error:  # nobody claims it until the agent is switched on, the client resumed
         at = timezone.now()
         _end(operations.give_back, attempt, error=f"{error.code}: {error.detail}", ready_on=at, at=at)
     except billing.CapReached as error:
@@ -184,7 +184,7 @@ def _work(attempt: Attempt, activity: Activity, role: registry.AgentRole, run_re
     assert output is not None
     checked = {}
     if role.to_check is not None and ground is not None:
-        found = checking.after_trying_links(role.to_check(output, activity), ground, own_only=is_local_only())
+        found = checking.after_trying_links(role.to_check(output, activity), ground, own_only=is_local_only)
         checked = {"checks": checks.as_json(found)}
     at = timezone.now()
     body, content_type = role.text(output)
@@ -313,11 +313,10 @@ def _ask(
     run_ref: str,
     toolbox: Toolbox,
 ) -> ModelAnswer:
-    """One call: reserve, ask, settle. The answer; raises ModelFailed, CapReached or LeaseLost."""
+    """One call: reserve, ask, settle. The answer; raises ModelFailed, CapReached, LeaseLost or ClientStopped."""
     claim = attempt.claim
     attempt.asked += 1
-    if not operations.holds_lease(claim):
-        raise LeaseLost
+    operations.may_go_on(claim)
     provider = _provider(claim)
     started_on = timezone.now()
     price = pricing.price_of(provider, claim.model_id, at=started_on)

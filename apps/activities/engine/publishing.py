@@ -31,7 +31,7 @@ from apps.shared.errors import OperationRefused
 
 from .. import operations, registry
 from ..models import Activity
-from ..operations import Claim, LeaseLost, Spent
+from ..operations import Claim, ClientStopped, LeaseLost, Spent
 
 log = structlog.get_logger(__name__)
 
@@ -64,7 +64,9 @@ def run(claim: Claim) -> None:
         log.info("publish.lease_lost", activity=activity.ref_id, attempt=claim.attempt)
     except OperationRefused as error:
         told = f"{error.code}: {error.detail}"
-        if error.http_status == 503:  # a store or a mail server is away
+        if isinstance(error, ClientStopped):  # nobody claims it until the client is resumed
+            _end(step, operations.give_back, error=told, ready_on=timezone.now())
+        elif error.http_status == 503:  # a store or a mail server is away
             _end(step, operations.wait_out, error=told)
         else:
             _end(step, operations.fail_attempt, error=told, may_repeat=False)
@@ -124,8 +126,8 @@ def _send(step: Step, attempt: PublishAttempt, platform, ready) -> None:
     )
     deadline = time.monotonic() + settings.SETTLE_SECONDS * SEND_SHARE
     with transaction.atomic():
-        # The last look before the irreversible request: the lease, and the content once more under its locks.
-        operations.held(step.claim)
+        # The last look before the irreversible request: client and lease, content and channel once more under their locks.
+        operations.held_to_send(step.claim)
         registry.PUBLISHABLE[step.activity.subject_type].still_ready(step.activity, ready)
         attempt = channels.mark_sent(attempt, by=step.by, at=timezone.now())
     outcome = platform.publish(ready.connection, publication, deadline_monotonic=deadline)
@@ -156,16 +158,17 @@ def settled(
 
 @locks.repeatable
 def _put_off(step: Step, attempt: PublishAttempt, outcome: Unknown, *, at: datetime) -> None:
+    """It is looked up after the settle time. A failure all the same: a site that takes no post is not asked for ever."""
     with transaction.atomic():
         operations.held(step.claim)
         attempt = channels.mark_unknown(
             attempt, cause=outcome.cause, response_summary=outcome.response_summary, by=step.by, at=at
         )
-        operations.give_back(
+        operations.fail_attempt(
             step.claim,
-            error=f"unknown: {outcome.cause}",
+            error=_nobody_knows(outcome.cause),
             spent=Spent(),
-            ready_on=attempt.settle_until or at,
+            retry_after_s=settings.SETTLE_SECONDS,
             by=step.by,
             at=at,
         )
@@ -224,13 +227,17 @@ def _look_up(step: Step, attempt: PublishAttempt, platform, ready) -> PublishAtt
     assert isinstance(answer, CannotTell)
     operations.fail_attempt(
         step.claim,
-        error=f"{OutcomeUnknown.code}: {OutcomeUnknown().detail} ({answer.cause})",
+        error=_nobody_knows(answer.cause),
         spent=Spent(),
         retry_after_s=max(LOOK_AGAIN_SECONDS, settings.SETTLE_SECONDS),
         by=step.by,
         at=at,
     )
     return None
+
+
+def _nobody_knows(cause: str) -> str:
+    return f"{OutcomeUnknown.code}: {OutcomeUnknown().detail} ({cause})"
 
 
 def _end(step: Step, operation: Callable, *, error: str, **how) -> None:

@@ -90,7 +90,7 @@ def _latest_answer(streamed: str) -> str:
     while start >= 0:
         try:
             _, end = DECODER.raw_decode(streamed, start)
-        except ValueError:  # it is still being written
+        except (ValueError, RecursionError):  # it is still being written, or nested beyond all reason
             break
         following = streamed.find("{", end)
         if following < 0:

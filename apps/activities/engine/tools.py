@@ -189,12 +189,12 @@ class Toolbox:
     def _set_aside(self, tool: Tool) -> SpendReservation | None:
         """The largest price of one use, under the caps that models have; None for what is free.
 
-        Raises Refused, and CapReached, which the model is told: it may still answer with what it has.
+        Raises Refused, and CapReached, which the model is told: it may still answer with what it has. So is LeaseLost or
+        ClientStopped, with which the next call then ends the run.
         """
         if not tool.most_usd:
             return None
-        if not operations.holds_lease(self.claim):
-            raise Refused("The work is somebody else's by now.")
+        operations.may_go_on(self.claim)
         at = timezone.now()
         reservation = billing.reserve(
             amount_usd=tool.most_usd,

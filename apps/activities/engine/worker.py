@@ -16,7 +16,7 @@ from apps.tenants.doors.tasks import inside
 from .. import operations, registry
 from ..bodies import PUBLISHER
 from ..models import Activity
-from ..operations import Claim, LeaseLost, Spent
+from ..operations import Claim, ClientStopped, LeaseLost, Spent
 from . import model_run, publishing
 from .claim import claim
 from .heartbeat import Heartbeat
@@ -78,7 +78,9 @@ def _run_job(taken: Claim) -> None:
         log.info("job.lease_lost", activity=activity.ref_id)
     except OperationRefused as error:
         told, at = f"{error.code}: {error.detail}", timezone.now()
-        if error.http_status == 503:
+        if isinstance(error, ClientStopped):
+            operations.give_back(taken, error=told, spent=Spent(), ready_on=at, by=by, at=at)
+        elif error.http_status == 503:
             operations.wait_out(taken, error=told, spent=Spent(), by=by, at=at)
         else:
             operations.fail_attempt(taken, error=told, spent=Spent(), may_repeat=False, by=by, at=at)

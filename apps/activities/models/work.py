@@ -1,6 +1,6 @@
 """The activity, its order, its claim and its attempts."""
 
-from datetime import datetime
+from datetime import date
 from typing import Any
 
 from django.db import models
@@ -9,7 +9,7 @@ from django.db.models import Q
 from apps.shared.constraints import Index, TenantForeignKey, between, not_negative
 from apps.shared.models import Mutable, SoftDelete, TenantRecord
 
-from ..bodies import TemplateStep
+from ..bodies import MOST_ATTEMPTS, TemplateStep
 from ..statuses import (
     ACTIVITY_MOVES,
     RUN_MOVES,
@@ -151,8 +151,9 @@ class Activity(TenantRecord, Mutable, SoftDelete):
             return self.deliverable.platforms
         return self.asked["platforms"] if self.asked else []
 
-    def is_overdue(self, at: datetime) -> bool:
-        return self.due_date is not None and self.completed_on is None and self.due_date < at.date()
+    def is_overdue(self, today: date) -> bool:
+        """`today` is the client's day."""
+        return self.due_date is not None and self.completed_on is None and self.due_date < today
 
 
 class ActivityDependency(TenantRecord):
@@ -189,7 +190,7 @@ class ActivityLease(TenantRecord, Mutable):
         db_table = "activity_leases"
         constraints = [
             models.UniqueConstraint(fields=["activity"], name="uniq_activity_leases_activity"),
-            between("attempt", 1, 32_767, name="activity_leases_attempt_positive"),
+            between("attempt", 1, MOST_ATTEMPTS, name="activity_leases_attempt_positive"),
         ]
         indexes = [
             models.Index(fields=["expires_on"], name="idx_activity_leases_expires"),

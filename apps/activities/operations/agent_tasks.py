@@ -7,8 +7,10 @@ from apps.shared.actors import Actor
 
 from ..bodies import TemplateStep
 from ..models import Activity
+from ..queries import day_of
 from ..statuses import ActivityType, AssigneeType
 from .pipelines import make_once
+from .recurring import zone_of
 
 
 def give_task(
@@ -43,7 +45,7 @@ def give_task(
         assignee_agent_role=role,
         origin_key=origin,
         input_data={**about, "step": step.model_dump(mode="json")},
-        due_date=at.date(),
+        due_date=day_of(at, zone_of(tenant_id)),
         ready_on=at,
         created_by=by.user,
         created_on=at,

@@ -16,7 +16,7 @@ from ..bodies import TemplateStep
 from ..models import Activity
 from ..statuses import ActivityStatus, ActivityType, AssigneeType
 from .pipelines import make_once
-from .runs import Claim, LeaseLost, holds_lease
+from .runs import Claim, LeaseLost, may_go_on
 
 LONGEST_TITLE = 500
 UNDER_WAY = (ActivityStatus.CREATED, ActivityStatus.ASSIGNED, ActivityStatus.IN_PROGRESS)
@@ -47,7 +47,8 @@ class Job:
     """One attempt at a long job, handed to its function in `config/agents.py`.
 
     `state` is what the attempt before said last, in JSON; {} at the first. Between two pieces of its work the function
-    calls `tell` or `check`, which raise LeaseLost once the job was cancelled or given to another worker.
+    calls `tell` or `check`, which raise LeaseLost once the job was cancelled or given to another worker; `check` raises
+    ClientStopped too, and the job goes on where it was when the client is resumed.
     """
 
     claim: Claim
@@ -77,9 +78,8 @@ class Job:
         self.activity.output_summary = summary
 
     def check(self) -> None:
-        """Raise LeaseLost if this attempt may not go on."""
-        if not holds_lease(self.claim):
-            raise LeaseLost
+        """Raise LeaseLost or ClientStopped if this attempt may not go on."""
+        may_go_on(self.claim)
 
 
 def begin_job(

@@ -42,7 +42,8 @@ from .gates import person_for
 VARIABLES = TypeAdapter(list[TemplateVariable])
 MOST_VARIABLES = 30
 OVER = (ActivityStatus.COMPLETED, ActivityStatus.CANCELLED)
-CLOCKS_APART = timedelta(days=31)  # a slot further ahead came of a wrong clock, and may not hold back those to come
+# Of several beats, and less than lies between two slots. A slot further ahead came of a wrong clock, and holds nothing back.
+CLOCKS_APART = timedelta(minutes=10)
 
 
 class ValuesMissing(OperationRefused):
@@ -244,7 +245,8 @@ def open_since(tenant_id) -> datetime | None:
     return open_ones.values_list("contract_accepted_on", flat=True).first()
 
 
-def _zone_of(tenant_id) -> str:
+def zone_of(tenant_id) -> str:
+    """Of a client in any scope, also where Manage works over all."""
     return Tenant.objects.values_list("timezone", flat=True).get(pk=tenant_id)
 
 
@@ -269,10 +271,13 @@ def _spawn_if_due(
     made = queries.latest_slot_made(template, until=at + CLOCKS_APART)
     if made is not None and template.periodicity == Periodicity.ONE_TIME:
         return None
-    after = max(since or _since(template), opened_on, *([made] if made else []))
-    zone = _zone_of(template.tenant_id)
+    zone = zone_of(template.tenant_id)
     schedule = queries.schedule_of(template, zone, queries.events_of(template.tenant_id))
-    due = schedules.latest_due(schedule, after=after, at=at)
+    after = [since or _since(template), opened_on]
+    if made is not None:
+        slot, its_zone = made
+        after += [slot, schedules.same_slot(schedule, slot, zone=its_zone or zone)]
+    due = schedules.latest_due(schedule, after=max(after), at=at)
     if due is None:
         return None
     return _spawn(template, origin=_origin(template, due.slot), slot=due.slot, left_out=due.left_out, by=by, at=at)
@@ -281,7 +286,7 @@ def _spawn_if_due(
 def _spawn(
     template: RecurringTaskTemplate, *, origin: str, slot: datetime, by: Actor, at: datetime, left_out: int = 0
 ) -> Activity:
-    zone = _zone_of(template.tenant_id)
+    zone = zone_of(template.tenant_id)
     defined, values = template.parsed_variables, template.variable_values or {}
     why_no_agent = _why_no_agent(template) if template.assignee_type == AssigneeType.AGENT else ""
     is_agents = template.assignee_type == AssigneeType.AGENT and not why_no_agent
@@ -312,6 +317,7 @@ def _spawn(
             "step": step.model_dump(mode="json"),
             "template": template.ref_id,
             "slot": slot.astimezone(UTC).strftime(SLOT_FORMAT),
+            "zone": zone,
             "left_out": left_out,
             "prompt": variables.filled(template.prompt_template, defined, values),
             "values": {variable.key: values.get(variable.key, "") for variable in defined},

@@ -19,6 +19,7 @@ from apps.shared.errors import OperationRefused
 from apps.shared.ids import new_id, spell
 from apps.shared.redaction import redact
 from apps.shared.scoping import only_tenant
+from apps.tenants.models import Tenant
 
 from .. import registry
 from ..models import Activity, ActivityLease, AgentConfig, LlmCall, ToolCall
@@ -37,6 +38,12 @@ class LeaseLost(OperationRefused):
     """The work was given to another attempt, or cancelled, meanwhile. Nothing was changed."""
 
     code = "lease_lost"
+
+
+class ClientStopped(OperationRefused):
+    """This client was suspended or cancelled meanwhile. Its work goes on by itself once it is resumed."""
+
+    code = "client_stopped"
 
 
 @dataclass(frozen=True)
@@ -84,14 +91,40 @@ def held(claim: Claim) -> tuple[Activity | None, Activity, ActivityLease]:
     return unit, activity, lease
 
 
+def held_to_send(claim: Claim) -> tuple[Activity | None, Activity, ActivityLease]:
+    """`held`, right before something leaves that nobody can take back. Raises ClientStopped too.
+
+    The client's row is locked first and until the end of the transaction: whoever suspends the client either comes
+    before, and nothing leaves, or waits until it is written down that this left. NO KEY, as those who count money.
+    """
+    tenant = Tenant.objects.select_for_update(of=("self",), no_key=True).get(pk=claim.tenant_id)
+    if not tenant.is_open:
+        raise ClientStopped
+    return held(claim)
+
+
 def holds_lease(claim: Claim) -> bool:
-    """Whether the claim still holds, without a lock: asked between calls, proven again when the attempt ends."""
-    return ActivityLease.objects.filter(
+    """Whether the claim still holds, without a lock: asked while an answer is waited for."""
+    return _held_lease(claim) is not None
+
+
+def may_go_on(claim: Claim) -> None:
+    """Raises LeaseLost or ClientStopped; without a lock: asked before each call, proven again when the attempt ends."""
+    lease = _held_lease(claim)
+    if lease is None:
+        raise LeaseLost
+    if not lease.tenant.is_open:
+        raise ClientStopped
+
+
+def _held_lease(claim: Claim) -> ActivityLease | None:
+    leases = ActivityLease.objects.select_related("tenant").filter(
         activity_id=claim.activity_id,
         attempt=claim.attempt,
         expires_on__isnull=False,
         activity__status=ActivityStatus.IN_PROGRESS,
-    ).exists()
+    )
+    return leases.first()
 
 
 @locks.repeatable

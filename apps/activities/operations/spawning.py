@@ -13,10 +13,12 @@ from django.db import connection, transaction
 from apps.shared import journal
 from apps.shared.actors import Actor
 from apps.shared.ids import block_values, id_block, id_in_block, spell
+from apps.shared.scoping import facts_of
 from apps.strategy.models import DeliverablePeriod, Goal
 
 from ..bodies import TemplateStep
 from ..models import Activity, ActivityTemplate
+from ..queries import day_of
 from ..statuses import ACTIVITY_MOVES, ActivityStatus, ActivityType, AssigneeType, Priority
 from .pipelines import make_ready
 from .platforms import suited
@@ -129,22 +131,30 @@ SELECT {id_in_block("u.first + e.number")}, u.tenant_id, %(by)s, %(at)s,
 def spawn_units(units: Sequence[NewUnit], *, by: Actor, at: datetime) -> int:
     """Make those of these units that do not exist yet, whole, and have their first steps ready. Returns how many.
 
-    Statements are few however many units there are: three per pipeline that differs, and the journal's. Part of a
-    transaction, which the caller keeps short.
+    Statements are few however many units there are: three per pipeline that differs and per day that it is where the
+    clients are, and the journal's. Part of a transaction, which the caller keeps short.
     """
+    today = {}
     for tenant_id in {unit.tenant_id for unit in units}:
         Activity(tenant_id=tenant_id).belong_to_scope()
+        today[tenant_id] = day_of(at, facts_of(tenant_id).time_zone)
     templates = {unit.template.pk: unit.template for unit in units}
     pipelines = {pk: json.dumps(template.steps, sort_keys=True) for pk, template in templates.items()}
     alike: dict[tuple, list[NewUnit]] = defaultdict(list)
     for unit in units:
         turn = unit.number % len(unit.platforms) if unit.platforms else 0
-        alike[pipelines[unit.template.pk], tuple(unit.platforms), turn, unit.due].append(unit)
-    return sum(_spawn_alike(those, those[0].steps, by=by, at=at) for those in alike.values())
+        begins = today[unit.tenant_id]
+        alike[pipelines[unit.template.pk], tuple(unit.platforms), turn, begins, unit.due].append(unit)
+    return sum(_spawn_alike(those, those[0].steps, begins=key[3], by=by, at=at) for key, those in alike.items())
 
 
-def _spawn_alike(units: Sequence[NewUnit], steps: Sequence[TemplateStep], *, by: Actor, at: datetime) -> int:
-    """Units of the same steps and the same due day, whichever clients' templates these are."""
+def _spawn_alike(
+    units: Sequence[NewUnit], steps: Sequence[TemplateStep], *, begins: date, by: Actor, at: datetime
+) -> int:
+    """Units of the same steps and the same due day, whichever clients' templates these are.
+
+    `begins` is the day that it is at these clients, from which the steps' days are counted.
+    """
     due = units[0].due
     numbers = {step.key: number for number, step in enumerate(steps, 1)}
     edges = [(numbers[step.key], numbers[needed]) for step in steps for needed in step.depends_on]
@@ -157,7 +167,7 @@ def _spawn_alike(units: Sequence[NewUnit], steps: Sequence[TemplateStep], *, by:
         "human": AssigneeType.HUMAN,
         "in_progress": ActivityStatus.IN_PROGRESS,
         "priority": Priority.NORMAL,
-        "due": due or _day(at, max(step.due_offset_days for step in steps)),
+        "due": due or begins + timedelta(days=max(step.due_offset_days for step in steps)),
         "units": json.dumps(rows),
         "steps": json.dumps(
             [
@@ -170,7 +180,7 @@ def _spawn_alike(units: Sequence[NewUnit], steps: Sequence[TemplateStep], *, by:
                     "agent_role": step.agent_role or "",
                     "is_gate": step.is_approval_gate,
                     "status": ActivityStatus.ASSIGNED if _starts_at_once(step) else ActivityStatus.CREATED,
-                    "due": min(_day(at, step.due_offset_days), due or date.max).isoformat(),
+                    "due": min(begins + timedelta(days=step.due_offset_days), due or date.max).isoformat(),
                     "step": step.model_dump(mode="json"),
                 }
                 for step in steps
@@ -242,7 +252,3 @@ def _tell(
         own = refs[UUID(row["tenant_id"])]
         own.extend(spell(UUID(int=block.int + row["first"] + number)) for number in numbers)
     journal.record_batches(ACTIVITY_MOVES.moves[move].journal_code, Activity, refs, by=by, at=at)
-
-
-def _day(at: datetime, days: int) -> date:
-    return (at + timedelta(days=days)).date()

@@ -52,16 +52,22 @@ def obstacles(template: RecurringTaskTemplate) -> list[str]:
     return told + [f"The text asks for {{{{{key}}}}}, which nobody defined." for key in unknown]
 
 
-def latest_slot_made(template: RecurringTaskTemplate, *, until: datetime) -> datetime | None:
-    """The latest slot that became a task, deleted ones too; none later than `until` counts."""
+def latest_slot_made(template: RecurringTaskTemplate, *, until: datetime) -> tuple[datetime, str | None] | None:
+    """The latest slot that became a task, deleted ones too, and the zone it was counted in, which older tasks do not say.
+
+    None later than `until` counts.
+    """
     prefix = f"slot:{template.ref_id}/"
     made = Activity.with_deleted.filter(
         tenant_id=template.tenant_id,
         origin_key__gte=prefix,
         origin_key__lte=prefix + until.astimezone(UTC).strftime(SLOT_FORMAT),
     )
-    latest = made.order_by("-origin_key").values_list("origin_key", flat=True).first()
-    return datetime.strptime(latest.removeprefix(prefix), SLOT_FORMAT).replace(tzinfo=UTC) if latest else None
+    latest = made.order_by("-origin_key").values_list("origin_key", "input_data__zone").first()
+    if latest is None:
+        return None
+    origin_key, zone = latest
+    return datetime.strptime(origin_key.removeprefix(prefix), SLOT_FORMAT).replace(tzinfo=UTC), zone
 
 
 @dataclass(frozen=True)

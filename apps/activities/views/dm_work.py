@@ -1,5 +1,6 @@
 """Work in the DM Portal: the list, the story of one activity, live text, and what a person may do about it."""
 
+from datetime import date
 from decimal import Decimal
 from urllib.parse import urlencode
 
@@ -52,8 +53,9 @@ def work(request: HttpRequest) -> HttpResponse:
     if who := chosen.get("who"):
         rows = rows.filter(assignee_user=request.user) if who == "me" else rows.filter(assignee_type=who)
     page = paging.page_of(request, rows, order=("-ref_id",))
+    today = queries.day_of(request.at, request.tenant.timezone)
     context = {
-        "rows": [_work_row(row, slug=request.tenant.slug, today=request.at) for row in page.rows],
+        "rows": [_work_row(row, slug=request.tenant.slug, today=today) for row in page.rows],
         "page": page,
         "columns": [{"label": label} for label in ("What", "Part of", "Status", "Who", "Due")],
         "menus": [_menu(request, chosen, name, label, choices) for name, label, choices in FILTERS],
@@ -368,7 +370,7 @@ def _live(found: Activity, run: ActivityRun | None) -> dict:
     }
 
 
-def _work_row(row: Activity, *, slug: str, today) -> dict:
+def _work_row(row: Activity, *, slug: str, today: date) -> dict:
     return {
         "href": _href_of(slug, row.ref_id),
         "title": row.title,

@@ -1,9 +1,12 @@
 """Recurring tasks in both portals: which wait for which values, the forms to fill them, and what staff set them to."""
 
+from typing import TypeVar
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
+from apps.shared.edits import EditedMeanwhile
 from apps.shared.errors import InvalidInput
 from apps.tenants.doors import portal
 from apps.tenants.permissions import may, require
@@ -15,6 +18,7 @@ from ..models import Activity, RecurringTaskTemplate
 from ..statuses import AssigneeType, Trigger
 from . import tones
 
+F = TypeVar("F", ValuesForm, RecurringTaskForm)
 COLUMNS = [{"label": label} for label in ("Task", "When", "Who", "Standing", "Next")]
 
 
@@ -43,8 +47,11 @@ def fill_values(request: HttpRequest, ref_id: str) -> HttpResponse:
     if request.method != "POST":
         return redirect(_href(template))
     form = ValuesForm(template, request.POST)
-    if _is_filled(request, template, form):
-        return portal.done(request, _href(template), message="Saved.")
+    try:
+        if _is_filled(request, template, form):
+            return portal.done(request, _href(template), message="Saved.")
+    except EditedMeanwhile:
+        return _page(request, template, values_form=_sent_again(request, template, ValuesForm), status=409)
     return _page(request, template, values_form=form, status=422)
 
 
@@ -62,6 +69,8 @@ def edit_recurring(request: HttpRequest, ref_id: str) -> HttpResponse:
             return portal.done(request, _href(template), message="Saved.")
         except InvalidInput as error:
             form.refuse(error)
+        except EditedMeanwhile:
+            return _page(request, template, settings_form=_sent_again(request, template, RecurringTaskForm), status=409)
     return _page(request, template, settings_form=form, status=422)
 
 
@@ -87,12 +96,16 @@ def fill_setup(request: HttpRequest, ref_id: str) -> HttpResponse:
     if request.method != "POST":
         return redirect("app:setup")
     form = ValuesForm(template, request.POST)
-    if _is_filled(request, template, form):
-        return portal.done(request, reverse("app:setup"), message=f"Saved: {template.name}")
+    try:
+        if _is_filled(request, template, form):
+            return portal.done(request, reverse("app:setup"), message=f"Saved: {template.name}")
+    except EditedMeanwhile:
+        return _checklist(request, sent=_sent_again(request, template, ValuesForm), sent_for=template, status=409)
     return _checklist(request, sent=form, sent_for=template, status=422)
 
 
 def _is_filled(request: HttpRequest, template: RecurringTaskTemplate, form: ValuesForm) -> bool:
+    """Raises EditedMeanwhile."""
     if not form.is_valid():
         return False
     try:
@@ -103,6 +116,26 @@ def _is_filled(request: HttpRequest, template: RecurringTaskTemplate, form: Valu
         form.refuse(error)
         return False
     return True
+
+
+def _sent_again(request: HttpRequest, template: RecurringTaskTemplate, kind: type[F]) -> F:
+    """What was sent, over what somebody else saved meanwhile, which stands beside each field that differs."""
+    template.refresh_from_db()
+    answers = request.POST.copy()
+    answers["seen_on"] = template.updated_on.isoformat() if template.updated_on else ""
+    form = kind(template, answers)
+    form.is_valid()
+    form.add_error(
+        None,
+        "Not saved: somebody changed this after you opened it. What you typed is still here; beside it stands what was"
+        " saved meanwhile. Saving again replaces that.",
+    )
+    for name in form.changed_data:
+        field = form.fields[name]
+        saved = form.get_initial_for_field(field, name)
+        shown = dict(getattr(field, "choices", ())).get(saved, saved)
+        form.add_error(name, f"Saved meanwhile: {'nothing' if shown in ('', None) else shown}")
+    return form
 
 
 def _checklist(

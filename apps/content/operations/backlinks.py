@@ -9,7 +9,7 @@ from django.db import transaction
 
 from apps.activities import operations as work
 from apps.activities.models import Activity
-from apps.shared import journal
+from apps.shared import journal, locks
 from apps.shared.actors import Actor
 from apps.shared.errors import InvalidInput, NotAllowed
 from apps.tenants import queries as tenant_queries
@@ -59,10 +59,10 @@ def _add_prospect(outreach: Activity, prospect: Prospect, *, by: Actor, at: date
 def let_mail_leave(mail: OutreachMail, *, claim: work.Claim, by: Actor, at: datetime) -> str:
     """Write down that a mail is about to leave: 'leaving'; or what became of it already, and then it must not be sent.
 
-    Raises LeaseLost.
+    Raises LeaseLost, ClientStopped.
     """
     with transaction.atomic():
-        _, step, _ = work.held(claim)
+        _, step, _ = work.held_to_send(claim)
         state = step.output_summary.get("mails", {}).get(mail.prospect, {}).get("state")
         if state == "leaving":  # whoever sent it died before it heard the answer
             return _unsure(step, mail, "The attempt to send it ended without an answer.", by=by, at=at)
@@ -75,9 +75,13 @@ def let_mail_leave(mail: OutreachMail, *, claim: work.Claim, by: Actor, at: date
 
 
 def settle_mail(mail: OutreachMail, outcome: Outcome, *, claim: work.Claim, by: Actor, at: datetime) -> str:
-    """Write down what became of a mail that was leaving: the state it is in now. Raises LeaseLost."""
+    """Write down what became of a mail that was leaving: the state it is in now. Kept even when the step was cancelled
+    meanwhile: what left has left. Raises LeaseLost when a later attempt has asked a person about this mail already."""
     with transaction.atomic():
-        _, step, _ = work.held(claim)
+        step = Activity.objects.select_related("parent_activity").get(pk=claim.activity_id)
+        _, step = locks.take(step.parent_activity, step)
+        if step.output_summary["mails"][mail.prospect]["state"] != "leaving":
+            raise work.LeaseLost
         match outcome:
             case Sent():
                 link = Backlink.objects.get(ref_id=mail.prospect)

@@ -280,9 +280,9 @@ def prepare_post(activity: Activity) -> ReadyPost:
 
 
 def still_ready(activity: Activity, ready: ReadyPost) -> None:
-    """Under the post's lock: still approved, the same content, the channel still connected. Raises as `prepare_post`."""
+    """Under the locks of post and channel: still approved, the same content, connected. Raises as `prepare_post`."""
     post = queries.blog_post_of(activity.subject_ref, lock=True)
-    channel = Channel.objects.get(pk=ready.channel.pk)
+    (channel,) = locks.take(ready.channel)
     if channel.status != ChannelStatus.CONNECTED:
         raise NoWebsiteChannel
     if post.status not in (BlogPostStatus.APPROVED, BlogPostStatus.SCHEDULED):

@@ -21,7 +21,7 @@ SECTIONS = (
 CLIENT_SECTIONS = (
     ("dm:client", "Overview", "house", "g o", {"client", "exports"}),
     ("dm:work", "Work", "layout-list", "g w", {"work", "activity", "retry", "cancel", "done", "ask"}),
-    ("dm:agents", "Agents", "bot", "g b", {"agents"}),
+    ("dm:agents", "Agents", "bot", "g t", {"agents"}),
     (
         "dm:activities:recurring",
         "Recurring tasks",
@@ -30,7 +30,7 @@ CLIENT_SECTIONS = (
         {"recurring", "recurring_task", "fill_values", "edit_recurring", "spawn_now"},
     ),
     ("dm:activities:channels", "Channels", "plug", "g h", {"channels", "channel"}),
-    ("dm:activities:costs", "Costs", "coins", "g c", {"costs"}),
+    ("dm:activities:costs", "Costs", "coins", "g m", {"costs"}),
     ("dm:content:backlinks", "Backlinks", "link", "g b", {"backlinks", "backlink", "move_backlink"}),
     ("dm:crm:leads", "Leads", "users", "g e", {"leads", "lead", "import_leads", "import_columns", "import"}),
     (

@@ -75,7 +75,7 @@ def fields(text: str | None) -> dict:
     """The fields of a JSON answer by name; none of any other text. Their values are foreign text."""
     try:
         answer = json.loads(text or "")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return answer if isinstance(answer, dict) else {}
 

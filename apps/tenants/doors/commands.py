@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+import structlog
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connections
+from django.db import connection, connections
 from django.utils import timezone
 from rich.console import Console
 from rich.progress import track
@@ -21,6 +22,7 @@ from apps.shared.scoping import TenantFacts, tenant_scope
 from .. import queries
 
 T = TypeVar("T")
+log = structlog.get_logger()
 
 
 class OperatorCommand(BaseCommand):
@@ -28,7 +30,8 @@ class OperatorCommand(BaseCommand):
 
     Subclasses define `for_tenant(tenant, *, by, at)`, or `for_tenants`, which takes `at_once` of them; what it returns is
     summed up and handed to `report`. With `side_by_side`, so many batches are worked on at one time, each on a thread and
-    a connection of its own; after one that fails no other begins.
+    a connection of its own. A client that cannot be worked on keeps no other waiting: those of its batch are worked on one
+    by one, and it is named at the end, with exit 1.
     """
 
     at_once = 1
@@ -45,13 +48,17 @@ class OperatorCommand(BaseCommand):
             if not tenants:
                 raise CommandError(f"There is no open client {wanted!r}.")
         batches = [tenants[first : first + self.at_once] for first in range(0, len(tenants), self.at_once)]
+        failed: list[str] = []
 
         def work(batch: Sequence[TenantFacts]) -> int:
-            with tenant_scope(*batch):
-                try:
+            try:
+                with tenant_scope(*batch):
                     return self.for_tenants(batch, by=by, at=at) or 0
-                except OperationRefused as error:
-                    raise CommandError(f"{', '.join(one.slug for one in batch)}: {error.detail}") from error
+            except Exception as error:
+                if len(batch) > 1:
+                    return sum(work([tenant]) for tenant in batch)
+                failed.append(self._told(batch[0], error))
+                return 0
 
         def work_beside(batch: Sequence[TenantFacts]) -> int:
             try:
@@ -59,10 +66,26 @@ class OperatorCommand(BaseCommand):
             finally:
                 connections.close_all()  # this thread's
 
+        is_beside = self.side_by_side > 1 and len(batches) > 1
+        if is_beside and not connection.in_atomic_block:
+            connection.close()  # the threads may need the pool's last one
         with ThreadPoolExecutor(self.side_by_side) as pool:
-            counts = pool.map(work_beside, batches) if self.side_by_side > 1 else map(work, batches)
+            counts = pool.map(work_beside, batches) if is_beside else map(work, batches)
             done = sum(count for count, _ in zip(counts, self.progress(batches, "Clients"), strict=True))
-        self.report(done)
+        if done or not failed:
+            self.report(done)
+        if failed:
+            raise CommandError("\n".join(failed))
+
+    @staticmethod
+    def _told(tenant: TenantFacts, error: Exception) -> str:
+        """What a person reads of a failure at one client; a defect goes to the log whole."""
+        if isinstance(error, OperationRefused):
+            return f"{tenant.slug}: {error.detail}"
+        if isinstance(error, CommandError):
+            return str(error)
+        log.error("command.failed", tenant=tenant.ref_id, exc_info=error)
+        return f"{tenant.slug}: {type(error).__name__}, as the log tells."
 
     def for_tenants(self, tenants: Sequence[TenantFacts], *, by: Actor, at) -> int | None:
         (tenant,) = tenants

@@ -31,6 +31,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from apps.shared import locks
 from apps.shared.actors import Actor
 from apps.shared.errors import NotAllowed, NotFound, OperationRefused
+from apps.shared.redaction import is_secret_name
 from apps.shared.scoping import tenant_scope
 
 from .. import queries
@@ -38,6 +39,8 @@ from ..models import Tenant, User
 from ..statuses import STAFF_ROLES, AppAccess
 from . import problems
 from .middleware import address_of
+
+WORTH_KEEPING = 20  # characters: what is shorter is typed again as fast as it is copied
 
 
 class AccountClosed(NotAllowed):
@@ -161,12 +164,23 @@ def done(request: HttpRequest, to: str, *, message: str = "") -> HttpResponse:
 
 
 def refused(request: HttpRequest, error: OperationRefused) -> HttpResponse:
-    """What is so and what to do, with the way back to where the person was."""
+    """What is so and what to do, with the way back to where the person was, and what they had written."""
     back = request.headers.get("Referer", "")
     if not url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}, require_https=request.is_secure()):
         back = "/"
     context = {"detail": error.detail, "code": error.code, "back": back, "request_id": request.request_id}
+    context["written"] = _written(request)
     return render(request, "base/refused.html", context, status=error.http_status)
+
+
+def _written(request: HttpRequest) -> list[str]:
+    """The texts of a form that was refused, so that they can be copied; nothing of fields that hold a secret."""
+    return [
+        text
+        for name, texts in request.POST.lists()
+        for text in texts
+        if " " in text and len(text) >= WORTH_KEEPING and "password" not in name and not is_secret_name(name)
+    ]
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -49,6 +49,19 @@ def test_a_value_that_does_not_fit_comes_back_with_what_was_typed(alice, call, a
     assert listing.variable_values == {}
 
 
+def test_values_typed_while_a_reviewer_changed_the_task_are_not_lost(alice, rita, call):
+    seen = alice.get("/app/setup/").context["tasks"]
+    form = next(task["form"] for task in seen if task["ref_id"] == call.ref_id)
+    rita.post(f"/dm/c/acme-drafts/recurring/{call.ref_id}/values/", {"value_contact_name": "Ravi"})
+
+    sent = {"value_contact_name": "Priya of the front desk", "seen_on": form["seen_on"].value() or ""}
+    refused = alice.post(f"/app/setup/{call.ref_id}/", sent)
+
+    call.refresh_from_db()
+    assert (refused.status_code, call.variable_values["contact_name"]) == (409, "Ravi")
+    assert "Priya of the front desk" in refused.text and "Saved meanwhile: Ravi" in refused.text
+
+
 @pytest.mark.parametrize("person", ["mark", "mallory", "rita"])
 def test_nobody_but_the_admin_fills_it_in(request, call, person):
     entries = JournalEntry.objects.count()

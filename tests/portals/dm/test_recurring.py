@@ -1,8 +1,13 @@
 """Recurring tasks in the DM Portal: what waits for values, filling them, settings, and making one by hand."""
 
-import pytest
+from dataclasses import replace
 
+import pytest
+from django.utils import timezone
+
+from apps.activities import operations
 from apps.activities.models import Activity, RecurringTaskTemplate
+from apps.shared.actors import Actor
 from apps.shared.models import JournalEntry
 
 
@@ -64,6 +69,22 @@ def test_a_value_that_does_not_fit_is_refused_beside_its_field(rita, call, value
     assert response.status_code == 422
     assert "field-error" in response.text
     assert (call.variable_values, JournalEntry.objects.count()) == ({}, entries)
+
+
+def test_what_was_typed_over_what_somebody_saved_meanwhile_is_kept_beside_it(rita, call):
+    sent = {**settings_of(rita, call), "description": "Mine, which took a while."}
+    theirs = replace(operations.RecurringSettings.of(call), description="Theirs.")
+    operations.edit_recurring_task(call, theirs, by=Actor.system("tests"), at=timezone.now(), seen_on=call.updated_on)
+
+    refused = rita.post(path_of(call, "settings/"), sent)
+
+    call.refresh_from_db()
+    assert (refused.status_code, call.description) == (409, "Theirs.")
+    assert "Mine, which took a while." in refused.text and "Saved meanwhile: Theirs." in refused.text
+    form = refused.context["settings_form"]
+    again = rita.post(path_of(call, "settings/"), {**sent, "seen_on": form.data["seen_on"]})
+    call.refresh_from_db()
+    assert (again.status_code, call.description) == (302, "Mine, which took a while.")
 
 
 def test_settings_are_changed_and_a_task_is_switched_off(rita, call):

@@ -1,6 +1,7 @@
 """Whatever JSON, query or header is thrown at a route: an answer in the one form, never a failure of the server."""
 
 import json
+import os
 from urllib.parse import quote
 
 import pytest
@@ -17,7 +18,7 @@ VALUES = some.recursive(
     max_leaves=12,
 )
 calmly = settings(
-    max_examples=40,
+    max_examples=int(os.environ.get("EXAMPLES", "100")),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     database=None,
