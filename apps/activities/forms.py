@@ -423,7 +423,9 @@ class AssignForm(forms.Form):
         label="Always give it in full to",
         help_text="Others see its name and description where it fits.",
     )
+    seen = forms.MultipleChoiceField(required=False, widget=forms.MultipleHiddenInput)  # who had it when it was shown
 
     def __init__(self, data=None, *, offered: Iterable[str], has: Iterable[str] = ()):
-        super().__init__(data, auto_id="assign-%s", initial={"assigned": list(has)})
-        self.fields["assigned"].choices = [(role, role_name(role)) for role in sorted(offered)]
+        super().__init__(data, auto_id="assign-%s", initial={"assigned": list(has), "seen": list(has)})
+        for name in ("assigned", "seen"):
+            self.fields[name].choices = [(role, role_name(role)) for role in sorted(offered)]

@@ -29,7 +29,7 @@ from apps.tenants.models import Tenant
 from . import operations, outside, queries
 from .backlink_bodies import LinkCheck, LinkReview, OutreachMail, OutreachMails, Prospects
 from .models import Backlink
-from .outcomes import Mail
+from .outcomes import LinkSeen, Mail
 from .reports import NotApproved, tell_reviewer
 from .statuses import OutreachStatus
 
@@ -71,6 +71,12 @@ class LinkNotThere(OperationRefused):
     """The link is not on its page. Ask the site again, then retry this step; or cancel it."""
 
     code = "link_not_there"
+
+
+class LookYourself(OperationRefused):
+    """For this client no page of others is opened. Look yourself, record under Backlinks what is there, then retry or cancel."""
+
+    code = "look_yourself"
 
 
 # Prospects
@@ -193,16 +199,27 @@ def _send_once(activity: Activity, mail: OutreachMail, *, claim: work.Claim, by:
 def check_links(activity: Activity, *, by: Actor, at: datetime) -> None:
     """Look at the page of every site that agreed, before a model is asked what it thinks of the links.
 
-    A page that cannot be read says nothing about its link, which stays as it was. Raises NobodyAgreed, LinkNotThere.
+    A page that cannot be read says nothing about its link, which stays as it was. Raises NobodyAgreed, LinkNotThere, and
+    LookYourself for a client whose agreed pages are for a person to look at.
     """
-    links = list(queries.links_of(activity.unit).filter(outreach_status=U.AGREED))
+    links = list(queries.links_of(activity.unit).filter(outreach_status__in=[U.AGREED, U.PUBLISHED]))
     if not links:
         raise NobodyAgreed
-    seen = {link: outside.find_link(link.target_url, link.source_url) for link in links}
+    seen = {link: _look(link) for link in links}
     operations.keep_looks(activity, seen, by=by, at=timezone.now())
     if not any(look.is_live for look in seen.values()):
+        refusal = LookYourself if tenant_queries.is_local_only() else LinkNotThere
         told = " ".join(f"{link.target_url}: {look.sentence}" for link, look in seen.items())
-        raise LinkNotThere(f"{LinkNotThere().detail} {told}")
+        raise refusal(f"{refusal().detail} {told}")
+
+
+def _look(link: Backlink) -> LinkSeen:
+    """What its page shows, unless somebody has recorded that already or the page may not be opened."""
+    if link.outreach_status == U.PUBLISHED:
+        return LinkSeen(link.is_live, "As it was recorded.", link.anchor_text, link.link_type or "")
+    if tenant_queries.is_local_only():
+        return LinkSeen(None, "The page was not opened.")
+    return outside.find_link(link.target_url, link.source_url)
 
 
 def gather_check(activity: Activity) -> list[DataBlock]:

@@ -11,7 +11,7 @@ from apps.activities.forms import NOTE_LENGTH, MarkdownField, ShownForm
 from apps.strategy.bodies import heading_levels
 
 from .bodies import FIGURES, MOST_OF_A_FIGURE
-from .operations import BY_HAND
+from .operations import moves_by_hand
 from .statuses import OutreachStatus
 
 BODY_LENGTH = 60_000
@@ -139,7 +139,7 @@ class BacklinkFilter(forms.Form):
 class BacklinkMoveForm(forms.Form):
     """What came of asking, as in `operations.move_backlink`."""
 
-    move = forms.ChoiceField(label="What happened", choices=[(name, name) for name in BY_HAND])
+    move = forms.ChoiceField(label="What happened", choices=lambda: [(name, name) for name in moves_by_hand()])
     target_url = forms.URLField(
         label="Page that will carry the link",
         required=False,

@@ -1,9 +1,9 @@
 """Who sees which client."""
 
-from apps.shared.scoping import TenantFacts, every_tenant
+from apps.shared.scoping import TenantFacts, every_tenant, only_tenant
 
 from .models import Tenant, TenantAssignment, User
-from .statuses import Role, TenantStatus
+from .statuses import PrivacyLevel, Role, TenantStatus
 
 
 def tenants_of(user: User) -> list[Tenant]:
@@ -24,6 +24,13 @@ def facts_of_all(*, only_open: bool = True) -> list[TenantFacts]:
     if only_open:
         tenants = tenants.filter(status__in=[TenantStatus.TRIALING, TenantStatus.ACTIVE])
     return [tenant.facts for tenant in tenants]
+
+
+def is_local_only() -> bool:
+    """Whether nothing of the client in scope may reach a third party, as it is at this moment: the scope's own facts are
+    as old as the run."""
+    privacy = Tenant.objects.values_list("data_privacy_level", flat=True).get(pk=only_tenant().id)
+    return privacy == PrivacyLevel.LOCAL_ONLY
 
 
 def reviewer_of(tenant_id) -> User | None:

@@ -183,6 +183,33 @@ def test_an_outage_is_waited_out_for_half_an_hour_and_then_calls_a_person(draft)
     assert fresh(step).status == "failed"
     assert Activity.objects.filter(origin_key__startswith="escalation:").count() == 1
 
+    work.retry_activity(fresh(step), by=Actor.system("tests"), at=at)
+    assert 5 <= waits_out(step) <= 6.25
+
+
+def waits_out(step: Activity) -> float:
+    """One more attempt meets an outage: for how many seconds the step waits then."""
+    at = timezone.now()
+    work.wait_out(claim("worker"), error="unavailable: away", spent=Spent(), by=AGENT, at=at)
+    assert fresh(step).status == "assigned"
+    return (fresh(step).ready_on - at).total_seconds()
+
+
+def test_attempts_that_ended_otherwise_use_up_no_patience_with_outages(draft):
+    """However long work waited at a cap, and whatever failed in between, an outage is waited out from its first on."""
+    waits_out(draft)
+    # It waited for money since then, very often.
+    ActivityLease.objects.filter(activity=draft).update(attempt=MOST_OUTAGES)
+    kept = {**fresh(draft).input_data, "failures_before": MOST_OUTAGES}
+    Activity.objects.filter(pk=draft.pk).update(input_data=kept)
+
+    for end in ("give_back", "fail_attempt"):
+        hurry()
+        endings(claim("worker"))[end]()
+        for shortest in (5, 15):
+            hurry()
+            assert shortest <= waits_out(draft) <= shortest * 1.25
+
 
 @pytest.mark.acceptance("FLOW-retry")
 def test_after_enough_failures_one_person_is_called_and_a_retry_begins_anew(draft):

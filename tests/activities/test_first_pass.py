@@ -88,7 +88,7 @@ def names():
 
 
 def assign(skill, person) -> None:
-    operations.assign_skill(skill, ["copywriter"], by=person.actor, at=timezone.now())
+    operations.assign_skill(skill, ["copywriter"], seen=[], by=person.actor, at=timezone.now())
 
 
 def test_versions_of_a_skill_stand_side_by_side_with_the_difference(

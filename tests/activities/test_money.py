@@ -8,9 +8,12 @@ import pytest
 from django.utils import timezone
 
 from apps.activities import operations as work
+from apps.activities.engine.claim import claim
 from apps.activities.models import Activity, AgentConfig
+from apps.activities.operations import Spent
 from apps.billing import operations as billing
 from apps.billing.models import SpendCounter
+from apps.shared.actors import Actor
 from apps.shared.models import JournalEntry
 from apps.tenants import operations as tenants
 from apps.tenants.models import Tenant
@@ -55,6 +58,28 @@ def test_raising_the_cap_lets_the_waiting_work_go_on_at_once(draft, sam):
     step = attempt(step)
     assert step.status == "completed"
     assert [status for _, status, _ in runs_of(step)] == ["failed", "completed"]
+
+
+@pytest.mark.parametrize("cap", ["tenant", "role", "activity"])
+def test_a_cap_that_is_raised_while_work_meets_it_lets_the_work_go_on_at_once(draft, sam, cap):
+    """The edit finds nothing that waits yet; the work looks once more before it does."""
+    config = AgentConfig.objects.get(agent_role="copywriter")
+    low = {"role_cap": Decimal("0.0001")} if cap == "role" else {"activity_cap": Decimal("0.0001")}
+    if cap == "tenant":
+        set_cap(draft.tenant_id, Decimal(0))
+    taken, at = claim("worker"), timezone.now()
+    with pytest.raises(billing.CapReached) as refused:
+        reserve(activity=draft.ref_id, **({} if cap == "tenant" else low))
+    assert refused.value.scope == cap
+
+    if cap == "tenant":
+        raise_cap(draft.tenant_id, Decimal(50), by=sam.actor)
+    assert config.monthly_cap_usd is None and config.max_cost_usd_per_activity > 0
+    by = Actor.agent("copywriter")
+    work.wait_for_money(taken, reached=refused.value, error="cap_reached: none left", spent=Spent(), by=by, at=at)
+
+    assert (fresh(draft).status, fresh(draft).ready_on, told()) == ("assigned", at, [])
+    assert attempt(draft).status == "completed"
 
 
 def test_a_cap_that_is_still_too_low_lets_it_wait_again_and_tells_of_the_new_one(draft, sam):

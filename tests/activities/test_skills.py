@@ -186,7 +186,7 @@ def test_an_agent_sees_what_fits_its_role_or_its_task_and_gets_whole_what_is_ass
     operations.switch_skill(
         own_skill(off, roles=("copywriter",)), is_active=False, seen_version=1, by=SYSTEM, at=timezone.now()
     )
-    (changed,) = operations.assign_skill(assigned, ["copywriter"], by=rita.actor, at=timezone.now())
+    (changed,) = operations.assign_skill(assigned, ["copywriter"], seen=[], by=rita.actor, at=timezone.now())
     newer = edit(assigned, body="Never say “artisanal” or “bespoke”.", roles=("copywriter",))
 
     step = attempt(draft)
@@ -242,7 +242,7 @@ def test_skills_of_another_client_are_neither_seen_nor_assigned(world, skill_nam
 def test_an_agent_reads_no_more_than_fits_and_is_told_the_names_of_the_rest(draft, rita, skill_names):
     skills = [own_skill(skill_names(f"long-{n}"), body="Words. " * 2_800) for n in range(4)]
     for skill in skills:
-        operations.assign_skill(skill, ["copywriter"], by=rita.actor, at=timezone.now())
+        operations.assign_skill(skill, ["copywriter"], seen=[], by=rita.actor, at=timezone.now())
 
     given = skill_library.given_to(draft, AgentConfig.objects.get(agent_role="copywriter"))
 
@@ -250,20 +250,21 @@ def test_an_agent_reads_no_more_than_fits_and_is_told_the_names_of_the_rest(draf
     assert skills[3].name in [s.name for s in given.listed]
 
 
-def test_assigning_names_exactly_the_agents_and_refuses_those_there_are_not(acme, rita, skill_names):
+def test_assigning_changes_what_was_changed_and_refuses_agents_there_are_not(acme, rita, skill_names):
     skill = own_skill(skill_names())
-    operations.assign_skill(skill, ["copywriter", "strategy_writer"], by=rita.actor, at=NOW)
-    changed = operations.assign_skill(skill, ["copywriter"], by=rita.actor, at=NOW + timedelta(minutes=1))
+    both = ["copywriter", "strategy_writer"]
+    operations.assign_skill(skill, both, seen=[], by=rita.actor, at=NOW)
+    changed = operations.assign_skill(skill, ["copywriter"], seen=both, by=rita.actor, at=NOW + timedelta(minutes=1))
 
     assert [config.agent_role for config in changed] == ["strategy_writer"]
     assert AgentConfig.objects.get(agent_role="copywriter").skill_ids == [skill.pointer]
     with pytest.raises(InvalidInput):
-        operations.assign_skill(skill, ["boss"], by=rita.actor, at=NOW)
+        operations.assign_skill(skill, ["boss"], seen=[], by=rita.actor, at=NOW)
     AgentConfig.objects.filter(agent_role="data_analyst").update(
         skill_ids=[own_skill(skill_names()).pointer for _ in range(writing.MOST_ASSIGNED)]
     )
     with pytest.raises(InvalidInput):
-        operations.assign_skill(skill, ["copywriter", "data_analyst"], by=rita.actor, at=NOW)
+        operations.assign_skill(skill, ["copywriter", "data_analyst"], seen=["copywriter"], by=rita.actor, at=NOW)
     assert JournalEntry.objects.filter(code="agent_config.skills_assigned").count() == 3
 
 

@@ -11,6 +11,7 @@ from apps.activities.engine import sweep
 from apps.activities.models import ActivityRun
 from apps.billing import operations as billing
 from apps.billing.models import SpendCounter, SpendReservation
+from apps.billing.operations import spend
 from apps.shared.actors import Actor
 from apps.shared.models import JournalEntry
 from apps.shared.transitions import MoveRefused
@@ -224,6 +225,23 @@ def test_a_lowered_cap_holds_from_the_next_call_on(client, cap):
         reserve()
     set_cap(CALL * 2)
     assert reserve().status == "open"
+
+
+def test_an_older_cap_that_somebody_writes_back_lets_no_call_through(client, monkeypatch):
+    read = spend._counter
+
+    def overwritten(*args, **kwargs):
+        counter = read(*args, **kwargs)
+        SpendCounter.objects.filter(pk=counter.pk).update(cap_usd=1_000)
+        return counter
+
+    monkeypatch.setattr(spend, "_counter", overwritten)
+
+    with pytest.raises(billing.CapReached) as refused:
+        reserve(role_cap=CALL - Decimal("0.01"))
+    assert (refused.value.scope, refused.value.cap_usd) == ("role", CALL - Decimal("0.01"))
+    assert not SpendReservation.objects.exists()
+    assert reserve(role_cap=CALL).status == "open"
 
 
 def test_without_a_cap_of_its_own_the_platforms_holds(client, settings):

@@ -19,9 +19,10 @@ from apps.shared.models import JournalEntry
 from apps.shared.transitions import MoveRefused
 from apps.strategy.models import DeliverablePeriod
 from apps.tenants import operations as tenants
+from apps.tenants.models import Tenant
 from sandbox.faults import Fault
 from tests.activities.promises import asked_at, decide, step_of
-from tests.activities.work import OTHERS_WAIT, attempt, fresh
+from tests.activities.work import OLLAMA, OTHERS_WAIT, attempt, fresh, set_agent
 from tests.content.units import do, plan, promised, statuses
 
 WRITER = Actor.agent("backlink_outreach_writer")
@@ -419,6 +420,31 @@ def test_a_page_that_does_not_answer_says_nothing_about_its_link(unit, rita, san
     work.retry_activity(step, by=rita.actor, at=timezone.now())
     assert do(unit, "verify_link").status == "completed"
     assert links(unit)["coffee"].outreach_status == "published"
+
+
+def test_for_local_models_only_no_page_of_others_is_opened_and_a_reviewers_own_look_counts(unit, rita, sandbox):
+    followed_up(unit, rita, "coffee")
+    set_agent(step_of(unit, "verify_link").assignee_agent_role, OLLAMA)
+    Tenant.objects.filter(pk=unit.tenant_id).update(data_privacy_level="local_only")
+    opened = len(sandbox.world.entries(target="site"))
+
+    step = do(unit, "verify_link")
+
+    coffee = links(unit)["coffee"]
+    assert (step.status, coffee.outreach_status, coffee.is_live) == ("failed", "agreed", None)
+    told = Activity.objects.get(origin_key__startswith=f"escalation:{step.ref_id}/").revision_note
+    assert "Look yourself, record under Backlinks" in told and coffee.target_url in told
+
+    assert "I saw the link on their page" in rita.get(f"{of(unit)}{coffee.ref_id}/").text
+    record(unit, rita, "coffee", "publish")
+    work.retry_activity(step, by=rita.actor, at=timezone.now())
+    assert do(unit, "verify_link").status == "completed"
+
+    seen = fresh(coffee)
+    assert (seen.outreach_status, seen.is_live, seen.updated_by) == ("published", True, rita.user)
+    assert seen.link_published_on == seen.last_checked_on is not None
+    assert DeliverablePeriod.objects.get(deliverable=unit.deliverable).completed_count == 1
+    assert len(sandbox.world.entries(target="site")) == opened
 
 
 def test_where_nobody_agreed_there_is_nothing_to_look_for(unit, rita):

@@ -138,7 +138,12 @@ class AgentForm(ManageForm):
     max_concurrent = Whole(
         min_value=0, max_value=1_000, label="At the same time, at most", help_text="0 holds this agent's work back."
     )
-    timeout_ms = Whole(min_value=1_000, max_value=86_400_000, label="Time limit of a run (ms)")
+    timeout_ms = Whole(
+        min_value=1_000,
+        max_value=86_400_000,
+        label="Time limit of a run (ms)",
+        help_text="An agent behind a webhook has an hour at most.",
+    )
     max_cost_usd_per_activity = Usd(most=9_999, label="Cap per activity (USD)")
     monthly_cap_usd = Usd(
         most=999_999, required=False, label="Cap per month (USD)", help_text="Empty: only the client's own cap holds."

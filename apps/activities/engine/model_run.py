@@ -18,6 +18,7 @@ from apps.shared.errors import OperationRefused
 from apps.shared.ids import spell
 from apps.storage import clients
 from apps.tenants.models import Tenant
+from apps.tenants.queries import is_local_only
 
 from .. import callbacks, checking, checks, material, memory, operations, prompting, queries, registry, skill_library
 from ..adapters import ADAPTERS
@@ -27,7 +28,7 @@ from ..operations import Claim, ClientStopped, LeaseLost, Spent, context_files
 from ..statuses import RunStatus
 from . import pricing, providers, traces
 from .streams import Stream
-from .tools import Toolbox, is_local_only
+from .tools import Toolbox
 
 log = structlog.get_logger(__name__)
 

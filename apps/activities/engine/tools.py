@@ -23,10 +23,8 @@ from apps.shared.actors import Actor
 from apps.shared.errors import OperationRefused
 from apps.shared.ids import spell
 from apps.shared.redaction import redact
-from apps.shared.scoping import only_tenant
 from apps.storage import StorageUnavailable
-from apps.tenants.models import Tenant
-from apps.tenants.statuses import PrivacyLevel
+from apps.tenants.queries import is_local_only
 
 from .. import operations, prompting, registry
 from ..adapters.base import Message, ModelAnswer, ToolOffer, ToolResult, ToolUse, storable
@@ -239,9 +237,3 @@ def _refuse_third_party(tool: Tool) -> None:
 def _allowed(role: str) -> set[str]:
     """The integrations this agent may use, as the client's settings are at this moment."""
     return set(AgentConfig.objects.values_list("tool_names", flat=True).get(agent_role=role))
-
-
-def is_local_only() -> bool:
-    """As the client has it at this moment: the scope's facts are as old as the run."""
-    privacy = Tenant.objects.values_list("data_privacy_level", flat=True).get(pk=only_tenant().id)
-    return privacy == PrivacyLevel.LOCAL_ONLY

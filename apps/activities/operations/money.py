@@ -1,13 +1,14 @@
 """Work that waits because a spending cap is reached, and goes on when there is room again."""
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
 
 from apps.billing import operations as billing
 from apps.billing.statuses import CounterScope
-from apps.shared import journal
+from apps.shared import journal, locks
 from apps.shared.actors import Actor
 from apps.shared.scoping import facts_of
 from apps.tenants.models import Tenant
@@ -31,14 +32,22 @@ WHOSE_LIMIT = {
 }
 
 
+@locks.repeatable
 def wait_for_money(
     claim: runs.Claim, *, reached: billing.CapReached, error: str, spent: runs.Spent, by: Actor, at: datetime
 ) -> None:
-    """Give the work back until there is room; where the money is spent and not only set aside, a person hears of it once."""
+    """Give the work back until there is room; where the money is spent and not only set aside, a person hears of it once.
+
+    A cap that was raised since it was reached woke only what waited then: this work is tried again at once.
+    """
     with transaction.atomic():
-        ready_on = at + FREED_SOON if not reached.is_spent else min(at + LOOKS_AGAIN, _next_month(claim.tenant_id, at))
+        is_spent = reached.is_spent and not _is_raised(claim, reached)
+        if is_spent:
+            ready_on = min(at + LOOKS_AGAIN, _next_month(claim.tenant_id, at))
+        else:
+            ready_on = at if reached.is_spent else at + FREED_SOON
         runs.give_back(claim, error=error, spent=spent, ready_on=ready_on, by=by, at=at)
-        if not reached.is_spent:
+        if not is_spent:
             return
         activity = Activity.objects.get(pk=claim.activity_id)
         title, limit = WHOSE_LIMIT[CounterScope(reached.scope)]
@@ -54,6 +63,17 @@ def wait_for_money(
             at=at,
             about={"waits": activity.ref_id},
         )
+
+
+def _is_raised(claim: runs.Claim, reached: billing.CapReached) -> bool:
+    """Whether the cap is higher by now. Its row is locked as an edit locks it, which thus finds this work waiting."""
+    cap: Decimal | None
+    if reached.scope == CounterScope.TENANT:
+        cap = billing.cap_of(Tenant.objects.select_for_update(of=("self",), no_key=True).get(pk=claim.tenant_id))
+    else:
+        config = AgentConfig.objects.select_for_update(of=("self",), no_key=True).get(agent_role=claim.role)
+        cap = config.monthly_cap_usd if reached.scope == CounterScope.ROLE else config.max_cost_usd_per_activity
+    return cap is None or reached.cap_usd is not None and cap > reached.cap_usd
 
 
 def _next_month(tenant_id, at: datetime) -> datetime:

@@ -230,11 +230,12 @@ def _after(key: str | None, steps: dict[str, Activity]) -> list[str]:
 
 
 def retry_activity(activity: Activity, *, by: Actor, at: datetime, note: str = "") -> Activity:
-    """A person has a failed step tried again; the count of failures begins anew."""
+    """A person has a failed step tried again; the counts of failures and of outages begin anew."""
     with transaction.atomic():
         lease = ActivityLease.objects.filter(activity=activity).first()
         attempts = lease.attempt if lease else 0
-        changes: dict[str, Any] = {"ready_on": at, "input_data": {**activity.input_data, "failures_before": attempts}}
+        anew = {"failures_before": attempts, "outages": [attempts, 0]}
+        changes: dict[str, Any] = {"ready_on": at, "input_data": {**activity.input_data, **anew}}
         if note:
             changes["revision_note"] = note
         return ACTIVITY_MOVES.perform(activity, "retry", by=by, at=at, **changes)

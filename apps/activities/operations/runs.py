@@ -25,10 +25,11 @@ from .. import registry
 from ..models import Activity, ActivityLease, AgentConfig, LlmCall, ToolCall
 from ..statuses import ACTIVITY_MOVES, ActivityStatus, RunStatus, ToolCallStatus
 from . import pipelines, sessions
+from .steps import keep_input
 
 BACK_OFF_SECONDS = (5, 20, 60, 300)
 OUTAGE_SECONDS = (5, 15, 45)  # then every 45: work goes on within a minute of a store's or a model's return
-MOST_OUTAGES = 40  # half an hour; after that an outage is a failure like any other, and a person hears of it
+MOST_OUTAGES = 40  # in a row, half an hour; then an outage is a failure like any other, and a person hears of it
 LONGEST_WAIT_SECONDS = 3_600
 JITTER = 0.25  # of a wait, so that what failed together does not come back together
 
@@ -168,15 +169,24 @@ def give_back(claim: Claim, *, error: str, spent: Spent, ready_on: datetime, by:
         ACTIVITY_MOVES.perform(activity, "give_back", by=by, at=at, ready_on=ready_on, input_data=uncounted)
 
 
+@locks.repeatable
 def wait_out(
     claim: Claim, *, error: str, spent: Spent, by: Actor, at: datetime, retry_after_s: float | None = None
 ) -> None:
-    """Something this work needs is away, which is no failure of the work: try again soon, for half an hour at least."""
-    if claim.attempt > MOST_OUTAGES:
-        fail_attempt(claim, error=error, spent=spent, by=by, at=at, retry_after_s=retry_after_s)
-        return
-    wait = retry_after_s if retry_after_s is not None else OUTAGE_SECONDS[min(claim.attempt, len(OUTAGE_SECONDS)) - 1]
-    give_back(claim, error=error, spent=spent, ready_on=_later(at, wait), by=by, at=at)
+    """Something this work needs is away, which is no failure of the work: try again soon, for half an hour.
+
+    Only outages in a row use this patience up; an attempt that ends in any other way, and a person's retry, renew it.
+    """
+    with transaction.atomic():
+        _, activity, _ = held(claim)
+        latest, in_a_row = activity.input_data.get("outages", (0, 0))  # the attempt that met one, and how many by then
+        in_a_row = in_a_row + 1 if latest == claim.attempt - 1 else 1
+        keep_input(activity, outages=[claim.attempt, in_a_row], at=at)
+        if in_a_row > MOST_OUTAGES:
+            fail_attempt(claim, error=error, spent=spent, by=by, at=at, retry_after_s=retry_after_s)
+            return
+        wait = OUTAGE_SECONDS[min(in_a_row, len(OUTAGE_SECONDS)) - 1] if retry_after_s is None else retry_after_s
+        give_back(claim, error=error, spent=spent, ready_on=_later(at, wait), by=by, at=at)
 
 
 def _later(at: datetime, seconds: float) -> datetime:

@@ -90,10 +90,14 @@ def restore_skill(skill: SkillVersion, *, version: int, seen_version: int, by: A
     )
 
 
-def assign_skill(skill: SkillVersion, roles: Collection[str], *, by: Actor, at: datetime) -> list[AgentConfig]:
-    """Exactly these agents of the client in scope get the skill whole from now on; returns those that were changed.
+def assign_skill(
+    skill: SkillVersion, roles: Collection[str], *, seen: Collection[str], by: Actor, at: datetime
+) -> list[AgentConfig]:
+    """Agents of the client in scope get the skill whole from now on, or no longer; returns those that were changed.
 
-    Raises InvalidInput for an agent the client does not have, or one that gets more skills than it can read.
+    `roles` are to have it and `seen` had it when the person looked. Only where these differ something is done: what
+    others have changed meanwhile stays. Raises InvalidInput for an agent the client does not have, or one that gets more
+    skills than it can read.
     """
     configs = {config.agent_role: config for config in AgentConfig.objects.order_by("agent_role")}
     if unknown := sorted(set(roles) - set(configs)):
@@ -101,6 +105,8 @@ def assign_skill(skill: SkillVersion, roles: Collection[str], *, by: Actor, at: 
     changed = []
     with transaction.atomic():
         for role, config in configs.items():
+            if (role in roles) == (role in seen):
+                continue
             named = storage.documents_behind(storage.Skill, config.skill_ids)
             others = [pointer for pointer in config.skill_ids if pointer in named and named[pointer].name != skill.name]
             has = len(others) != len(config.skill_ids)

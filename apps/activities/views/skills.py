@@ -132,7 +132,8 @@ def assign_skill(request: HttpRequest, name: str) -> HttpResponse:
     if not form.is_valid():
         return _page(request, entry, assign_form=form, status=422)
     try:
-        operations.assign_skill(entry.shown, form.cleaned_data["assigned"], by=request.actor, at=request.at)
+        wanted, seen = form.cleaned_data["assigned"], form.cleaned_data["seen"]
+        operations.assign_skill(entry.shown, wanted, seen=seen, by=request.actor, at=request.at)
     except InvalidInput as error:
         for sentence in error.errors["roles"]:
             form.add_error("assigned", sentence)

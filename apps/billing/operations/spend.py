@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F
 
-from apps.shared import journal, scoping
+from apps.shared import journal, locks, scoping
 from apps.shared.actors import Actor
 from apps.shared.errors import OperationRefused
 from apps.shared.ids import new_id
@@ -37,14 +37,16 @@ class CapReached(OperationRefused):
 
 
 # All three counters are raised, or none: the rows are locked in the fixed order tenant, role, activity, the sums are
-# looked at under the lock, and the UPDATE runs only if every cap holds.
+# looked at under the lock, and the UPDATE runs only if every cap holds: those that this call has read, because another
+# that read an older one may have just written that down.
 RAISE = """
 WITH locked AS (
-  SELECT id, cap_usd IS NULL OR settled_usd + reserved_usd + %(amount)s <= cap_usd AS fits
-    FROM spend_counters
-   WHERE tenant_id = %(tenant)s AND id = ANY(%(counters)s)
-   ORDER BY CASE scope WHEN 'tenant' THEN 0 WHEN 'role' THEN 1 ELSE 2 END
-     FOR UPDATE)
+  SELECT c.id, w.cap IS NULL OR c.settled_usd + c.reserved_usd + %(amount)s <= w.cap AS fits
+    FROM spend_counters c
+    JOIN unnest(%(counters)s::uuid[], %(caps)s::numeric[]) AS w (id, cap) ON w.id = c.id
+   WHERE c.tenant_id = %(tenant)s
+   ORDER BY CASE c.scope WHEN 'tenant' THEN 0 WHEN 'role' THEN 1 ELSE 2 END
+     FOR UPDATE OF c)
 UPDATE spend_counters SET reserved_usd = reserved_usd + %(amount)s, updated_on = %(at)s
  WHERE tenant_id = %(tenant)s AND id IN (SELECT id FROM locked)
    AND (SELECT bool_and(fits) AND count(*) = 3 FROM locked)
@@ -56,6 +58,7 @@ def month_of(at: datetime, time_zone: str) -> date:
     return at.astimezone(ZoneInfo(time_zone)).date().replace(day=1)
 
 
+@locks.repeatable
 def reserve(
     *,
     amount_usd: Decimal,
@@ -83,9 +86,8 @@ def reserve(
     counters = [_counter(scope, key, in_month, cap, at=at) for scope, key, in_month, cap in wanted]
     with transaction.atomic():
         with connection.cursor() as cursor:
-            cursor.execute(
-                RAISE, {"amount": amount_usd, "tenant": facts.id, "counters": [c.id for c in counters], "at": at}
-            )
+            ids, caps = [c.id for c in counters], [c.cap_usd for c in counters]
+            cursor.execute(RAISE, {"amount": amount_usd, "tenant": facts.id, "counters": ids, "caps": caps, "at": at})
             if cursor.rowcount != 3:  # the rows are still locked: what is read now is what was refused
                 raise CapReached(_first_full(counters, amount_usd), amount_usd)
         return SpendReservation.objects.create(
@@ -103,6 +105,8 @@ def reserve(
 
 def _first_full(counters: list[SpendCounter], amount_usd: Decimal) -> SpendCounter:
     now = SpendCounter.objects.in_bulk([counter.pk for counter in counters])
+    for counter in counters:
+        now[counter.pk].cap_usd = counter.cap_usd
     return next(
         row
         for row in (now[counter.pk] for counter in counters)
@@ -122,7 +126,7 @@ def cap_of_month(tenant_id: UUID) -> Decimal:
 
 
 def _counter(scope: str, key: str, month: date | None, cap: Decimal | None, *, at: datetime) -> SpendCounter:
-    """The counter row with today's cap; made when it is the first call of its kind."""
+    """The counter row with the cap as it was read just now; made when it is the first call of its kind."""
     tenant_id = scoping.only_tenant().id
     where = {"tenant_id": tenant_id, "scope": scope, "scope_key": key, "month": month}
     counter = SpendCounter.objects.filter(**where).first()
@@ -133,6 +137,7 @@ def _counter(scope: str, key: str, month: date | None, cap: Decimal | None, *, a
         counter = SpendCounter.objects.get(**where)
     if counter.cap_usd != cap:  # the cap was changed where people set it; it holds from this call on
         SpendCounter.objects.filter(pk=counter.pk).update(cap_usd=cap, updated_on=at)
+        counter.cap_usd = cap
     return counter
 
 
@@ -161,6 +166,7 @@ def keep_at_estimate(reservation: SpendReservation, *, by: Actor, at: datetime) 
         return kept
 
 
+@locks.repeatable
 def _close(reservation: SpendReservation, move: str, cost_usd: Decimal, *, by: Actor, at: datetime) -> SpendReservation:
     """Turn a reservation into settled cost on its three counters and in the tenant's running total."""
     with transaction.atomic():

@@ -1,10 +1,10 @@
 """Every write of requests and posts, by noun."""
 
 from .backlinks import (
-    BY_HAND,
     keep_looks,
     let_mail_leave,
     move_backlink,
+    moves_by_hand,
     publish_seen,
     replace_prospects,
     settle_mail,
@@ -60,10 +60,10 @@ from .social_posts import (
 )
 
 __all__ = [
-    "BY_HAND",
     "keep_looks",
     "let_mail_leave",
     "move_backlink",
+    "moves_by_hand",
     "publish_seen",
     "replace_prospects",
     "settle_mail",

@@ -12,6 +12,7 @@ from apps.activities.models import Activity
 from apps.shared import journal, locks
 from apps.shared.actors import Actor
 from apps.shared.errors import InvalidInput, NotAllowed
+from apps.tenants import queries as tenant_queries
 
 from .. import queries
 from ..backlink_bodies import OutreachMail, Prospect
@@ -21,7 +22,6 @@ from ..statuses import BACKLINK_MOVES, OutreachStatus
 
 U = OutreachStatus
 OPEN = (U.PROSPECTING, U.OUTREACH_SENT, U.RESPONDED, U.AGREED, U.NO_RESPONSE)
-# What a person may record. Only a look at the page makes a link published.
 BY_HAND = ("ask", "answer", "agree", "reject", "give_up")
 
 
@@ -123,19 +123,30 @@ def _ask_person(step: Activity, mail: OutreachMail, title: str, cause: str, *, b
 # What people record
 
 
+def moves_by_hand() -> tuple[str, ...]:
+    """What a person may record of a link of the client in scope.
+
+    Only the product's own look at the page makes a link published, but for a client with local models only: there it
+    opens nobody else's pages.
+    """
+    return (*BY_HAND, "publish") if tenant_queries.is_local_only() else BY_HAND
+
+
 def move_backlink(
     link: Backlink, move: str, *, by: Actor, at: datetime, target_url: str = "", notes: str = ""
 ) -> Backlink:
-    """Record what came of asking: asked by hand, answered, agreed, declined, no answer.
+    """Record what came of asking: asked by hand, answered, agreed, declined, no answer; see `moves_by_hand`.
 
     `target_url` is the page that will carry the link, where the site named another one when it agreed. Raises
     MoveRefused, NotAllowed for what only the product records, InvalidInput for a page that another link has.
     """
-    if move not in BY_HAND:
+    if move not in moves_by_hand():
         raise NotAllowed("Only a look at the page can say that a link is published.")
     changes: dict[str, Any] = {}
     if move == "ask":
         changes["outreach_sent_on"] = at
+    if move == "publish":
+        changes |= {"link_published_on": at, "is_live": True, "last_checked_on": at}
     if move == "agree" and target_url:
         if Backlink.objects.filter(target_url=target_url, outreach_status__in=OPEN).exclude(pk=link.pk).exists():
             raise InvalidInput({"target_url": ["Another link of this client is on that page."]})
@@ -154,7 +165,7 @@ def keep_looks(step: Activity, looks: Mapping[Backlink, LinkSeen], *, by: Actor,
     with transaction.atomic():
         work.keep_input(step, checks=checks, at=at)
         for link, look in looks.items():
-            if look.is_live is not None:
+            if look.is_live is not None and link.outreach_status == U.AGREED:  # a person's own look is kept already
                 _keep_look(link, look, by=by, at=at)
 
 

@@ -27,6 +27,7 @@ LABELS = {
     "agree": "They agreed",
     "reject": "Declined",
     "give_up": "No answer came",
+    "publish": "I saw the link on their page",
 }
 
 
@@ -94,10 +95,11 @@ def won(request: HttpRequest) -> HttpResponse:
 
 
 def _page(request: HttpRequest, link: Backlink, *, form: BacklinkMoveForm | None = None, status: int = 200):
+    by_hand = operations.moves_by_hand()
     offered = [
         (step.name, LABELS[step.name])
         for step in BACKLINK_MOVES.open_from(link.outreach_status)
-        if step.name in operations.BY_HAND
+        if step.name in by_hand
     ]
     if form is None:
         form = BacklinkMoveForm(initial={"notes": link.notes})

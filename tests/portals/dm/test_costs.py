@@ -7,11 +7,12 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from apps.activities import spending
-from apps.activities.models import ActivityRun, LlmCall
+from apps.activities.models import Activity, ActivityRun, LlmCall
 from apps.billing.models import SpendCounter
 from apps.billing.operations import month_of
 from apps.billing.worth import worth_of_unit_usd
 from apps.tenants.models import Tenant
+from tests.billing.test_caps import close, reserve
 
 PAGE = "/dm/c/acme-live/costs/"
 
@@ -45,6 +46,25 @@ def test_a_promise_shows_all_its_attempts_and_what_each_unit_came_to(rita, live)
     assert promise.cost_per_unit_usd == runs / 2
     assert promise.margin_usd == 2 * worth_of_unit_usd("pro", "blog_posts") - runs > 0
     assert "2 of 2" in rita.get(PAGE).text
+
+
+def test_attempts_that_died_are_in_every_sum(rita, live):
+    """Their calls were kept at the estimate; their runs know nothing of it."""
+    month = month_of(timezone.now(), live.timezone)
+    for has_no_promise in (True, False):
+        step = Activity.objects.filter(deliverable_period__isnull=has_no_promise).first()
+        close(reserve(Decimal("0.75"), activity=step.ref_id), "keep_at_estimate")
+    reserve(Decimal("0.01"), role="data_analyst")  # a call that is under way has cost nothing yet
+
+    (promise,) = spending.cost_by_promise(live.facts, month, plan="pro")
+    others = spending.cost_beside_promises(live.facts, month)
+    by_agent = spending.spend_by_agent(live.facts, month)
+
+    counted = SpendCounter.objects.get(scope="tenant", month=month).settled_usd
+    assert counted > Decimal("1.50") and others
+    assert promise.cost_usd + sum(row.cost_usd for row in others) == sum(row.cost_usd for row in by_agent) == counted
+    assert promise.margin_usd == 2 * worth_of_unit_usd("pro", "blog_posts") - promise.cost_usd
+    assert f"${promise.cost_usd:,.2f}" in rita.get(PAGE).text
 
 
 @pytest.mark.parametrize(

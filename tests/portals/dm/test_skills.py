@@ -214,13 +214,28 @@ def test_a_global_skill_is_read_here_and_replaced_for_the_client(acme, rita, ski
 def test_agents_are_chosen_who_get_it_in_full(acme, rita, skill_names):
     skill = own_skill(skill_names())
 
-    rita.post(page_of(skill.name, "assign/"), {"assigned": ["copywriter", "data_analyst"]})
-    rita.post(page_of(skill.name, "assign/"), {"assigned": ["copywriter"]})
+    both = ["copywriter", "data_analyst"]
+    rita.post(page_of(skill.name, "assign/"), {"assigned": both})
+    rita.post(page_of(skill.name, "assign/"), {"assigned": ["copywriter"], "seen": both})
 
     assert AgentConfig.objects.get(agent_role="copywriter").skill_ids == [skill.pointer]
     assert AgentConfig.objects.get(agent_role="data_analyst").skill_ids == []
     assert "copywriter" in next(row for row in rita.get(LIST).context["own"] if row["name"] == skill.name)["agents"]
     assert rita.post(page_of(skill.name, "assign/"), {"assigned": ["boss"]}).status_code == 422
+
+
+def test_two_who_choose_agents_at_once_lose_nothing(acme, rita, skill_names):
+    skill = own_skill(skill_names())
+    address = page_of(skill.name, "assign/")
+    rita.post(address, {"assigned": ["copywriter"]})
+    shown = rita.get(page_of(skill.name)).context["assign_form"]["seen"]
+    assert 'type="hidden" name="seen" value="copywriter"' in str(shown)
+
+    rita.post(address, {"assigned": ["copywriter", "data_analyst"], "seen": shown.value()})  # one adds an agent
+    rita.post(address, {"assigned": ["strategy_writer"], "seen": shown.value()})  # the other moves it elsewhere
+
+    has = AgentConfig.objects.filter(skill_ids__contains=[skill.pointer]).order_by("agent_role")
+    assert list(has.values_list("agent_role", flat=True)) == ["data_analyst", "strategy_writer"]
 
 
 def test_a_preview_shows_what_was_typed_and_saves_nothing(acme, rita, skill_names):
