@@ -162,14 +162,15 @@ SELECT 'activity_runs', r.ref_id, 'running without a live lease'
    AND NOT EXISTS (SELECT FROM activity_leases l WHERE l.tenant_id = r.tenant_id AND l.activity_id = r.activity_id
                       AND l.attempt = r.attempt AND l.expires_on > statement_timestamp() - interval '1 minute')
 """
-# An attempt whose publish step failed is with a person.
+# An attempt whose publish step failed is with a person; so is an unknown one whose step was cancelled.
 ATTEMPT_STUCK = """
 SELECT 'publish_attempts', p.ref_id, format('%%s since the settle time ran out', p.status)
   FROM publish_attempts p
  WHERE p.tenant_id = %(tenant)s AND p.status IN ('sent', 'unknown')
    AND coalesce(p.settle_until, p.sent_on) < statement_timestamp() - interval '15 minutes'
    AND NOT EXISTS (SELECT FROM activities a
-                    WHERE a.tenant_id = p.tenant_id AND a.deleted_on IS NULL AND a.status = 'failed' AND a.assignee_type = 'agent'
+                    WHERE a.tenant_id = p.tenant_id AND a.deleted_on IS NULL AND a.assignee_type = 'agent'
+                      AND (a.status = 'failed' OR a.status = 'cancelled' AND p.status = 'unknown')
                       AND a.assignee_agent_role = %(publisher)s AND a.input_data #>> '{subject,ref}' = p.subject_ref)
 """
 RULES = [

@@ -241,6 +241,27 @@ def test_once_the_client_is_suspended_no_further_mail_leaves_and_the_rest_leaves
     assert [mail["to"] for mail in sandbox.world.mails] == [[mail["to"]] for mail in mails]
 
 
+def test_a_mail_that_left_before_its_step_was_cancelled_is_written_down_and_no_other_leaves(
+    unit, rita, sandbox, monkeypatch
+):
+    mails = approved(unit, rita)
+    send = outside.send_mail
+
+    def cancel_and_send(mail):
+        work.cancel_unit(unit, by=rita.actor, at=timezone.now())
+        return send(mail)
+
+    monkeypatch.setattr(outside, "send_mail", cancel_and_send)
+
+    step = do(unit, "send")
+
+    assert [mail["to"] for mail in sandbox.world.mails] == [[mails[0]["to"]]]
+    assert step.status == "cancelled"
+    assert [each["state"] for each in step.output_summary["mails"].values()] == ["sent"]
+    statuses_now = {link.ref_id: link.outreach_status for link in links(unit).values()}
+    assert statuses_now == {mails[0]["prospect"]: "outreach_sent", mails[1]["prospect"]: "prospecting"}
+
+
 def test_a_mail_server_that_is_busy_is_tried_again_for_what_it_did_not_take(unit, rita, sandbox):
     approved(unit, rita)
     fault(sandbox, "429")

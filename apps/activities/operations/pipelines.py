@@ -7,11 +7,15 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
+from apps.channels import operations as channels
+from apps.channels.models import PublishAttempt
+from apps.channels.statuses import AttemptStatus
 from apps.shared import journal, locks
 from apps.shared.actors import Actor
 from apps.shared.errors import OperationRefused
 from apps.shared.ids import new_id
 
+from ..bodies import PUBLISHER
 from ..models import Activity, ActivityDependency, ActivityLease, Approval
 from ..statuses import (
     ACTIVITY_MOVES,
@@ -39,6 +43,12 @@ class AddressMissing(OperationRefused):
     """Say where it was published: nothing counts as published without that."""
 
     code = "address_missing"
+
+
+class StillSending(OperationRefused):
+    """This is being published at this moment. Wait a minute and look again: then it is out, or it can be cancelled."""
+
+    code = "still_sending"
 
 
 def set_subject(unit: Activity, subject_type: str, subject_ref: str, *, steps: Sequence[str], at: datetime) -> None:
@@ -231,9 +241,13 @@ def retry_activity(activity: Activity, *, by: Actor, at: datetime, note: str = "
 
 
 def cancel_activity(activity: Activity, *, by: Actor, at: datetime) -> Activity:
-    """Stop one step and those that wait for it; a run that is under way finds out when it tries to finish."""
+    """Stop one step and those that wait for it; a run that is under way finds out when it tries to finish.
+
+    Raises StillSending, MoveRefused.
+    """
     with transaction.atomic():
         unit, activity = locks.take(activity.parent_activity, activity)
+        _let_go([activity], by=by, at=at)
         cancelled = ACTIVITY_MOVES.perform(activity, "cancel", by=by, at=at)
         _ask_nobody([cancelled], by=by, at=at)
         if unit is not None:
@@ -246,13 +260,45 @@ def cancel_activity(activity: Activity, *, by: Actor, at: datetime) -> Activity:
 
 
 def cancel_unit(unit: Activity, *, by: Actor, at: datetime) -> Activity:
-    """Stop the whole unit: open steps are cancelled, what was decided or published stays as it is."""
+    """Stop the whole unit: open steps are cancelled, what was decided or published stays as it is. Raises as above."""
     with transaction.atomic():
         (unit,) = locks.take(unit)
+        _let_go(steps_of(unit), by=by, at=at)
         ACTIVITY_MOVES.perform_many(unit.steps.all(), "cancel", by=by, at=at)
         _ask_nobody(steps_of(unit), by=by, at=at)
         _count_what_is_left(unit, by=by, at=at)
         return ACTIVITY_MOVES.perform(unit, "cancel", by=by, at=at)
+
+
+def _let_go(steps: Sequence[Activity], *, by: Actor, at: datetime) -> None:
+    """Of what may be on a platform already, nothing is forgotten by cancelling its step.
+
+    The caller holds the unit's lock, under which `sent` is written too. Raises StillSending while a worker waits for the
+    platform's answer, which only that worker can record. Where nobody knows the answer, a reviewer is asked to look:
+    the product does so no more.
+    """
+    for step in steps:
+        if step.assignee_agent_role != PUBLISHER or step.status in SKIPPED:
+            continue
+        maybe_there = PublishAttempt.objects.select_related("channel").filter(
+            subject_ref=step.subject_ref, status__in=[AttemptStatus.SENT, AttemptStatus.UNKNOWN]
+        )
+        for attempt in maybe_there:
+            if attempt.status == AttemptStatus.SENT:
+                if step.status == S.IN_PROGRESS:
+                    raise StillSending
+                channels.mark_unknown(attempt, cause="worker_died", response_summary={}, by=by, at=at)
+            title, channel = attempt.request_summary.get("title", step.title), attempt.channel
+            raise_task(
+                tenant_id=step.tenant_id,
+                title=f"Is this on {channel.name}? {title}",
+                note=f"It was cancelled after it had been sent to {channel.name_there}, which did not say whether it took "
+                f"it. Nobody looks for it any more: look for “{title}” there, and take it down if it should not be out.",
+                origin=f"cancelled:{attempt.ref_id}",
+                by=by,
+                at=at,
+                about={"checked": step.ref_id},
+            )
 
 
 def _count_what_is_left(unit: Activity, *, by: Actor, at: datetime) -> None:

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from apps.activities import operations as work
 from apps.activities.models import Activity
-from apps.shared import journal
+from apps.shared import journal, locks
 from apps.shared.actors import Actor
 from apps.shared.errors import InvalidInput, NotAllowed
 
@@ -75,9 +75,13 @@ def let_mail_leave(mail: OutreachMail, *, claim: work.Claim, by: Actor, at: date
 
 
 def settle_mail(mail: OutreachMail, outcome: Outcome, *, claim: work.Claim, by: Actor, at: datetime) -> str:
-    """Write down what became of a mail that was leaving: the state it is in now. Raises LeaseLost."""
+    """Write down what became of a mail that was leaving: the state it is in now. Kept even when the step was cancelled
+    meanwhile: what left has left. Raises LeaseLost when a later attempt has asked a person about this mail already."""
     with transaction.atomic():
-        _, step, _ = work.held(claim)
+        step = Activity.objects.select_related("parent_activity").get(pk=claim.activity_id)
+        _, step = locks.take(step.parent_activity, step)
+        if step.output_summary["mails"][mail.prospect]["state"] != "leaving":
+            raise work.LeaseLost
         match outcome:
             case Sent():
                 link = Backlink.objects.get(ref_id=mail.prospect)
