@@ -8,6 +8,7 @@ from django.utils.text import capfirst
 from pydantic import BaseModel, ConfigDict, Field
 
 PUBLISHER = "publisher"  # carries out the approved outside call; an agent role without a model
+MOST_ATTEMPTS = 32_767  # at one activity: the largest number its lease can have
 CRAWL_WEBSITE = "system.crawl_website"  # a long job of a client, worked like any activity
 EXPORT_CLIENT = "system.export_client"  # no step of a pipeline names it: a person asks for it
 IMPORT_LEADS = "system.import_leads"

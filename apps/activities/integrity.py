@@ -21,7 +21,7 @@ from apps.shared.scoping import TenantFacts
 from apps.storage import integrity as stores
 
 from . import registry
-from .bodies import PUBLISHER
+from .bodies import MOST_ATTEMPTS, PUBLISHER
 
 RELAY = "storage.relay_audit"
 RELAY_MAY_TAKE = timedelta(minutes=10)
@@ -137,6 +137,9 @@ SELECT 'activities', ref_id, reason FROM (
      AND a.assignee_agent_role <> %(publisher)s
      AND NOT EXISTS (SELECT FROM agent_configs c WHERE c.tenant_id = a.tenant_id AND c.agent_role = a.assignee_agent_role)
          THEN 'no agent of the client has this role'
+    WHEN a.status = 'assigned' AND a.assignee_type = 'agent'
+     AND EXISTS (SELECT FROM activity_leases l WHERE l.tenant_id = a.tenant_id AND l.activity_id = a.id AND l.attempt >= %(most)s)
+         THEN 'has used up its attempts, nobody claims it any more'
     END AS reason
     FROM activities a
    CROSS JOIN LATERAL (
@@ -190,7 +193,12 @@ RULES = [
 
 def of_tenant(tenant: TenantFacts, *, at: datetime) -> list[Finding]:
     """What breaks a rule in the rows of one client."""
-    values = {"tenant": tenant.id, "publisher": PUBLISHER, "month": month_of(at, tenant.time_zone)}
+    values = {
+        "tenant": tenant.id,
+        "publisher": PUBLISHER,
+        "most": MOST_ATTEMPTS,
+        "month": month_of(at, tenant.time_zone),
+    }
     found = []
     with connection.cursor() as cursor:
         for code, statement in [*RULES, *registry.INTEGRITY_RULES]:

@@ -7,9 +7,10 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
+from apps.activities import integrity, queries, registry
 from apps.activities import operations as work
-from apps.activities import registry
 from apps.activities.adapters import ADAPTERS
+from apps.activities.bodies import MOST_ATTEMPTS
 from apps.activities.engine import sweep, worker
 from apps.activities.engine.claim import claim
 from apps.activities.models import Activity, ActivityLease, ActivityRun, AgentConfig, LlmCall
@@ -137,6 +138,21 @@ def test_an_agent_asks_nothing_more_once_its_client_is_suspended(draft, order, s
     monkeypatch.undo()
     tenants.move_tenant(tenant, "resume", by=AGENT, at=timezone.now())
     assert attempt(step).status == "completed"
+
+
+def test_what_has_used_up_its_attempts_is_left_to_a_person_and_stops_no_other_claim(drafts):
+    first, second = drafts
+    last = replace(claim("worker"), attempt=MOST_ATTEMPTS)
+    ActivityLease.objects.filter(activity=first).update(attempt=MOST_ATTEMPTS)
+    at = timezone.now()
+    work.give_back(last, error="x", spent=Spent(), ready_on=at, by=AGENT, at=at)
+
+    assert claim("worker").activity_id == second.id
+    assert claim("worker") is None
+
+    assert (fresh(first).status, queries.queue_state(at)["due"]) == ("assigned", 0)
+    found = integrity.of_tenant(first.tenant.facts, at=at)
+    assert [each.ref_id for each in found if each.code == "stranded_activity"] == [first.ref_id]
 
 
 def test_an_outage_is_waited_out_for_half_an_hour_and_then_calls_a_person(draft):

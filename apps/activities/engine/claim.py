@@ -6,12 +6,13 @@ from django.db import connection, transaction
 from apps.shared import locks
 from apps.shared.scoping import every_tenant
 
-from ..bodies import PUBLISHER
+from ..bodies import MOST_ATTEMPTS, PUBLISHER
 from ..operations.runs import Claim
 
 # Due work in the order urgent first, then the client who was served longest ago, then longest ready: a thousand activities
 # of one client keep nobody else waiting. Rows that somebody decides on at this moment are skipped. A role's
-# max_concurrent counts live leases. A publish step and a system job have a lease and no model run. A run that serves a goal
+# max_concurrent counts live leases. What has had all the attempts that can be counted is left to a person, or it would
+# stop every claim. A publish step and a system job have a lease and no model run. A run that serves a goal
 # continues the session of its role, goal and model, or begins one; sessions need no lock, because claimers take turns.
 CLAIM = """
 WITH running AS (
@@ -31,6 +32,8 @@ candidate AS (
     LEFT JOIN running r ON r.tenant_id = a.tenant_id AND r.role = a.assignee_agent_role
     LEFT JOIN agent_configs c ON c.tenant_id = a.tenant_id AND c.agent_role = a.assignee_agent_role
    WHERE a.assignee_type = 'agent' AND a.status = 'assigned' AND a.deleted_on IS NULL AND a.ready_on <= statement_timestamp()
+     AND NOT EXISTS (SELECT FROM activity_leases u
+                      WHERE u.tenant_id = a.tenant_id AND u.activity_id = a.id AND u.attempt >= %(most)s)
      AND (a.assignee_agent_role LIKE 'system.%%' OR a.assignee_agent_role = %(publisher)s
           OR (c.is_enabled AND c.max_concurrent > coalesce(r.at_once, 0)))
    ORDER BY CASE a.priority WHEN 'urgent' THEN 0 WHEN 'high' THEN 1 WHEN 'normal' THEN 2 ELSE 3 END, client.served_on NULLS FIRST,
@@ -94,6 +97,7 @@ def claim(worker: str) -> Claim | None:
                 "lease": settings.LEASE_SECONDS,
                 "session": settings.SESSION_SECONDS,
                 "publisher": PUBLISHER,
+                "most": MOST_ATTEMPTS,
             },
         )
         row = cursor.fetchone()

@@ -158,16 +158,17 @@ def settled(
 
 @locks.repeatable
 def _put_off(step: Step, attempt: PublishAttempt, outcome: Unknown, *, at: datetime) -> None:
+    """It is looked up after the settle time. A failure all the same: a site that takes no post is not asked for ever."""
     with transaction.atomic():
         operations.held(step.claim)
         attempt = channels.mark_unknown(
             attempt, cause=outcome.cause, response_summary=outcome.response_summary, by=step.by, at=at
         )
-        operations.give_back(
+        operations.fail_attempt(
             step.claim,
-            error=f"unknown: {outcome.cause}",
+            error=_nobody_knows(outcome.cause),
             spent=Spent(),
-            ready_on=attempt.settle_until or at,
+            retry_after_s=settings.SETTLE_SECONDS,
             by=step.by,
             at=at,
         )
@@ -226,13 +227,17 @@ def _look_up(step: Step, attempt: PublishAttempt, platform, ready) -> PublishAtt
     assert isinstance(answer, CannotTell)
     operations.fail_attempt(
         step.claim,
-        error=f"{OutcomeUnknown.code}: {OutcomeUnknown().detail} ({answer.cause})",
+        error=_nobody_knows(answer.cause),
         spent=Spent(),
         retry_after_s=max(LOOK_AGAIN_SECONDS, settings.SETTLE_SECONDS),
         by=step.by,
         at=at,
     )
     return None
+
+
+def _nobody_knows(cause: str) -> str:
+    return f"{OutcomeUnknown.code}: {OutcomeUnknown().detail} ({cause})"
 
 
 def _end(step: Step, operation: Callable, *, error: str, **how) -> None:

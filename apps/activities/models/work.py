@@ -9,7 +9,7 @@ from django.db.models import Q
 from apps.shared.constraints import Index, TenantForeignKey, between, not_negative
 from apps.shared.models import Mutable, SoftDelete, TenantRecord
 
-from ..bodies import TemplateStep
+from ..bodies import MOST_ATTEMPTS, TemplateStep
 from ..statuses import (
     ACTIVITY_MOVES,
     RUN_MOVES,
@@ -189,7 +189,7 @@ class ActivityLease(TenantRecord, Mutable):
         db_table = "activity_leases"
         constraints = [
             models.UniqueConstraint(fields=["activity"], name="uniq_activity_leases_activity"),
-            between("attempt", 1, 32_767, name="activity_leases_attempt_positive"),
+            between("attempt", 1, MOST_ATTEMPTS, name="activity_leases_attempt_positive"),
         ]
         indexes = [
             models.Index(fields=["expires_on"], name="idx_activity_leases_expires"),

@@ -7,7 +7,7 @@ from django.db.models.functions import Now
 
 from apps.shared.scoping import every_tenant
 
-from ..bodies import PUBLISHER
+from ..bodies import MOST_ATTEMPTS, PUBLISHER
 from ..models import Activity
 from ..statuses import ActivityStatus, AssigneeType
 
@@ -19,8 +19,8 @@ def has_due_work() -> bool:
     ).exists()
 
 
-# Each open activity lies in exactly one place; a parent in none. A suspended client's work, and that of an agent that is
-# switched off, waits for the person who could change that.
+# Each open activity lies in exactly one place; a parent in none. A suspended client's work, that of an agent that is
+# switched off, and what has used up its attempts wait for the person who could change that.
 QUEUE_STATE = """
 WITH placed AS (
   SELECT a.ready_on,
@@ -32,7 +32,7 @@ WITH placed AS (
            WHEN a.status = 'in_progress' THEN 'expired_leases'
            WHEN a.status <> 'assigned' THEN 'human'
            WHEN a.ready_on > statement_timestamp() THEN 'scheduled'
-           WHEN t.status IN ('trialing', 'active')
+           WHEN t.status IN ('trialing', 'active') AND coalesce(l.attempt, 0) < %(most)s
             AND (a.assignee_agent_role LIKE 'system.%%' OR a.assignee_agent_role = %(publisher)s
                  OR (c.is_enabled AND c.max_concurrent > 0)) THEN 'due'
            ELSE 'human'
@@ -74,7 +74,7 @@ SELECT count(*) FILTER (WHERE consumer <> 'storage.relay_audit' AND consumer NOT
 def queue_state(at: datetime) -> dict:
     """What waits where, over all tenants; `quiescent` when nothing will happen by itself any more."""
     with every_tenant(reason="operators look at the whole queue"), connection.cursor() as cursor:
-        cursor.execute(QUEUE_STATE, {"publisher": PUBLISHER})
+        cursor.execute(QUEUE_STATE, {"publisher": PUBLISHER, "most": MOST_ATTEMPTS})
         due, claimed, expired, scheduled, blocked, human, oldest = cursor.fetchone()
         cursor.execute(ATTEMPTS_UNDER_WAY, {"publisher": PUBLISHER})
         publish = {"prepared": 0, "sent": 0, "unknown": 0, **dict(cursor.fetchall())}
