@@ -246,7 +246,7 @@ def _prompt(
         "client_name": tenant.name,
         "client_website": tenant.website,
         "industry": tenant.industry,
-        "today": timezone.now().date().isoformat(),
+        "today": queries.day_of(timezone.now(), tenant.timezone).isoformat(),
         "unit_number": str(activity.input_data.get("number", 1)),
         "unit": unit.title if unit else activity.title,
     }
