@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from django.db.models import Count, DecimalField, F, OuterRef, Q, Subquery, Sum
+from django.db.models import Count, F, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce
 
 from apps.billing.models import SpendReservation
@@ -165,16 +165,23 @@ def cost_beside_promises(tenant: TenantFacts, month: date) -> list[OtherCost]:
 
 
 def cost_by_promise(tenant: TenantFacts, month: date, *, plan: str) -> list[PromiseCost]:
-    """The promises whose period touches the month, in three statements; a quarter's costs stand in each of its months."""
+    """The promises whose period touches the month, in two statements; a quarter's costs stand in each of its months."""
     periods = DeliverablePeriod.objects.filter(period_start__lt=next_month(month), period_end__gte=month)
-    begun = ActivityRun.objects.filter(activity__deliverable_period__in=periods).order_by()
-    runs = dict(begun.values_list("activity__deliverable_period").annotate(Count("id")))
+    begun = ActivityRun.objects.filter(activity=OuterRef("pk")).order_by().values("activity")
     paid = SpendReservation.objects.filter(activity_ref=OuterRef("ref_id")).order_by().values("activity_ref")
-    for_activity = Subquery(paid.annotate(usd=Sum("settled_usd")).values("usd"), output_field=DecimalField())
-    activities = Activity.with_deleted.filter(deliverable_period__in=periods).order_by()
-    costs = dict(activities.values_list("deliverable_period").annotate(usd=Coalesce(Sum(for_activity), NOTHING)))
+    costs = {
+        row["deliverable_period"]: row
+        for row in Activity.with_deleted.filter(deliverable_period__in=periods)
+        .order_by()
+        .values("deliverable_period")
+        .annotate(
+            runs=Coalesce(Sum(Subquery(begun.annotate(count=Count("pk")).values("count"))), 0),
+            cost=Coalesce(Sum(Subquery(paid.annotate(usd=Sum("settled_usd")).values("usd"))), NOTHING),
+        )
+    }
     found = []
     for period in periods.select_related("deliverable").order_by("deliverable__name", "ref_id"):
+        cost = costs.get(period.pk, {"runs": 0, "cost": NOTHING})
         worth = worth_of_unit_usd(plan, period.deliverable.type)
         found.append(
             PromiseCost(
@@ -182,8 +189,8 @@ def cost_by_promise(tenant: TenantFacts, month: date, *, plan: str) -> list[Prom
                 deliverable_type=period.deliverable.type,
                 completed=period.completed_count,
                 promised=period.target_count,
-                runs=runs.get(period.pk, 0),
-                cost_usd=costs.get(period.pk, NOTHING),
+                runs=cost["runs"],
+                cost_usd=cost["cost"],
                 worth_usd=None if worth is None else worth * period.completed_count,
             )
         )
