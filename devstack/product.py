@@ -12,7 +12,7 @@ from typing import Any
 from devstack.console import say, step
 from devstack.places import CHECKOUT, Places
 from devstack.ports import HOST, Block
-from devstack.processes import Service, Supervisor
+from devstack.processes import STOP_SECONDS, Service, Supervisor
 
 TIER = 10  # stops before every server
 NAMES = ("sandbox", "web", "worker", "ticks", "beat")
@@ -63,7 +63,13 @@ def serving(places: Places, block: Block, environment: Mapping[str, str]) -> lis
     files = ["--schedule", str(beat / "schedule"), "--pidfile", str(beat / "pid")]
     return [
         _python("web", "Web", granian, environment, ready=ready, detail=f"http://{HOST}:{port}"),
-        _python("worker", "Worker", [*worker, "-n", "work@%h", "-Q", "work", "-c", "2"], environment, detail="started"),
+        _python(
+            "worker",
+            "Worker",
+            [*worker, "-n", "work@%h", "-Q", "work", "-c", "2"],
+            {"DRAIN_SECONDS": str(STOP_SECONDS // 2), **environment},  # gives work back before the stack kills it
+            detail="started",
+        ),
         _python("ticks", "Ticks", [*worker, "-n", "ticks@%h", "-Q", "ticks", "-c", "1"], environment, detail="started"),
         _python(
             "beat",

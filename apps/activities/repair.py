@@ -147,7 +147,7 @@ BY_HAND = {
     "object_missing": "restore the object's version in S3",
     "digest_mismatch": "somebody changed stored bytes; restore the version and look for who has the keys",
     "foreign_pointer": "a row points into another client's content: stop, and look at how it came to be",
-    "attempt_stuck": "look on the platform whether it is there, and settle the attempt in Manage",
+    "attempt_stuck": "look on the platform whether it is there; retry its step, which looks it up before it sends, or cancel it",
     "journal_gap": "a status was changed past the product; look in PostgreSQL's log for who did it",
     "relay_gap": "start a worker: deliveries wait",
     "decrypt_failed": "bring the key back into ENCRYPTION_KEYS, or have the secret entered again",

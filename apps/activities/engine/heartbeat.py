@@ -6,6 +6,7 @@ it ends with the worker: by the closed pipe, or by PR_SET_PDEATHSIG after a kill
 """
 
 import ctypes
+import json
 import os
 import select
 import signal
@@ -65,7 +66,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the worker, which drains first
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     lease, beat = float(os.environ["LEASE_SECONDS"]), float(os.environ["HEARTBEAT_SECONDS"])
-    connection, held, pending = None, None, b""
+    connection, held, pending, is_failing = None, None, b"", False
     next_beat = time.monotonic()
     while True:
         wait: float | None = max(0.0, next_beat - time.monotonic()) if held else None
@@ -83,11 +84,19 @@ def main() -> None:
         if held and time.monotonic() >= next_beat:
             try:
                 if connection is None or connection.closed:
-                    connection = psycopg.connect(os.environ["DATABASE_URL"], autocommit=True, connect_timeout=3)
+                    connection = psycopg.connect(
+                        os.environ["DATABASE_URL"],
+                        autocommit=True,
+                        connect_timeout=3,
+                        prepare_threshold=None,  # PgBouncer hands the connection on after each statement
+                    )
                 connection.execute(RENEW, (lease, *held))
-                next_beat = time.monotonic() + beat
-            except psycopg.Error:  # PostgreSQL is away: try again soon; without it nobody can take the lease either
-                connection = None
+                next_beat, is_failing = time.monotonic() + beat, False
+            except psycopg.Error as error:  # PostgreSQL is away: try again soon; without it nobody can take the lease
+                if not is_failing:  # a line for each outage; the text of an error may hold addresses
+                    told = {"event": "heartbeat.failed", "level": "warning", "activity": held[0]}
+                    sys.stderr.write(json.dumps({**told, "cause": type(error).__name__}) + "\n")
+                connection, is_failing = None, True
                 next_beat = time.monotonic() + min(beat, 1.0)
 
 

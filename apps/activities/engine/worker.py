@@ -11,6 +11,7 @@ import structlog
 from django.conf import settings
 from django.db import connection
 from django.utils import timezone
+from psycopg.conninfo import make_conninfo
 
 from apps.shared.actors import Actor
 from apps.shared.errors import OperationRefused
@@ -27,6 +28,7 @@ from .heartbeat import Heartbeat
 
 log = structlog.get_logger(__name__)
 
+ADDRESS = ("host", "port", "dbname", "user", "password", "sslmode")  # what the heartbeat needs of Django's parameters
 MOST_AT_ONCE = 20  # then the next bell
 LOOK_SECONDS = 1.0  # how often a run is asked whether the worker is to end
 
@@ -177,12 +179,10 @@ def heartbeat() -> Heartbeat:
     global _heartbeat
     if _heartbeat is None or not _heartbeat.is_alive:
         params = connection.get_connection_params()
-        url = (
-            f"host={params['host']} port={params.get('port') or 5432} dbname={params['dbname']} "
-            f"user={params['user']} password={params['password']} sslmode={params.get('sslmode', 'prefer')}"
-        )
         _heartbeat = Heartbeat(
-            database_url=url, lease_seconds=settings.LEASE_SECONDS, beat_seconds=settings.HEARTBEAT_SECONDS
+            database_url=make_conninfo(**{name: params[name] for name in ADDRESS if name in params}),
+            lease_seconds=settings.LEASE_SECONDS,
+            beat_seconds=settings.HEARTBEAT_SECONDS,
         )
     return _heartbeat
 
