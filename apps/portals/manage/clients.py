@@ -32,7 +32,9 @@ MARKS = {
 @admin.register(Tenant)
 class ClientAdmin(TenantAdmin):
     list_display = (*TenantAdmin.list_display, "spent_this_month")
-    sections = (*TenantAdmin.sections, ("Model costs", ("monthly_spend_cap_usd", "spent_this_month")))
+    sections = tuple(
+        (name, (*facts, "spent_this_month") if name == "Settings" else facts) for name, facts in TenantAdmin.sections
+    )
 
     def get_queryset(self, request):
         return super().get_queryset(request).annotate(spent_usd=spent_this_month())

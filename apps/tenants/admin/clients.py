@@ -165,6 +165,7 @@ class TenantAdmin(ManageAdmin):
                 "gstin",
                 "data_privacy_level",
                 "deployment_mode",
+                "monthly_spend_cap_usd",
                 "contract_accepted_on",
             ),
         ),
