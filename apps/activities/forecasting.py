@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db.models import Aggregate, DurationField, ExpressionWrapper, F
+from django.db.models import Aggregate, DurationField, Exists, ExpressionWrapper, F, OuterRef
 from django.db.models.fields.json import KeyTextTransform, KeyTransform
 from django.db.models.functions import Least
 
@@ -90,7 +90,7 @@ DECIDED_BY = {HumanRole.REVIEWER: HeldUpBy.REVIEWER, HumanRole.ADMIN: HeldUpBy.C
 def forecast(periods: Iterable[DeliverablePeriod], *, at: datetime) -> dict[str, Forecast]:
     """By the period's ref_id: how each of these promises will end, and who holds up what is missing.
 
-    Of the one tenant in scope; five statements at most, however many periods and units.
+    Of the one tenant in scope; four statements at most, however many periods and units.
 
     * A unit comes to its counting step when the gates before it are decided, each after the median time this client's
       decisions of that role took from being asked to being made (90 days, else a day). One that waited longer already
@@ -165,6 +165,7 @@ def _blockers(units: list[_OpenUnit]) -> list[Blocker]:
 def _open_units(period_ids: list[UUID], *, at: datetime) -> dict[UUID, list[_OpenUnit]]:
     """By period: the units whose counting step is still to come."""
     step = KeyTransform("step", "input_data")
+    claimed = AgentConfig.objects.filter(is_enabled=True, max_concurrent__gt=0)
     rows = (
         Activity.objects.filter(
             deliverable_period__in=period_ids, parent_activity__isnull=False, parent_activity__deleted_on__isnull=True
@@ -182,6 +183,9 @@ def _open_units(period_ids: list[UUID], *, at: datetime) -> dict[UUID, list[_Ope
             "ready_on",
             "assignee_user__name",
             step=step,
+            has_agent=Exists(
+                claimed.filter(tenant_id=OuterRef("tenant_id"), agent_role=OuterRef("assignee_agent_role"))
+            ),
             subject_ref=KeyTextTransform("ref", KeyTransform("subject", "input_data")),
         )
     )
@@ -189,15 +193,14 @@ def _open_units(period_ids: list[UUID], *, at: datetime) -> dict[UUID, list[_Ope
     for row in rows:
         steps_by_unit.setdefault(row["parent_activity_id"], []).append(row)
     ahead = [found for steps in steps_by_unit.values() if (found := _until_counted(steps))]
-    working = _agents_working() if ahead else set()
-    now = [_current(steps, working) for steps in ahead]
+    now = [_current(steps) for steps in ahead]
     names = _channel_names([step["subject_ref"] for step in now if step["assignee_agent_role"] == PUBLISHER])
     unpaid = queries.out_of_money([step["id"] for step in now if step["assignee_agent_role"]])
     delays = _decision_delays(at=at)
     units: dict[UUID, list[_OpenUnit]] = {}
     for steps, current in zip(ahead, now, strict=True):
         who, name = _whose_turn(current, names=names, unpaid=unpaid)
-        is_off = _is_off(current, working)
+        is_off = _is_off(current)
         is_stuck = is_off or current["status"] == ActivityStatus.FAILED or who == HeldUpBy.BUDGET
         hours = None if is_stuck else _hours_until_counted(steps, delays, at=at)
         unit = _OpenUnit(who, name, current["ref_id"], hours, is_off)
@@ -215,26 +218,20 @@ def _until_counted(steps: list[dict]) -> list[dict]:
     return [step for key, step in by_key.items() if key in wanted]
 
 
-def _current(steps: list[dict], working: set[str]) -> dict:
+def _current(steps: list[dict]) -> dict:
     """Where a unit is: at what failed, else at what nobody will take, else at the first step that is somebody's turn."""
     failed = (step for step in steps if step["status"] == ActivityStatus.FAILED)
-    off = (step for step in steps if _is_off(step, working))
+    off = (step for step in steps if _is_off(step))
     ready = (step for step in steps if step["status"] != ActivityStatus.CREATED)
     return next(failed, None) or next(off, None) or next(ready, None) or steps[0]
 
 
-def _agents_working() -> set[str]:
-    """The roles whose work is claimed at this client."""
-    configs = AgentConfig.objects.filter(is_enabled=True, max_concurrent__gt=0)
-    return set(configs.values_list("agent_role", flat=True))
-
-
-def _is_off(step: dict, working: set[str]) -> bool:
+def _is_off(step: dict) -> bool:
     """Whether the step waits for an agent whose work is not claimed. Publication and our own jobs are no agent's."""
     role = step["assignee_agent_role"]
     if not role or role == PUBLISHER or role.startswith("system."):
         return False
-    return role not in working and step["status"] in (ActivityStatus.CREATED, ActivityStatus.ASSIGNED)
+    return not step["has_agent"] and step["status"] in (ActivityStatus.CREATED, ActivityStatus.ASSIGNED)
 
 
 def _whose_turn(step: dict, *, names: dict[str, str], unpaid: set[UUID]) -> tuple[HeldUpBy, str]:
