@@ -1,13 +1,17 @@
 """Shared fixtures; tests/README.md explains them."""
 
 import gc
+import io
 import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import pytest
 from django.conf import settings as django_settings
+from django.core.management import call_command
+from django.core.management.base import CommandError
 from django.db import connections
 from django.template.base import Template
 from django.test import Client
@@ -156,6 +160,41 @@ def with_text(response):
 def text_of(response) -> str:
     """What the response says, a stream read to its end."""
     return b"".join(response.streaming_content).decode() if response.streaming else response.text
+
+
+@dataclass
+class Ran:
+    """What a command came to: its exit code, what it wrote to stdout, and why it failed."""
+
+    code: int
+    text: str
+    error: str = ""
+
+    @property
+    def report(self) -> dict:
+        return json.loads(self.text)
+
+    @property
+    def codes(self) -> set[str]:
+        return {finding["code"] for finding in self.report["findings"]}
+
+    def about(self, code: str) -> list[tuple]:
+        return [(f["table"], f["ref_id"]) for f in self.report["findings"] if f["code"] == code]
+
+
+@pytest.fixture
+def run():
+    """run("check_schema", "--json"): the command in this process."""
+
+    def call(name: str, *arguments: str) -> Ran:
+        out = io.StringIO()
+        try:
+            call_command(name, *arguments, stdout=out, stderr=io.StringIO())
+        except CommandError as error:
+            return Ran(error.returncode, out.getvalue(), str(error))
+        return Ran(0, out.getvalue())
+
+    return call
 
 
 class World:

@@ -1,13 +1,8 @@
-"""Running operator commands, and planting faults as the owner in a copy of the database."""
+"""Planting faults as the owner in a copy of the database, and looking at what is stored."""
 
-import io
-import json
 import os
-from dataclasses import dataclass
 
 import pytest
-from django.core.management import call_command
-from django.core.management.base import CommandError
 from django.db import connections
 
 from apps.shared.ids import new_id, spell
@@ -16,41 +11,6 @@ from apps.storage import clients
 from apps.storage.documents import COLLECTIONS
 from tests import databases
 from tests import world as worlds
-
-
-@dataclass
-class Ran:
-    """What a command came to: its exit code, what it wrote to stdout, and why it failed."""
-
-    code: int
-    text: str
-    error: str = ""
-
-    @property
-    def report(self) -> dict:
-        return json.loads(self.text)
-
-    @property
-    def codes(self) -> set[str]:
-        return {finding["code"] for finding in self.report["findings"]}
-
-    def about(self, code: str) -> list[tuple]:
-        return [(f["table"], f["ref_id"]) for f in self.report["findings"] if f["code"] == code]
-
-
-@pytest.fixture
-def run():
-    """run("check_schema", "--json"): the command in this process."""
-
-    def call(name: str, *arguments: str) -> Ran:
-        out = io.StringIO()
-        try:
-            call_command(name, *arguments, stdout=out, stderr=io.StringIO())
-        except CommandError as error:
-            return Ran(error.returncode, out.getvalue(), str(error))
-        return Ran(0, out.getvalue())
-
-    return call
 
 
 @pytest.fixture(scope="module")
