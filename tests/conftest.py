@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import pytest
 from django.conf import settings as django_settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.backends.db import SessionStore
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connections
@@ -117,12 +119,17 @@ def sandbox(running_sandbox):
 
 
 class Person:
-    """Somebody with a browser: signed in on first use."""
+    """Somebody with a browser who is signed in. How one signs in is shown in tests/tenants."""
 
     def __init__(self, user: User):
         self.user = user
         self.client = Client(raise_request_exception=True)
-        self.client.force_login(user)
+        session = SessionStore()
+        session[SESSION_KEY] = str(user.pk)
+        session[BACKEND_SESSION_KEY] = django_settings.AUTHENTICATION_BACKENDS[0]
+        session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+        session.create()
+        self.client.cookies[django_settings.SESSION_COOKIE_NAME] = session.session_key
 
     @property
     def actor(self) -> Actor:

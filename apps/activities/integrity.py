@@ -89,7 +89,7 @@ MONTH_DRIFT = """
 SELECT 'tenants', t.ref_id, format('current_month_spend_usd is %%s, %%s was settled', t.current_month_spend_usd, coalesce(c.settled_usd, 0))
   FROM tenants t
   LEFT JOIN spend_counters c ON c.tenant_id = t.id AND c.scope = 'tenant' AND c.month = %(month)s
- WHERE t.id = %(tenant)s AND t.current_month_spend_usd <> round(coalesce(c.settled_usd, 0), 4)
+ WHERE t.id = %(tenant)s AND t.current_month_spend_usd <> coalesce(c.settled_usd, 0)
    AND (EXISTS (SELECT FROM spend_reservations r WHERE r.tenant_id = t.id AND r.month = %(month)s AND r.status <> 'open')
         OR NOT EXISTS (SELECT FROM spend_counters o WHERE o.tenant_id = t.id))
 """

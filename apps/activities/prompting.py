@@ -23,6 +23,7 @@ BLOCK_LIMIT = 60_000  # characters of one block: about 15,000 tokens
 PROMPT_LIMIT = 300_000  # characters of the whole user text: what fits the smallest context window in use
 FACT_LIMIT = 500  # characters of one fact
 
+OUT_OF_THE_ORDINARY = re.compile(r"[^\n\t -~]")  # what is worth a look, one character at a time
 BLOCK = re.compile(r'<data-([0-9a-f]+) name="([a-z0-9_]+)">\n(.*?)\n</data-\1>', re.DOTALL)
 
 RULES = """\
@@ -210,7 +211,7 @@ def clean(text: str) -> str:
 
     Line breaks and tabs stay; so do the joiners that Indian scripts and emoji are spelled with.
     """
-    return "".join(character for character in text if _is_visible(character))
+    return OUT_OF_THE_ORDINARY.sub(lambda found: found[0] if _is_visible(found[0]) else "", text)
 
 
 def without_delimiter(text: str, delimiter: str) -> str:
@@ -245,4 +246,4 @@ def _identifier(skill_name: str) -> str:
 
 
 def _is_visible(character: str) -> bool:
-    return character in "\n\t\u200c\u200d" or unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Co"}
+    return character in "\u200c\u200d" or unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Co"}

@@ -10,7 +10,7 @@ from .statuses import CounterScope
 def spent_this_month() -> Coalesce:
     """For a queryset of clients: what each one's calls of its own running month cost so far, in USD at six places.
 
-    `tenants.current_month_spend_usd` keeps four places, and until a month's first call it is the month before.
+    Until a month's first call `tenants.current_month_spend_usd` is the month before.
     """
     there = Func(OuterRef("timezone"), Now(), function="timezone", output_field=DateTimeField())
     month = Cast(Func(Value("month"), there, function="date_trunc", output_field=DateTimeField()), DateField())

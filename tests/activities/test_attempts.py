@@ -25,13 +25,13 @@ from apps.tenants import operations as tenants
 from apps.tenants.models import Tenant
 from tests.activities.work import (
     CLAUDE,
+    a_deadlock_is_lost,
     attempt,
     claim_of,
     due_at,
     fresh,
     hurry,
     kill_leases,
-    losing_a_deadlock,
     pending,
     runs_of,
 )
@@ -323,11 +323,11 @@ def test_an_attempt_whose_end_loses_a_deadlock_ends_all_the_same_and_once(own_da
     with due_at("topics"):
         taken = claim("worker")
         step = Activity.objects.get(pk=taken.activity_id)
-        lease = ActivityLease.objects.get(activity=step)
         moves = JournalEntry.objects.filter(subject_ref=step.ref_id, code="activity.given_back")
         before = moves.count()
 
-        losing_a_deadlock(endings(taken)["fail_attempt"], has=step, wants=lease)
+        with a_deadlock_is_lost(at=ActivityLease):
+            endings(taken)["fail_attempt"]()
 
         assert (fresh(step).status, runs_of(step)) == ("assigned", [(1, "failed", "x")])
         assert moves.count() == before + 1

@@ -26,7 +26,7 @@ def set_cap(tenant_id, usd) -> None:
 
 
 def spent(step) -> Decimal:
-    """This month, to the last digit; the client's own column has four places."""
+    """This month, to the last digit."""
     return SpendCounter.objects.get(tenant_id=step.tenant_id, scope="tenant").settled_usd
 
 

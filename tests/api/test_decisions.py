@@ -9,7 +9,7 @@ from apps.activities.models import Activity, Approval
 from apps.content.models import BlogPost, BlogRequest
 from apps.shared.models import JournalEntry
 from apps.tenants.models import Contract, User
-from tests.activities.work import losing_a_deadlock
+from tests.activities.work import a_deadlock_is_lost
 from tests.api.routes import SHA, random_ref, records_in_scope, state_of
 from tests.conftest import Person, World
 
@@ -152,16 +152,15 @@ def _fresh_rita():
 
 
 def test_a_decision_that_loses_a_deadlock_is_made_all_the_same(own_database):
-    """Somebody takes the rows in the other order; PostgreSQL gives up the decision, and the door asks it again."""
+    """PostgreSQL gives up the decision for the sake of somebody else; the door asks it again."""
     world = World()
     with world.at("drafts"):
         records = records_in_scope()
-        approval = Approval.objects.select_related("activity__parent_activity").get(ref_id=records.approval)
-        unit = approval.activity.parent_activity
     rita = _fresh_rita()
     path, body = f"/api/v1/approvals/{records.approval}/approve/", {"shown_sha256": records.content_sha256}
 
-    answer = losing_a_deadlock(lambda: rita.send("POST", path, body), has=unit, wants=approval)
+    with a_deadlock_is_lost(at=Approval):
+        answer = rita.send("POST", path, body)
 
     assert (answer.status_code, answer.json()["data"]["status"]) == (200, "approved")
     with world.at("drafts"):

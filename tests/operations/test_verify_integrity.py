@@ -56,7 +56,7 @@ PLANTED = [
     ("INSERT INTO credit_balances (id, tenant_id, created_on, period_start, period_end, credits_monthly, credits_topup, "
      "credits_reserved, credits_consumed, next_reset_on) SELECT ulid_uuid(), id, now(), '2026-11-01', '2026-11-30', 50, 0, 0, 0, "
      "'2026-12-01' FROM tenants WHERE slug = 'acme-live'", "credit_drift", "credit_balances"),
-    ("UPDATE tenants SET current_month_spend_usd = current_month_spend_usd + 0.0001 WHERE slug = 'acme-live'",
+    ("UPDATE tenants SET current_month_spend_usd = current_month_spend_usd + 0.000001 WHERE slug = 'acme-live'",
      "spend_drift", "tenants"),
     ("UPDATE llm_cost_daily SET day = day - 3 WHERE id = (SELECT id FROM llm_cost_daily LIMIT 1)", "spend_drift", "llm_cost_daily"),
     ("UPDATE llm_calls SET created_on = created_on - interval '3 days'", "spend_drift", "llm_cost_daily"),

@@ -38,7 +38,7 @@ def call(rehearsal):
     """`call("POST", "/path", {...}, user="editor")` gives status, headers, text and, where it is JSON, value."""
 
     def call(
-        method, path, body=None, *, user=None, password="rehearsal application password", headers=None, timeout=10
+        method, path, body=None, *, user=None, password="rehearsal application password", headers=None, timeout=60
     ):
         headers = dict(headers or {})
         if body is not None:

@@ -17,7 +17,7 @@ ASKED = [{"role": "user", "content": "What should the roastery write about?"}]
 @pytest.fixture
 def client(rehearsal):
     with anthropic.Anthropic(
-        api_key="rehearsal", base_url=f"{rehearsal.url}/anthropic", max_retries=0, timeout=5
+        api_key="rehearsal", base_url=f"{rehearsal.url}/anthropic", max_retries=0, timeout=60
     ) as client:
         yield client
 
@@ -207,7 +207,7 @@ def test_a_planned_error_happens_once(rehearsal, client, call, fault, error):
 def test_a_broken_connection_reaches_the_sdk_as_a_connection_error(rehearsal, call, fault):
     call("POST", "/_control/faults", {"target": "anthropic", "fault": fault})
     with (
-        anthropic.Anthropic(api_key="k", base_url=f"{rehearsal.url}/anthropic", max_retries=0, timeout=0.5) as client,
+        anthropic.Anthropic(api_key="k", base_url=f"{rehearsal.url}/anthropic", max_retries=0, timeout=1) as client,
         pytest.raises(anthropic.APIConnectionError),
     ):
         ask(client)

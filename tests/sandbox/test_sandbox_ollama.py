@@ -17,7 +17,7 @@ class Answer(BaseModel):
 
 @pytest.fixture
 def client(rehearsal):
-    with ollama.Client(host=f"{rehearsal.url}/ollama", timeout=5, trust_env=False) as client:
+    with ollama.Client(host=f"{rehearsal.url}/ollama", timeout=60, trust_env=False) as client:
         yield client
 
 

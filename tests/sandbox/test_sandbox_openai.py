@@ -17,7 +17,7 @@ class Answer(BaseModel):
 
 @pytest.fixture
 def client(rehearsal):
-    with openai.OpenAI(api_key="k", base_url=f"{rehearsal.url}/openai/v1", max_retries=0, timeout=5) as client:
+    with openai.OpenAI(api_key="k", base_url=f"{rehearsal.url}/openai/v1", max_retries=0, timeout=60) as client:
         yield client
 
 

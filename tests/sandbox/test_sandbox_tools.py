@@ -33,13 +33,13 @@ def order(call):
 
 @pytest.fixture
 def claude(rehearsal):
-    with anthropic.Anthropic(api_key="k", base_url=f"{rehearsal.url}/anthropic", max_retries=0, timeout=5) as client:
+    with anthropic.Anthropic(api_key="k", base_url=f"{rehearsal.url}/anthropic", max_retries=0, timeout=60) as client:
         yield client
 
 
 @pytest.fixture
 def gpt(rehearsal):
-    with openai.OpenAI(api_key="k", base_url=f"{rehearsal.url}/openai/v1", max_retries=0, timeout=5) as client:
+    with openai.OpenAI(api_key="k", base_url=f"{rehearsal.url}/openai/v1", max_retries=0, timeout=60) as client:
         yield client
 
 

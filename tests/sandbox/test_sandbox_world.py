@@ -21,7 +21,7 @@ def send(rehearsal):
         message.set_content(text)
         if html:
             message.add_alternative(html, subtype="html")
-        with smtplib.SMTP("127.0.0.1", rehearsal.smtp_port, timeout=2) as server:
+        with smtplib.SMTP("127.0.0.1", rehearsal.smtp_port, timeout=60) as server:
             server.send_message(message)
 
     return send
@@ -148,7 +148,7 @@ def test_an_impossible_fault_is_refused_and_not_planned(call, order):
 
 def test_a_trickle_sends_one_byte_and_waits(rehearsal, call):
     call("POST", "/_control/faults", {"target": "site", "fault": "trickle"})
-    with socket.create_connection(("127.0.0.1", int(rehearsal.url.rsplit(":", 1)[1])), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", int(rehearsal.url.rsplit(":", 1)[1])), timeout=60) as connection:
         connection.sendall(b"GET /site/harbour-coffee/ HTTP/1.1\r\nHost: x\r\n\r\n")
         received = b""
         while not received.partition(b"\r\n\r\n")[2]:
@@ -168,13 +168,13 @@ def test_a_request_is_held_at_its_stage_until_released(rehearsal, call, stage, r
     )
     posting.start()
 
-    held = call("GET", "/_control/held?wait=5").value["held"]
+    held = call("GET", "/_control/held?wait=60").value["held"]
 
     assert [(one["target"], one["stage"], one["method"]) for one in held] == [("wordpress", stage, "POST")]
     assert answers == []
     assert call("GET", "/wordpress/a/wp-json/wp/v2/posts").headers["X-WP-Total"] == str(recorded_meanwhile)
     assert call("POST", "/_control/release", {"target": "wordpress"}).value == {"released": 1}
-    posting.join(timeout=5)
+    posting.join(timeout=60)
     assert [answer.status for answer in answers] == [201]
 
 
@@ -190,9 +190,9 @@ def test_a_held_request_can_be_dropped(rehearsal, call):
 
     visiting = threading.Thread(target=visit)
     visiting.start()
-    call("GET", "/_control/held?wait=5")
+    call("GET", "/_control/held?wait=60")
     call("POST", "/_control/release", {"drop": True})
-    visiting.join(timeout=5)
+    visiting.join(timeout=60)
 
     assert len(errors) == 1
     assert rehearsal.world.entries(target="site")[0]["recorded"] is None
@@ -221,7 +221,7 @@ def test_it_runs_as_a_process_of_its_own_and_ends_when_told():
     try:
         assert process.stdout.readline().startswith("Rehearsal world at http://127.0.0.1:")
         process.terminate()
-        assert process.wait(timeout=10) == 0
+        assert process.wait(timeout=60) == 0
     finally:
         process.kill()
         process.stdout.close()

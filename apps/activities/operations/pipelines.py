@@ -53,10 +53,11 @@ class StillSending(OperationRefused):
 
 def set_subject(unit: Activity, subject_type: str, subject_ref: str, *, steps: Sequence[str], at: datetime) -> None:
     """From here on these steps are about this row."""
-    for step in unit.steps.filter(pipeline_step__in=steps):
+    about = unit.steps.filter(pipeline_step__in=steps)
+    for step in about:
         step.input_data = {**step.input_data, "subject": {"type": subject_type, "ref": subject_ref}}
         step.updated_on = at
-        step.save(update_fields=["input_data", "updated_on"])
+    Activity.objects.bulk_update(about, ["input_data", "updated_on"])
 
 
 @dataclass(frozen=True)

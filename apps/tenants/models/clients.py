@@ -27,7 +27,7 @@ class Tenant(BaseRecord, Mutable):
     monthly_spend_cap_usd = models.DecimalField(
         max_digits=10, decimal_places=4, null=True, blank=True, help_text="Empty means the platform's default cap."
     )
-    current_month_spend_usd = models.DecimalField(max_digits=10, decimal_places=4, default=0, editable=False)
+    current_month_spend_usd = models.DecimalField(max_digits=12, decimal_places=6, default=0, editable=False)
     razorpay_customer_id = models.CharField(max_length=255, blank=True)
     razorpay_subscription_id = models.CharField(max_length=255, blank=True)
     deployment_mode = models.CharField(max_length=20, choices=DeploymentMode, default=DeploymentMode.SAAS)
