@@ -119,7 +119,7 @@ def sandbox(running_sandbox):
 
 
 class Person:
-    """Somebody with a browser who is signed in. How one signs in is shown in tests/tenants."""
+    """Somebody with a browser who is signed in; tests/portals show how one does."""
 
     def __init__(self, user: User):
         self.user = user

@@ -192,6 +192,7 @@ def test_the_rows_that_stay_say_nothing_but_what_the_contract_needs(client_at, r
     cast = client_at("signed")
     tenant = cast.tenant
     Tenant.objects.filter(pk=tenant.pk).update(gstin="27AAAAA0000A1Z5", branding={"logo": "x"}, custom_domain="x.test")
+    User.objects.filter(pk=cast.alice.pk).update(last_login=timezone.now())
     with tenant_scope(tenant.facts):
         before = Contract.objects.values().get()
 
