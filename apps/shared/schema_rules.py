@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import cached_property
 from typing import Any
 
 from django.apps import apps
@@ -68,19 +69,33 @@ class StandingIndex:
     where: str
 
 
+@dataclass(frozen=True, order=True)
+class StandingKey:
+    table: str
+    columns: tuple[str, ...]
+    target: str
+    is_valid: bool
+    keeps_rows: bool  # neither deletes nor empties them by itself
+
+
 @dataclass(frozen=True)
 class Catalog:
     """What there is, read once."""
 
     columns: dict[tuple[str, str], tuple]  # (table, column) -> type, not null, generated, collation, expression
     indexes: dict[str, list[StandingIndex]]
-    keys: dict[tuple[str, tuple[str, ...]], tuple]  # (table, columns) -> target, sound
+    keys: list[StandingKey]  # several may stand on the same columns
     checks: dict[tuple[str, str], tuple]  # (table, name) -> definition, validated
     partitions: dict[str, set[str]]
 
     @property
     def tables(self) -> set[str]:
         return {table for table, _ in self.columns}
+
+    @cached_property
+    def references(self) -> set[tuple[str, tuple[str, ...], str]]:
+        """Of every key its table, columns and target."""
+        return {(key.table, key.columns, key.target) for key in self.keys}
 
 
 COLUMNS = """
@@ -174,7 +189,7 @@ def read(cursor: CursorWrapper) -> Catalog:
     return Catalog(
         columns={(table, column): tuple(rest) for table, column, *rest in rows(COLUMNS)},
         indexes=indexes,
-        keys={(table, tuple(names)): (target, valid, kept) for table, names, target, valid, kept in rows(KEYS)},
+        keys=[StandingKey(table, tuple(names), *rest) for table, names, *rest in rows(KEYS)],
         checks={(table, name): (definition, valid) for table, name, definition, valid in rows(CHECKS)},
         partitions=children,
     )
@@ -244,27 +259,26 @@ def tenant_keys(catalog: Catalog) -> Iterator[Finding]:
                 "tenant_key_missing", "tenant_id may be NULL and the table is on no list of exceptions", table
             )
         is_partition = any(table in children for children in catalog.partitions.values())
-        if not is_partition and catalog.keys.get((table, ("tenant_id",)), ("",))[0] != "tenants":
+        if not is_partition and (table, ("tenant_id",), "tenants") not in catalog.references:
             yield Finding("tenant_key_missing", "tenant_id has no foreign key to tenants", table)
 
 
 def foreign_keys(catalog: Catalog) -> Iterator[Finding]:
+    valid = {(key.table, key.columns, key.target) for key in catalog.keys if key.is_valid}
     for model in _present(catalog):
-        for key in model._meta.local_fields:
-            if key.is_relation and not isinstance(key, TenantForeignKey):
-                target, is_valid, _ = catalog.keys.get((model._meta.db_table, (key.column,)), ("", False, True))
-                if target != key.related_model._meta.db_table or not is_valid:
-                    wanted = key.related_model._meta.db_table
+        for relation in model._meta.local_fields:
+            if relation.is_relation and not isinstance(relation, TenantForeignKey):
+                wanted = relation.related_model._meta.db_table
+                if (model._meta.db_table, (relation.column,), wanted) not in valid:
                     yield Finding(
                         "constraint_missing",
-                        f"no valid foreign key from {key.column} to {wanted}",
+                        f"no valid foreign key from {relation.column} to {wanted}",
                         model._meta.db_table,
                     )
-    for (table, names), (target, _, is_kept) in sorted(catalog.keys.items()):
-        if not is_kept:  # a cascade inside PostgreSQL deletes where DELETE was never granted
-            yield Finding(
-                "constraint_missing", f"the key {', '.join(names)} to {target} deletes or empties rows by itself", table
-            )
+    for key in sorted(catalog.keys):
+        if not key.keeps_rows:  # a cascade inside PostgreSQL deletes where DELETE was never granted
+            detail = f"the key {', '.join(key.columns)} to {key.target} deletes or empties rows by itself"
+            yield Finding("constraint_missing", detail, key.table)
 
 
 def declared_indexes(catalog: Catalog) -> Iterator[Finding]:

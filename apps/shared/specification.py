@@ -116,8 +116,8 @@ def _faults(table: str, column: Column, standing: tuple, catalog) -> Iterator[st
     if column.nullable is not None and column.nullable == not_null:
         yield f"is {'' if not_null else 'not '}NOT NULL, against the specification"
     if column.target:
-        keys = [catalog.keys.get((table, names)) for names in ((column.name,), ("tenant_id", column.name))]
-        if not any(key and key[0] == column.target for key in keys):
+        ways = [(table, names, column.target) for names in ((column.name,), ("tenant_id", column.name))]
+        if catalog.references.isdisjoint(ways):
             yield f"has no key to {column.target}"
     if column.values:
         held = {

@@ -21,7 +21,7 @@ def send(rehearsal):
         message.set_content(text)
         if html:
             message.add_alternative(html, subtype="html")
-        with smtplib.SMTP("127.0.0.1", rehearsal.smtp_port, timeout=60) as server:
+        with smtplib.SMTP("127.0.0.1", rehearsal.smtp_port, timeout=2) as server:
             server.send_message(message)
 
     return send
