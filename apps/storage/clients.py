@@ -21,7 +21,9 @@ _clients: dict[tuple[str, int], MongoClient] = {}
 def _mongo(url: str) -> MongoClient:
     key = (url, os.getpid())  # a client made before a fork is not used after it
     if key not in _clients:
-        _clients[key] = _connect(url)
+        made = _connect(url)
+        if _clients.setdefault(key, made) is not made:  # another thread was first
+            made.close()
     return _clients[key]
 
 
