@@ -88,7 +88,7 @@ class Catalog:
     checks: dict[tuple[str, str], tuple]  # (table, name) -> definition, validated
     partitions: dict[str, set[str]]
 
-    @property
+    @cached_property
     def tables(self) -> set[str]:
         return {table for table, _ in self.columns}
 

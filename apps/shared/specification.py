@@ -6,6 +6,7 @@ asked for goes unseen.
 
 import re
 import tomllib
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,6 +86,9 @@ def _column(name: str, said: str) -> Column:
 def look(specified: dict[str, Table], catalog) -> Iterator[Finding]:
     """Everything by which the tables of `schema_rules.Catalog` differ from the specification."""
     append_only = {model._meta.db_table: model.append_only for model in guards.records()}
+    held = defaultdict(set)
+    for table_name, name in catalog.columns:
+        held[table_name].add(name)
     known = set(specified)
     for table in sorted(append_only.keys() - known):
         yield Finding("table_unlisted", "the specification does not have this table", table)
@@ -103,10 +107,8 @@ def look(specified: dict[str, Table], catalog) -> Iterator[Finding]:
             else:
                 for fault in _faults(table.name, column, standing, catalog):
                     yield Finding("column_drift", f"column {column.name} {fault}", table.name)
-        listed = {column.name for column in table.columns}
-        for held, name in sorted(catalog.columns):
-            if held == table.name and name not in listed:
-                yield Finding("column_unlisted", f"the specification does not have column {name}", table.name)
+        for name in sorted(held[table.name] - {column.name for column in table.columns}):
+            yield Finding("column_unlisted", f"the specification does not have column {name}", table.name)
 
 
 def _faults(table: str, column: Column, standing: tuple, catalog) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Migrations on a database with data, under traffic: they go back and forth, lose nothing, and refuse no request."""
 
 import threading
+from decimal import Decimal
 
 import psycopg
 import pytest
@@ -11,6 +12,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from apps.shared import reporting
 from apps.shared.guards import records
+from apps.tenants.models import Tenant
 
 FIRST_RELEASE = [
     ("activities", "0003_turns"),
@@ -95,9 +97,14 @@ def rows_of_first_release() -> dict[str, int]:
     return counts
 
 
+def spent_this_month() -> dict[str, Decimal]:
+    return dict(Tenant.objects.values_list("slug", "current_month_spend_usd"))
+
+
 @pytest.mark.acceptance("ENV-migrations")
 @pytest.mark.acceptance("ENV-migrate-startup")
 def test_the_first_release_with_data_becomes_this_one_under_traffic(own_database, traffic, run):
+    spent = spent_this_month()
     to_first_release()
     before = rows_of_first_release()
     requests = traffic()
@@ -111,6 +118,8 @@ def test_the_first_release_with_data_becomes_this_one_under_traffic(own_database
     assert requests.rounds > 3
     assert {table: after[table] for table in before} == before
     assert len(before) > 20
+    assert spent_this_month() == spent
+    assert any(amount != round(amount, 4) for amount in spent.values())  # the first release had four places
     assert run("check_schema", "--json").report["findings"] == []
 
 

@@ -158,7 +158,7 @@ def test_a_time_out_after_acceptance_leaves_exactly_one_post(rehearsal, call, pu
             POSTS,
             {"title": "Once", "status": "publish", "content": "<!-- marker:01JONCE -->"},
             user="editor",
-            timeout=0.3,
+            timeout=1,
         )
 
     assert call("GET", POSTS).headers["X-WP-Total"] == "1"
